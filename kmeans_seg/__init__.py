@@ -1,0 +1,1 @@
+"""kmeans_seg: segment images with k-means, in pure NumPy, exactly."""
