@@ -1,0 +1,220 @@
+"""sRGB to CIELAB and back, and the luma that orders segments from dark to light.
+
+The clustering measures squared Euclidean distances. In sRGB such a distance says little about
+what the eye sees; CIELAB was made so that equal distances look about equally different.
+
+What is left out: other white points and observers, chromatic adaptation, ICC profiles, wide
+gamuts, and every check (``validation.py`` has them all). A Lab color that no screen can show is
+clipped channel by channel, not mapped to the nearest color that looks like it.
+
+Three things are done with care:
+
+- A neutral gray has a = b = 0 exactly, and comes back with R = G = B exactly. The usual matrix
+  product leaves 1e-14 there, a color where there is none.
+- Every value is computed from its own color alone, by the same operations in the same order: a
+  matrix product would let the shape of the array decide how its sums are rounded.
+- The work is done in blocks that stay in the processor's cache, so that a large image needs
+  little more memory than its result.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Linear sRGB to XYZ: a row per X, Y, Z, a column per R, G, B. It is what follows, to seven digits,
+# from the chromaticities of the primaries in IEC 61966-2-1 (1999) and from the white D65 of the
+# 2-degree observer, (0.95047, 1, 1.08883) in ASTM E308 (2001), of which that standard gives the
+# same chromaticity to four digits. The matrix, too, it prints rounded to four digits (0.4124,
+# 0.3576, 0.1805, ...): too coarse here, for a Lab value would differ by up to 0.02.
+_X_FROM_RGB = (0.4124564, 0.3575761, 0.1804375)
+_Y_FROM_RGB = (0.2126729, 0.7151522, 0.0721750)
+_Z_FROM_RGB = (0.0193339, 0.1191920, 0.9503041)
+
+# CIELAB asks for X, Y, Z relative to white, and white is R = G = B = 1: the sum of each row.
+# The three shares of a row then add up to 1, so that the share of G need not be written down:
+#     X/Xn = G + share of R * (R - G) + share of B * (B - G),
+# where a gray, R = G = B, gives X/Xn = Y/Yn = Z/Zn = G with no rounding at all.
+_X_R, _, _X_B = (value / sum(_X_FROM_RGB) for value in _X_FROM_RGB)
+_Y_R, _, _Y_B = (value / sum(_Y_FROM_RGB) for value in _Y_FROM_RGB)
+_Z_R, _, _Z_B = (value / sum(_Z_FROM_RGB) for value in _Z_FROM_RGB)
+
+# The way back: X/Xn - Y/Yn and Z/Zn - Y/Yn are two equations for R - G and B - G (Cramer's rule).
+_DETERMINANT = (_X_R - _Y_R) * (_Z_B - _Y_B) - (_X_B - _Y_B) * (_Z_R - _Y_R)
+
+# Three channels of float64 and a few temporaries of that size: within the L2 cache.
+_BLOCK = 8192
+
+
+def srgb_to_lab(rgb: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Convert sRGB colors to CIELAB (white D65, 2-degree observer).
+
+    Parameters
+    ----------
+    rgb : ndarray of float, shape (..., 3)
+        sRGB values as stored in image files (gamma-encoded), divided so that they lie in [0, 1].
+
+    Returns
+    -------
+    lab : ndarray of float64, shape (..., 3)
+        L* from 0 (black) to 100 (white), a* from green to red and b* from blue to yellow, both
+        between -108 and 99 for sRGB colors; no units. White is exactly (100, 0, 0), and every
+        gray has a* = b* = 0 exactly.
+
+    See Also
+    --------
+    lab_to_srgb : The way back.
+
+    Notes
+    -----
+    Sources: IEC 61966-2-1 (1999) for the transfer function and the primaries of sRGB; ASTM E308
+    (2001) for the white D65; CIE 15 (2004) for CIELAB.
+
+    Examples
+    --------
+    White, a middle gray, and pure red:
+
+    >>> import numpy as np
+    >>> rgb = np.array([[1.0, 1.0, 1.0], [0.5, 0.5, 0.5], [1.0, 0.0, 0.0]])
+    >>> srgb_to_lab(rgb).round(2)
+    array([[100.  ,   0.  ,   0.  ],
+           [ 53.39,   0.  ,   0.  ],
+           [ 53.24,  80.09,  67.2 ]])
+    """
+    return _in_blocks(_lab_from_srgb, rgb)
+
+
+def lab_to_srgb(lab: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Convert CIELAB colors (white D65, 2-degree observer) to sRGB.
+
+    Parameters
+    ----------
+    lab : ndarray of float, shape (..., 3)
+        L*, a*, b*, as `srgb_to_lab` gives them.
+
+    Returns
+    -------
+    rgb : ndarray of float64, shape (..., 3)
+        sRGB values in [0, 1]. A color outside the gamut of sRGB has each of its channels
+        clipped to that range.
+
+    See Also
+    --------
+    srgb_to_lab : The way there.
+
+    Notes
+    -----
+    Sources: IEC 61966-2-1 (1999), ASTM E308 (2001) and CIE 15 (2004). All 2^24 colors of 8-bit
+    sRGB come back from Lab unchanged once rounded to 8 bits.
+
+    Examples
+    --------
+    A middle gray, and a green more vivid than sRGB can show:
+
+    >>> import numpy as np
+    >>> lab = np.array([[50.0, 0.0, 0.0], [80.0, -120.0, 80.0]])
+    >>> lab_to_srgb(lab).round(3)
+    array([[0.466, 0.466, 0.466],
+           [0.   , 0.945, 0.   ]])
+    """
+    return _in_blocks(_srgb_from_lab, lab)
+
+
+def luma(rgb: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the luma of RGB colors: how bright they are, in one number.
+
+    It is the weighted sum of the values as they are stored (gamma-encoded). L* would follow the
+    eye more closely; luma needs no conversion, and is meant for putting colors in order, dark
+    to light.
+
+    Parameters
+    ----------
+    rgb : ndarray of float, shape (..., 3)
+        RGB colors, in any unit: [0, 1], [0, 255], ...
+
+    Returns
+    -------
+    luma : ndarray of float64, shape (...)
+        0.2126 R + 0.7152 G + 0.0722 B, in the unit of `rgb`.
+
+    Notes
+    -----
+    Source: ITU-R BT.709-6 (2015).
+
+    Examples
+    --------
+    Blue is darker than red, and red is darker than green:
+
+    >>> import numpy as np
+    >>> luma(np.array([[0.0, 0.0, 255.0], [255.0, 0.0, 0.0], [0.0, 255.0, 0.0]])).round(2)
+    array([ 18.41,  54.21, 182.38])
+    """
+    colors = np.asarray(rgb, dtype=np.float64)
+    return 0.2126 * colors[..., 0] + 0.7152 * colors[..., 1] + 0.0722 * colors[..., 2]
+
+
+def _lab_from_srgb(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convert planes: three rows R, G, B to three rows L*, a*, b*."""
+    red, green, blue = _decode(rgb)
+    red_excess, blue_excess = red - green, blue - green
+    relative_xyz = np.stack(
+        (
+            green + _X_R * red_excess + _X_B * blue_excess,
+            green + _Y_R * red_excess + _Y_B * blue_excess,
+            green + _Z_R * red_excess + _Z_B * blue_excess,
+        )
+    )
+    x, y, z = _compress(relative_xyz)
+    return np.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)))
+
+
+def _srgb_from_lab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convert planes: three rows L*, a*, b* to three rows R, G, B, clipped to [0, 1]."""
+    lightness, a, b = lab
+    compressed_y = (lightness + 16) / 116
+    x, y, z = _expand(np.stack((compressed_y + a / 500, compressed_y, compressed_y - b / 200)))
+    x_excess, z_excess = x - y, z - y
+    red_excess = ((_Z_B - _Y_B) * x_excess - (_X_B - _Y_B) * z_excess) / _DETERMINANT
+    blue_excess = ((_X_R - _Y_R) * z_excess - (_Z_R - _Y_R) * x_excess) / _DETERMINANT
+    green = y - _Y_R * red_excess - _Y_B * blue_excess
+    # Clipped while still linear: a fractional power of a negative number does not exist.
+    return _encode(np.clip(np.stack((green + red_excess, green, green + blue_excess)), 0, 1))
+
+
+def _decode(encoded: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Undo the transfer function of sRGB: stored values to linear light."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def _encode(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply the transfer function of sRGB: linear light to stored values."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _compress(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply f of CIELAB: a cube root, with a straight line near black."""
+    line = ((29 / 6) ** 2 / 3) * ratio + 4 / 29
+    return np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), line)
+
+
+def _expand(root: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Undo f of CIELAB."""
+    line = (3 * (6 / 29) ** 2) * (root - 4 / 29)
+    return np.where(root > 6 / 29, root * root * root, line)
+
+
+def _in_blocks(
+    convert: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    colors: NDArray[np.floating[Any]],
+) -> NDArray[np.float64]:
+    """Apply a conversion of planes, (3, n) to (3, n), to colors of shape (..., 3)."""
+    points = np.reshape(colors, (-1, 3))
+    converted = np.empty(points.shape, dtype=np.float64)
+    for start in range(0, len(points), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        # Contiguous planes, whatever the layout of `colors`: a strided loop may be another loop,
+        # with other roundings, inside NumPy.
+        planes = np.ascontiguousarray(points[block].T, dtype=np.float64)
+        converted[block] = convert(planes).T
+    return converted.reshape(np.shape(colors))
