@@ -1,0 +1,96 @@
+"""The distance, and the plain assignment: every point to every center, the nearest wins.
+
+Steps 2, 3 and 5 of the algorithm stand here. `squared_distances` is the only
+distance in the package. This file leaves out every shortcut: a faster way to
+the same labels belongs in a file of its own, and this one is what it is
+tested against.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Labels: TypeAlias = NDArray[np.int32]
+
+# Distances computed at a time: 256 KiB of them stay in the processor's cache.
+BLOCK = 2**15
+
+
+def squared_distances(points: Floats, others: Floats) -> Floats:
+    """Compute squared Euclidean distances, channel by channel.
+
+    The leading axes broadcast against each other, so one function serves
+    every use: all points to all centers (`points[:, np.newaxis]` against
+    `centers`), all points to one center, each point to a center of its own.
+
+    The channels are added in a fixed order and each element on its own, so
+    that a distance has the same bits whatever the layout of the arrays, the
+    size of a block or the width of the processor's vectors.
+
+    Parameters
+    ----------
+    points, others
+        Arrays (..., C) of float64 whose leading axes broadcast.
+
+    Returns
+    -------
+    distances
+        Array (...) of float64, in squared units of the points.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0.0], [3.0, 4.0]])
+    >>> centers = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]])
+    >>> squared_distances(points[:, np.newaxis], centers)
+    array([[ 0.,  9.,  1.],
+           [25., 16., 18.]])
+    """
+    total = np.square(points[..., 0] - others[..., 0])
+    for channel in range(1, points.shape[-1]):
+        total += np.square(points[..., channel] - others[..., channel])
+    return total
+
+
+def nearest_center(points: Floats, centers: Floats) -> Labels:
+    """Assign each point to its nearest center; a tie goes to the lowest index.
+
+    Parameters
+    ----------
+    points
+        Array (n, C) of float64.
+    centers
+        Array (k, C) of float64.
+
+    Returns
+    -------
+    labels
+        Array (n,) of int32, from 0 to k - 1.
+
+    Examples
+    --------
+    >>> nearest_center(np.array([[1.0], [2.0], [9.0]]), np.array([[0.0], [4.0], [8.0]]))
+    array([0, 0, 2], dtype=int32)
+    """
+    labels = np.empty(len(points), np.int32)
+    size = max(1, BLOCK // len(centers))
+    for start in range(0, len(points), size):
+        block = slice(start, start + size)
+        distances = squared_distances(points[block, np.newaxis], centers)
+        labels[block] = distances.argmin(axis=1)  # the first of equals: the lowest index
+    return labels
+
+
+Assigner: TypeAlias = Callable[[Floats], Labels]
+
+
+def broadcast(points: Floats) -> Assigner:
+    """Make the plain assigner: a function from centers to the labels of `points`."""
+    return lambda centers: nearest_center(points, centers)
+
+
+# Every way to assign, by name. Each takes the points and makes an assigner;
+# what it remembers from one call to the next stays inside it. All give the same labels.
+ASSIGNERS: dict[str, Callable[[Floats], Assigner]] = {"broadcast": broadcast}

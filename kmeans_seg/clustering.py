@@ -1,0 +1,258 @@
+"""k-means on points: seeds, the loop, and the best of several runs.
+
+`kmeans` is the front that checks and warns; `run` is the core, a generator of
+everything that happens on the way. The seeds come from `seeding`, the steps
+from `lloyd`. Left out: everything about images, which `segmentation` adds.
+"""
+
+import itertools
+import warnings
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import validation
+from .assignment import ASSIGNERS, Floats, Labels
+from .lloyd import Step, iterate
+from .seeding import INITS, Seed
+from .validation import RandomGenerator
+
+Result = TypeVar("Result")
+# What happens on the way to a result: seeds are drawn, then steps are made.
+Events: TypeAlias = Generator[Seed | Step, None, Result]
+Callback: TypeAlias = Callable[[Step], object]
+
+
+class ConvergenceWarning(UserWarning):
+    """The loop ended at max_iter while points were still being reassigned."""
+
+
+class FewerClustersWarning(UserWarning):
+    """There are fewer distinct points or colors than clusters were asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clustering:
+    """The outcome of k-means. Everything in it belongs together.
+
+    Attributes
+    ----------
+    centers
+        Array (k, C) of float64.
+    labels
+        Array (n,) of int32: for each point the index of its nearest center.
+    weights
+        Array (k,) of float64: the weight of each cluster's points.
+    inertia
+        The weighted sum of squared distances of the points to their centers.
+    n_iter
+        The number of passes of the loop, the last of which changed nothing
+        if it converged.
+    converged
+        Whether the last pass reassigned no point: then every center is the
+        mean of its points.
+    """
+
+    centers: Floats
+    labels: Labels
+    weights: Floats
+    inertia: float
+    n_iter: int
+    converged: bool
+
+    def __repr__(self) -> str:
+        """Sum it up in a line."""
+        state = "converged" if self.converged else "not converged"
+        return (
+            f"Clustering(k={len(self.centers)}, points={self.labels.size}, "
+            f"inertia={self.inertia:.6g}, n_iter={self.n_iter}, {state})"
+        )
+
+
+def kmeans(
+    points: ArrayLike,
+    k: int,
+    *,
+    weights: ArrayLike | None = None,
+    init: str | ArrayLike = "k-means++",
+    n_init: int = 1,
+    max_iter: int = 1000,
+    rng: RandomGenerator = 0,
+    assign: str = "broadcast",
+    callback: Callback | None = None,
+) -> Clustering:
+    """Cluster points by k-means.
+
+    Parameters
+    ----------
+    points
+        Array (n, C) of finite numbers.
+    k
+        The number of clusters, at most n.
+    weights
+        Array (n,) of positive numbers; by default every point weighs 1. A
+        point of weight 3 counts like three equal points, exactly.
+    init
+        How to choose the centers to start from: "k-means++" (greedy, see
+        `kmeans_plusplus`), "random" (distinct points, in proportion to their
+        weights), or an array (k, C) of centers.
+    n_init
+        The number of runs from different seeds; the one of lowest inertia is
+        kept, the first of equals. With an array for `init` there is one run.
+    max_iter
+        The number of passes of the loop after which a run gives up.
+    rng
+        An int seed, a `numpy.random.Generator`, or None for a fresh seed from
+        the system. The default is a fixed seed: the same call gives the same
+        clustering.
+    assign
+        The name of a strategy; all of them give the same labels. "broadcast"
+        computes every distance.
+    callback
+        Called with every `Step` of the loop, as it is made.
+
+    Returns
+    -------
+    clustering
+        A `Clustering`. It has k clusters, none empty; fewer only if there are
+        fewer distinct points.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of the form above.
+
+    Warns
+    -----
+    FewerClustersWarning
+        If there are fewer distinct points than k.
+    ConvergenceWarning
+        If points were still being reassigned after `max_iter` passes.
+
+    References
+    ----------
+    S. P. Lloyd, "Least squares quantization in PCM" (1957; 1982).
+
+    Examples
+    --------
+    >>> clustering = kmeans([[0], [1], [8], [9], [10]], 2)
+    >>> clustering.centers.ravel(), clustering.labels
+    (array([9. , 0.5]), array([1, 1, 0, 0, 0], dtype=int32))
+    >>> clustering.inertia
+    2.5
+    """
+    points = validation.as_points(points)
+    k = validation.as_k(k, len(points), "points")
+    weights = validation.as_weights(weights, len(points))
+    settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
+    clustering = drain(run(points, k, weights, settings), callback)
+    warn_of_shortcomings(clustering, k, settings, "points")
+    return clustering
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked settings of a run, as `kmeans` documents them."""
+
+    init: str | Floats
+    n_init: int
+    max_iter: int
+    rng: np.random.Generator
+    assign: str
+
+
+def check_settings(
+    k: int,
+    channels: int,
+    init: str | ArrayLike,
+    n_init: int,
+    max_iter: int,
+    rng: RandomGenerator,
+    assign: str,
+) -> Settings:
+    """Check the settings that `kmeans` and `segment` share."""
+    if isinstance(init, str):
+        validation.check_choice("init", init, INITS)
+    else:
+        init = validation.as_centers("init", init, k, channels)
+    validation.check_choice("assign", assign, ASSIGNERS)
+    return Settings(
+        init,
+        validation.as_count("n_init", n_init),
+        validation.as_count("max_iter", max_iter),
+        validation.as_generator(rng),
+        assign,
+    )
+
+
+def run(points: Floats, k: int, weights: Floats | None, settings: Settings) -> Events[Clustering]:
+    """Seed and iterate, `n_init` times; yield every seed and step, return the best clustering."""
+    best = None
+    for _ in range(settings.n_init):
+        if isinstance(settings.init, str):
+            centers = yield from INITS[settings.init](points, k, weights, settings.rng)
+        else:
+            centers = settings.init
+        clustering = yield from descend(points, centers, weights, None, settings)
+        if best is None or clustering.inertia < best.inertia:
+            best = clustering
+        if not isinstance(settings.init, str):
+            break  # every further run would be the same
+    assert best is not None
+    return best
+
+
+def descend(
+    points: Floats,
+    centers: Floats,
+    weights: Floats | None,
+    labels: Labels | None,
+    settings: Settings,
+) -> Events[Clustering]:
+    """Run the loop from `centers` to its end, or to max_iter; yield every step."""
+    steps = iterate(points, centers, weights, labels, settings.assign)
+    for step in itertools.islice(steps, settings.max_iter):
+        yield step
+    # Only where there are fewer distinct points than centers are there clusters without points.
+    filled = step.weights > 0
+    return Clustering(
+        centers=step.centers[filled],
+        labels=(np.cumsum(filled, dtype=np.int32) - 1)[step.labels],
+        weights=step.weights[filled],
+        inertia=step.inertia,
+        n_iter=step.iteration,
+        converged=step.reassigned.size == 0,
+    )
+
+
+def drain(events: Events[Result], callback: Callback | None) -> Result:
+    """Let everything happen, show each step to `callback`, and return the result."""
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        if callback is not None and isinstance(event, Step):
+            callback(event)
+
+
+def warn_of_shortcomings(clustering: Clustering, k: int, settings: Settings, unit: str) -> None:
+    """Warn, on behalf of the public function that called, of what the caller did not ask for."""
+    found = len(clustering.centers)
+    if found < k:
+        warnings.warn(
+            f"k={k}, but there are only {found} distinct {unit}: {found} clusters are returned",
+            FewerClustersWarning,
+            stacklevel=3,
+        )
+    if not clustering.converged:
+        warnings.warn(
+            f"{unit} were still being reassigned after max_iter={settings.max_iter} passes: "
+            "raise max_iter to let the clustering converge",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,187 @@
+"""Lloyd's algorithm: THE loop. Everything that clusters drains it, nothing else loops.
+
+Steps 2 to 6 of the algorithm, once the centers are chosen (`seeding`):
+
+2. compute the distance between every point and every center;
+3. assign each point to its nearest center;
+4. recompute each center as the mean of its points;
+5. compute the distances again;
+6. if no point was reassigned stop, else go on from 3.
+
+The distances stand in `assignment`, the means in `sums`. Left out: when to
+give up (`max_iter`) and which of several runs to keep, both in `clustering`.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import validation
+from .assignment import ASSIGNERS, Assigner, Floats, Labels, squared_distances
+from .sums import ClusterSums, exact_sum
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Step:
+    """One pass of the loop: the centers, and the assignment of every point to the nearest.
+
+    Attributes
+    ----------
+    iteration
+        1 for the first pass.
+    centers
+        Array (k, C) of float64: the centers that the points were assigned to.
+    labels
+        Array (n,) of int32: for each point the index of its nearest center.
+    reassigned
+        Array of the indices of the points whose label changed in this pass,
+        ascending; all points in the first, none in the last.
+    weights
+        Array (k,) of float64: the weight of each cluster's points, which is
+        their number where the points have no weights.
+    """
+
+    iteration: int
+    centers: Floats
+    labels: Labels
+    reassigned: NDArray[np.intp]
+    weights: Floats
+    _points: Floats
+    _point_weights: Floats | None
+
+    @property
+    def moved(self) -> float:
+        """The weight of the reassigned points: pixels, when the points are counted colors."""
+        if self._point_weights is None:
+            return float(self.reassigned.size)
+        return exact_sum(self._point_weights[self.reassigned])
+
+    @property
+    def inertia(self) -> float:
+        """The objective: the weighted sum of squared distances to the assigned centers.
+
+        It is computed when it is asked for, and the same in any order of the points.
+        """
+        distances = squared_distances(self._points, self.centers[self.labels])
+        return exact_sum(
+            distances if self._point_weights is None else self._point_weights * distances
+        )
+
+
+def lloyd(
+    points: ArrayLike,
+    centers: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    assign: str = "broadcast",
+) -> Iterator[Step]:
+    """Iterate Lloyd's algorithm from the given centers until no point is reassigned.
+
+    A tie between centers goes to the lowest index. A center without points
+    moves to the point that is farthest from its own center (the
+    lexicographically smallest of equally far ones), and the points are
+    assigned again before the step is given out: every cluster of a step has
+    points, unless there are fewer distinct points than centers.
+
+    The same points, weights and centers give the same steps, bit for bit, in
+    whatever order the points come.
+
+    Parameters
+    ----------
+    points
+        Array (n, C) of finite numbers.
+    centers
+        Array (k, C): where to start.
+    weights
+        Array (n,) of positive numbers; by default every point weighs 1.
+    labels
+        Array (n,) of int: the labels before the first pass, if there are any
+        to go on from; by default the first pass assigns every point anew.
+    assign
+        The name of a strategy; all of them give the same labels. "broadcast"
+        computes every distance.
+
+    Returns
+    -------
+    steps
+        An iterator of `Step`. The last has no reassigned points: its labels
+        are the nearest of its centers, and its centers the means of its points.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At the call, if an argument is not of the form above.
+
+    References
+    ----------
+    S. P. Lloyd, "Least squares quantization in PCM" (1957; 1982).
+
+    Examples
+    --------
+    >>> for step in lloyd([[0], [1], [5], [9]], centers=[[0], [1]]):
+    ...     print(step.iteration, step.centers.ravel(), step.labels, step.reassigned.size)
+    1 [0. 1.] [0 1 1 1] 4
+    2 [0. 5.] [0 0 1 1] 1
+    3 [0.5 7. ] [0 0 1 1] 0
+    """
+    points = validation.as_points(points)
+    weights = validation.as_weights(weights, len(points))
+    centers = validation.as_centers("centers", centers, None, points.shape[1])
+    labels = validation.as_labels(labels, len(points), len(centers))
+    validation.check_choice("assign", assign, ASSIGNERS)
+    return iterate(points, centers, weights, labels, assign)
+
+
+def iterate(
+    points: Floats, centers: Floats, weights: Floats | None, labels: Labels | None, assign: str
+) -> Iterator[Step]:
+    """Do the work of `lloyd`, whose arguments have been checked."""
+    nearest = ASSIGNERS[assign](points)
+    clusters = ClusterSums(points, weights, len(centers))
+    if labels is None:
+        labels = np.full(len(points), -1, np.int32)  # a label that no center has
+    else:
+        clusters.move(np.arange(len(points)), None, labels)
+    for iteration in itertools.count(1):
+        previous, labels = labels, nearest(centers)  # 2, 3 and 5: distances, nearest center
+        reassigned = np.flatnonzero(labels != previous)
+        old = None if previous[0] < 0 else previous[reassigned]
+        clusters.move(reassigned, old, labels[reassigned])
+        if not clusters.weights.all():
+            centers, labels = fill_empty(nearest, points, centers, labels)
+            reassigned = np.flatnonzero(labels != previous)
+            clusters = ClusterSums(points, weights, len(centers))
+            clusters.move(np.arange(len(points)), None, labels)
+        yield Step(iteration, centers, labels, reassigned, clusters.weights, points, weights)
+        if reassigned.size == 0:
+            return  # 6: no point was reassigned
+        centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
+
+
+def fill_empty(
+    nearest: Assigner, points: Floats, centers: Floats, labels: Labels
+) -> tuple[Floats, Labels]:
+    """Move each center without points to the point farthest from its own center; assign again.
+
+    A center moved so sits on a point that no other center sits on, and never
+    loses it again within this call: it ends after at most k rounds.
+    """
+    while True:
+        empty = np.setdiff1d(np.arange(len(centers)), labels)
+        distances = squared_distances(points, centers[labels])
+        if empty.size == 0 or not distances.any():
+            return centers, labels
+        centers = centers.copy()
+        for cluster in empty:
+            farthest = np.flatnonzero(distances == distances.max())
+            # The smallest, not the first: the order of the points shall not matter.
+            chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
+            centers[cluster] = points[chosen]
+            distances = np.minimum(distances, squared_distances(points, points[chosen]))
+            if not distances.any():
+                break
+        labels = nearest(centers)

@@ -1,0 +1,347 @@
+"""Segment an image: the way from its pixels to a label, a center and a color for each.
+
+    image → checked → distinct colors + counts → points in a color space
+          → k-means (`clustering`) → a label per color → a label per pixel
+
+`segment` goes this way top-down; the color spaces that it can cluster in are
+in the table `SPACES`. Left out: how to cluster (`clustering`), how to find
+the distinct colors (`distinct`), what CIELAB is (`colorspace`).
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import validation
+from .assignment import Floats, Labels, nearest_center
+from .clustering import (
+    Callback,
+    Clustering,
+    Events,
+    Settings,
+    check_settings,
+    descend,
+    drain,
+    run,
+    warn_of_shortcomings,
+)
+from .colorspace import lab_to_srgb, luma, srgb_to_lab
+from .distinct import distinct_colors
+from .validation import RandomGenerator
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """An image, segmented. Everything in it belongs together.
+
+    The segments are in order from dark to light: by Rec. 709 luma of the
+    center for RGB, by its value for gray, by L* in CIELAB, by the mean of the
+    channels in raw; equals in the order of their channels.
+
+    Attributes
+    ----------
+    labels
+        Array (H, W) of int32, from 0 to k - 1: for each pixel the index of
+        its nearest center.
+    centers
+        Array (k, C) of float64, in the color space that was clustered.
+    palette
+        Array (k, C) in the dtype of the image: the color that each segment is
+        painted with, which is its center in the image's own colors.
+    counts
+        Array (k,) of int64: the number of pixels in each segment.
+    inertia
+        The sum over all pixels of the squared distance to their center.
+    n_iter
+        The number of passes of the loop.
+    converged
+        Whether the last pass reassigned no pixel: then every center is the
+        mean of its pixels.
+    space
+        The name of the color space that was clustered.
+    """
+
+    labels: Labels
+    centers: Floats
+    palette: NDArray[Any]
+    counts: NDArray[np.int64]
+    inertia: float
+    n_iter: int
+    converged: bool
+    space: str
+    _shape: tuple[int, ...]
+
+    @functools.cached_property
+    def painted(self) -> NDArray[Any]:
+        """The image with every pixel in its segment's color: its shape and its dtype."""
+        return self.palette[self.labels].reshape(self._shape)
+
+    def predict(self, image: ArrayLike) -> Labels:
+        """Label another image by the same centers.
+
+        Parameters
+        ----------
+        image
+            Array (H, W) or (H, W, C) with as many channels as the image that
+            was segmented and the same dtype.
+
+        Returns
+        -------
+        labels
+            Array (H, W) of int32: for each pixel the index of the nearest
+            center, the lowest of equally near ones.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the image is not of that form.
+        """
+        array = validation.as_image(image, self.space, (self.palette.shape[1],))
+        validation.check_same_dtype(array, self.palette.dtype)
+        space = SPACES[self.space]
+        space.check(array)
+        found = distinct_colors(as_pixels(array))
+        labels = nearest_center(space.to_points(found.colors), self.centers)
+        return found.spread(labels).reshape(array.shape[:2])
+
+    def __repr__(self) -> str:
+        """Sum it up in a line."""
+        state = "converged" if self.converged else "not converged"
+        height, width = self.labels.shape
+        return (
+            f"Segmentation(k={len(self.centers)}, {height} by {width} pixels, "
+            f"space={self.space!r}, inertia={self.inertia:.6g}, n_iter={self.n_iter}, {state})"
+        )
+
+
+def segment(
+    image: ArrayLike,
+    k: int,
+    *,
+    space: str = "rgb",
+    init: str | ArrayLike = "k-means++",
+    n_init: int = 1,
+    max_iter: int = 1000,
+    rng: RandomGenerator = 0,
+    assign: str = "broadcast",
+    callback: Callback | None = None,
+) -> Segmentation:
+    """Segment an image into k segments of similar color, by k-means.
+
+    Every pixel counts: nothing is subsampled. For images of integers the
+    distinct colors are clustered, weighted by their counts, which comes to
+    the same, and rearranging the pixels rearranges the labels and nothing
+    else. The random generator is seeded the same way in every call, unless
+    `rng` says otherwise: the same call gives the same answer.
+
+    Parameters
+    ----------
+    image
+        Array (H, W) or (H, W, C) of integers or finite floating-point numbers.
+    k
+        The number of segments, at most the number of pixels.
+    space
+        The color space in which to measure distances. "rgb": gray or RGB
+        values as they are. "lab": gray or sRGB values, taken to CIELAB (D65),
+        where distances are closer to what people see; uint8, uint16, or
+        floating point in [0, 1]. "raw": any number of channels, taken as
+        plain numbers.
+    init
+        How to choose the centers to start from: "k-means++" (greedy, see
+        `kmeans_plusplus`), "random" (distinct colors, in proportion to their
+        counts), or an array (k, C) of centers in the color space.
+    n_init
+        The number of runs from different seeds; the one of lowest inertia is
+        kept.
+    max_iter
+        The number of passes of the loop after which a run gives up.
+    rng
+        An int seed, a `numpy.random.Generator`, or None for a fresh seed from
+        the system.
+    assign
+        The name of a strategy; all of them give the same labels. "broadcast"
+        computes every distance.
+    callback
+        Called with every `Step` of the loop, as it is made; the points of a
+        step are the distinct colors.
+
+    Returns
+    -------
+    segmentation
+        A `Segmentation`: labels, centers, palette, counts, painted image.
+        It has k segments, none empty; fewer only if there are fewer distinct
+        colors. A segment that loses all its pixels on the way takes the color
+        that is farthest from its own center.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of the form above; the message says which, and
+        what to do.
+
+    Warns
+    -----
+    FewerClustersWarning
+        If the image has fewer distinct colors than k.
+    ConvergenceWarning
+        If pixels were still being reassigned after `max_iter` passes.
+
+    References
+    ----------
+    S. P. Lloyd, "Least squares quantization in PCM" (1957; 1982).
+    D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
+    seeding" (2007).
+
+    Examples
+    --------
+    >>> image = np.array([[10, 12, 200], [11, 90, 202]], np.uint8)
+    >>> result = segment(image, 3)
+    >>> result.labels
+    array([[0, 0, 2],
+           [0, 1, 2]], dtype=int32)
+    >>> result.centers.ravel()
+    array([ 11.,  90., 201.])
+    >>> result.painted
+    array([[ 11,  11, 201],
+           [ 11,  90, 201]], dtype=uint8)
+    """
+    validation.check_choice("space", space, SPACES)
+    chosen = SPACES[space]
+    array = validation.as_image(image, space, chosen.channel_counts)
+    chosen.check(array)
+    pixels = as_pixels(array)
+    k = validation.as_k(k, len(pixels), "pixels")
+
+    found = distinct_colors(pixels)
+    points = chosen.to_points(found.colors)
+    settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
+    events = run_in_order(points, k, found.counts, settings, chosen.brightness)
+    clustering = drain(events, callback)
+    warn_of_shortcomings(clustering, k, settings, "colors")
+
+    return Segmentation(
+        labels=found.spread(clustering.labels).reshape(array.shape[:2]),
+        centers=clustering.centers,
+        palette=chosen.to_colors(clustering.centers, pixels.shape[1], array.dtype),
+        counts=clustering.weights.astype(np.int64),
+        inertia=clustering.inertia,
+        n_iter=clustering.n_iter,
+        converged=clustering.converged,
+        space=space,
+        _shape=array.shape,
+    )
+
+
+def as_pixels(image: NDArray[Any]) -> NDArray[Any]:
+    """Reshape an image (H, W) or (H, W, C) to pixels (H·W, C)."""
+    return image.reshape(-1, image.shape[2] if image.ndim == 3 else 1)
+
+
+def run_in_order(
+    points: Floats,
+    k: int,
+    weights: Floats | None,
+    settings: Settings,
+    brightness: Callable[[Floats], Floats],
+) -> Events[Clustering]:
+    """Do what `clustering.run` does, and bring the clusters into order from dark to light.
+
+    A point between two centers goes to the lowest index, so a new order may
+    reassign it. The loop then goes on from the new order, until it agrees.
+    """
+    clustering = yield from run(points, k, weights, settings)
+    while True:
+        centers = clustering.centers
+        order = np.lexsort((*centers.T[::-1], brightness(centers)))
+        if (order == np.arange(len(order))).all():
+            return clustering
+        passes = clustering.n_iter - 1  # the first of the next passes repeats the last
+        left = settings.max_iter - passes
+        clustering = yield from descend(
+            points,
+            centers[order],
+            weights,
+            order.argsort().astype(np.int32)[clustering.labels],
+            dataclasses.replace(settings, max_iter=left),
+        )
+        clustering = dataclasses.replace(clustering, n_iter=passes + clustering.n_iter)
+
+
+@dataclass(frozen=True)
+class Space:
+    """A color space to cluster in.
+
+    Attributes
+    ----------
+    channel_counts
+        The numbers of channels it knows; None for any.
+    check
+        Raises an error for an image whose values it does not know.
+    to_points
+        From colors (n, C) in the dtype of the image to points of float64.
+    to_colors
+        From centers, a number of channels and a dtype back to colors.
+    brightness
+        From centers to the numbers by which they are ordered.
+    """
+
+    channel_counts: tuple[int, ...] | None
+    check: Callable[[NDArray[Any]], None]
+    to_points: Callable[[NDArray[Any]], Floats]
+    to_colors: Callable[[Floats, int, np.dtype[Any]], NDArray[Any]]
+    brightness: Callable[[Floats], Floats]
+
+
+def plain_points(colors: NDArray[Any]) -> Floats:
+    """Take the channels as they are."""
+    return np.asarray(colors, np.float64, order="F")
+
+
+def plain_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Take the centers as colors, rounded if the dtype is of whole numbers."""
+    if dtype.kind == "b":
+        return centers >= 0.5
+    return (centers if dtype.kind == "f" else np.rint(centers)).astype(dtype)
+
+
+def lab_points(colors: NDArray[Any]) -> Floats:
+    """Take gray or sRGB to CIELAB."""
+    rgb = np.broadcast_to(colors / largest_value(colors.dtype), (len(colors), 3))
+    return np.asfortranarray(srgb_to_lab(rgb))
+
+
+def lab_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Take CIELAB back to gray or sRGB."""
+    return plain_colors(lab_to_srgb(centers)[:, :channels] * largest_value(dtype), channels, dtype)
+
+
+def largest_value(dtype: np.dtype[Any]) -> float:
+    """Return the value of white: 255 for uint8, 65535 for uint16, 1 for bool and floats."""
+    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+
+
+def rgb_brightness(centers: Floats) -> Floats:
+    """Rec. 709 luma of RGB; gray as it is."""
+    return luma(centers) if centers.shape[1] == 3 else centers[:, 0]
+
+
+def channel_mean(centers: Floats) -> Floats:
+    """Return the mean of the channels, added in their order."""
+    total: Floats = np.add.accumulate(centers, axis=1)[:, -1]  # in order, which `sum` is not
+    means: Floats = total / centers.shape[1]
+    return means
+
+
+# Every color space, by name.
+SPACES = {
+    "rgb": Space((1, 3), lambda image: None, plain_points, plain_colors, rgb_brightness),
+    "lab": Space(
+        (1, 3), validation.check_srgb, lab_points, lab_colors, lambda centers: centers[:, 0]
+    ),
+    "raw": Space(None, lambda image: None, plain_points, plain_colors, channel_mean),
+}

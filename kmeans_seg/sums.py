@@ -1,0 +1,128 @@
+"""Sums that come out the same whatever the order of their terms.
+
+Floating-point addition rounds, so a sum depends on the order of its terms:
+on the layout of an image, on blocks, on threads. Here every term is first
+written as a whole number of a *unit*, a power of two chosen so coarse that no
+sum of them can leave the whole numbers below 2^53, where float64 is exact.
+What is cut off can be summed the same way with a finer unit, so nothing of
+weight is lost: two units keep more digits than float64 has.
+
+For 8-bit images all terms are whole numbers already, and the sums are simply
+exact. The idea of summing in pre-chosen bins is that of Demmel and Nguyen,
+"Fast reproducible floating-point summation" (2013).
+
+Left out: correctly rounded sums (`math.fsum`), which are slower and not needed.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .assignment import Floats, Labels
+
+EXACT = 2.0**52  # whole numbers up to twice this are exact in float64
+
+
+def unit_for(values: Floats) -> float:
+    """Choose a power of two in which any sum of some of `values`, once rounded to it, is exact.
+
+    It depends on the largest value and on their number, never on their order.
+
+    Examples
+    --------
+    >>> unit_for(np.array([1.0, 0.5, 0.25])) == 2.0**-50
+    True
+    """
+    if values.size == 0:
+        return 1.0
+    bound = max(-float(values.min()), float(values.max())) * values.size
+    unit = float(np.ldexp(1.0, int(np.frexp(bound)[1]) - 52))
+    # Few large terms among many small ones make that bound generous. Whole numbers need no
+    # rounding at all as long as their sum stays small enough.
+    if unit > 1 and float(np.abs(values).sum()) < EXACT and whole_numbers(values):
+        return 1.0
+    return max(unit, 5e-324)
+
+
+def whole_numbers(values: Floats) -> bool:
+    """Whether every value is a whole number."""
+    return bool(np.array_equal(values, np.rint(values)))
+
+
+def exact_sum(values: Floats) -> float:
+    """Sum in two units; the result does not depend on the order of `values`.
+
+    Examples
+    --------
+    >>> exact_sum(np.array([1e16, 1.0, -1e16]))
+    1.0
+    """
+    unit = unit_for(values)
+    coarse = np.rint(values / unit)
+    rest = values - coarse * unit
+    total = float(coarse.sum()) * unit
+    if rest.any():
+        unit = unit_for(rest)
+        total += float(np.rint(rest / unit).sum()) * unit
+    return total
+
+
+class ClusterSums:
+    """The weight and the weighted sum of the points of each cluster, kept up to date.
+
+    Since the sums are exact, points may be added and taken away again in any
+    order and leave no trace: an update costs as much as the number of points
+    that changed their cluster, and gives the same bits as summing them all.
+    """
+
+    def __init__(self, points: Floats, weights: Floats | None, k: int) -> None:
+        n, channels = points.shape
+        self._weights = np.broadcast_to(np.float64(1.0), n) if weights is None else weights
+        self._points = points if weights is None else points * weights[:, np.newaxis]
+        # One column for the weights, then one for each channel.
+        self._units: list[tuple[float, ...]] = []
+        for column in self._columns():
+            unit = unit_for(column)
+            if unit <= 1 and whole_numbers(column):
+                self._units.append((unit,))
+            else:  # what the coarse unit cuts off is at most half of it
+                fine = unit_for(np.broadcast_to(np.float64(unit / 2), n))
+                self._units.append((unit, fine))
+        self._sums = np.zeros((2, k, 1 + channels))
+
+    def _columns(self) -> list[Floats]:
+        return [self._weights, *self._points.T]
+
+    def move(self, members: NDArray[np.intp], source: Labels | None, target: Labels) -> None:
+        """Take the points `members` from the clusters `source`, if any, to the clusters `target`.
+
+        `source` and `target` hold one label for each of the `members`.
+        """
+        k = self._sums.shape[1]
+        everything = members.size == len(self._points)
+        for index, column in enumerate(self._columns()):
+            terms = column if everything else column[members]
+            for level, unit in enumerate(self._units[index]):
+                whole = np.rint(terms / unit)
+                terms = terms - whole * unit
+                self._sums[level, :, index] += np.bincount(target, whole, k)
+                if source is not None:
+                    self._sums[level, :, index] -= np.bincount(source, whole, k)
+
+    @property
+    def weights(self) -> Floats:
+        """Array (k,): the weight of each cluster, 0 for an empty one."""
+        return self._totals()[:, 0]
+
+    def _totals(self) -> Floats:
+        coarse = np.array([units[0] for units in self._units])
+        fine = np.array([units[1] if len(units) > 1 else 0.0 for units in self._units])
+        totals: Floats = self._sums[0] * coarse + self._sums[1] * fine
+        return totals
+
+    def means(self, otherwise: Floats) -> Floats:
+        """Array (k, C): the weighted mean of each cluster; for an empty one, `otherwise`."""
+        totals = self._totals()
+        means = otherwise.copy()
+        filled = totals[:, 0] > 0
+        means[filled] = totals[filled, 1:] / totals[filled, :1]
+        return means
