@@ -262,14 +262,19 @@ def run_in_order(
             return clustering
         passes = clustering.n_iter - 1  # the first of the next passes repeats the last
         left = settings.max_iter - passes
-        clustering = yield from descend(
+        sorted_ = yield from descend(
             points,
             centers[order],
             weights,
             order.argsort().astype(np.int32)[clustering.labels],
             dataclasses.replace(settings, max_iter=left),
         )
-        clustering = dataclasses.replace(clustering, n_iter=passes + clustering.n_iter)
+        clustering = dataclasses.replace(
+            sorted_,
+            n_iter=passes + sorted_.n_iter,
+            # The repeated pass reassigns nothing even where the loop was cut short.
+            converged=clustering.converged and sorted_.converged,
+        )
 
 
 @dataclass(frozen=True)
