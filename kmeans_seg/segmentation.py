@@ -31,7 +31,7 @@ from .clustering import (
     warn_of_shortcomings,
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
-from .distinct import distinct_colors
+from .distinct import DistinctColors, distinct_colors
 from .validation import RandomGenerator
 
 
@@ -210,6 +210,23 @@ def segment(
     array([[ 11,  11, 201],
            [ 11,  90, 201]], dtype=uint8)
     """
+    job = prepare(image, k, space, init, n_init, max_iter, rng, assign)
+    clustering = drain(job.events(), callback)
+    warn_of_shortcomings(clustering, job.k, job.settings, "colors")
+    return job.finish(clustering)
+
+
+def prepare(
+    image: ArrayLike,
+    k: int,
+    space: str,
+    init: str | ArrayLike,
+    n_init: int,
+    max_iter: int,
+    rng: RandomGenerator,
+    assign: str,
+) -> "Job":
+    """Check the arguments of `segment` and go from the image to points."""
     validation.check_choice("space", space, SPACES)
     chosen = SPACES[space]
     array = validation.as_image(image, space, chosen.channel_counts)
@@ -220,21 +237,44 @@ def segment(
     found = distinct_colors(pixels)
     points = chosen.to_points(found.colors)
     settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
-    events = run_in_order(points, k, found.counts, settings, chosen.brightness)
-    clustering = drain(events, callback)
-    warn_of_shortcomings(clustering, k, settings, "colors")
+    return Job(array, k, space, found, points, settings)
 
-    return Segmentation(
-        labels=found.spread(clustering.labels).reshape(array.shape[:2]),
-        centers=clustering.centers,
-        palette=chosen.to_colors(clustering.centers, pixels.shape[1], array.dtype),
-        counts=clustering.weights.astype(np.int64),
-        inertia=clustering.inertia,
-        n_iter=clustering.n_iter,
-        converged=clustering.converged,
-        space=space,
-        _shape=array.shape,
-    )
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """An image made ready to be clustered: what `segment` and a trace of it share."""
+
+    image: NDArray[Any]
+    k: int
+    space: str
+    found: DistinctColors
+    points: Floats
+    settings: Settings
+
+    def events(self) -> Events[Clustering]:
+        """Cluster the distinct colors; yield every seed and step on the way."""
+        return run_in_order(
+            self.points, self.k, self.found.counts, self.settings, SPACES[self.space].brightness
+        )
+
+    def colors(self, centers: Floats) -> NDArray[Any]:
+        """Turn centers into colors of the image."""
+        channels = self.found.colors.shape[1]
+        return SPACES[self.space].to_colors(centers, channels, self.image.dtype)
+
+    def finish(self, clustering: Clustering) -> Segmentation:
+        """Go from a label per color back to the image."""
+        return Segmentation(
+            labels=self.found.spread(clustering.labels).reshape(self.image.shape[:2]),
+            centers=clustering.centers,
+            palette=self.colors(clustering.centers),
+            counts=clustering.weights.astype(np.int64),
+            inertia=clustering.inertia,
+            n_iter=clustering.n_iter,
+            converged=clustering.converged,
+            space=self.space,
+            _shape=self.image.shape,
+        )
 
 
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:
@@ -257,7 +297,7 @@ def run_in_order(
     clustering = yield from run(points, k, weights, settings)
     while True:
         centers = clustering.centers
-        order = np.lexsort((*centers.T[::-1], brightness(centers)))
+        order = dark_to_light(centers, brightness)
         if (order == np.arange(len(order))).all():
             return clustering
         passes = clustering.n_iter - 1  # the first of the next passes repeats the last
@@ -275,6 +315,11 @@ def run_in_order(
             # The repeated pass reassigns nothing even where the loop was cut short.
             converged=clustering.converged and sorted_.converged,
         )
+
+
+def dark_to_light(centers: Floats, brightness: Callable[[Floats], Floats]) -> NDArray[np.intp]:
+    """Return the indices of the centers in order of brightness, equals in order of channels."""
+    return np.lexsort((*centers.T[::-1], brightness(centers)))
 
 
 @dataclass(frozen=True)
