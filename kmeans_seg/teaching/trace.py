@@ -1,0 +1,262 @@
+"""The half-steps of a real run: seeds drawn, pixels assigned, centers updated, done.
+
+`trace` drains the very generator that `kmeans_seg.segment` drains, and turns
+each event from distinct colors back to the pixels of the image. It computes
+nothing of the algorithm itself. Left out: every picture of the records (`draw`)
+and the arithmetic of a single pixel (`blackboard`).
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..assignment import Floats, Labels, squared_distances
+from ..clustering import Clustering, Events, Result, warn_of_shortcomings
+from ..lloyd import Step
+from ..seeding import Seed
+from ..segmentation import SPACES, Job, Segmentation, dark_to_light, prepare
+from ..validation import RandomGenerator
+
+
+@dataclass(frozen=True, eq=False)
+class Seeding:
+    """A color was drawn, where a center starts.
+
+    Attributes
+    ----------
+    number
+        0 for the first seed drawn. The cluster that grows from it has this
+        number in all records but `Done`.
+    pixel
+        (row, column) of the first pixel, in reading order, of the color drawn.
+    color
+        Array (C,) in the dtype of the image.
+    distances
+        Array (H, W) of float64: for each pixel the squared distance to the
+        nearest of the seeds drawn before, in the color space that is
+        clustered. A pixel is drawn with a probability in proportion to it.
+        None for the first seed.
+    """
+
+    number: int
+    pixel: tuple[int, int]
+    color: NDArray[Any]
+    distances: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Assign:
+    """Every pixel was assigned to its nearest center.
+
+    Attributes
+    ----------
+    iteration
+        1 for the first pass of the loop.
+    centers
+        Array (k, C) of float64, in the color space that is clustered.
+    palette
+        Array (k, C) in the dtype of the image: the centers as colors.
+    labels
+        Array (H, W) of int32: for each pixel the index of its center.
+    changed
+        Array (H, W) of bool: which pixels had another label before. All in
+        the first pass, none in the last.
+    inertia
+        The sum over all pixels of the squared distance to their center.
+    counts
+        Array (k,) of int64: the number of pixels of each center.
+    """
+
+    iteration: int
+    centers: Floats
+    palette: NDArray[Any]
+    labels: Labels
+    changed: NDArray[np.bool_]
+    inertia: float
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """Every center was moved to the mean of its pixels.
+
+    A center that would lose all its pixels is moved on to the color that is
+    farthest from its own center, so that it has some again.
+
+    Attributes
+    ----------
+    iteration
+        That of the `Assign` before.
+    before, after
+        Arrays (k, C) of float64: the centers.
+    palette
+        Array (k, C) in the dtype of the image: the centers after, as colors.
+    moved
+        Array (k,) of float64: the Euclidean distance from before to after.
+    """
+
+    iteration: int
+    before: Floats
+    after: Floats
+    palette: NDArray[Any]
+    moved: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """No pixel changed, or the run gave up: what `kmeans_seg.segment` returns.
+
+    Attributes
+    ----------
+    result
+        The `Segmentation`, its segments in order from dark to light.
+    order
+        Array (k,) of int: segment i of the result is the cluster that had the
+        number `order[i]` in the records before.
+    """
+
+    result: Segmentation
+    order: NDArray[np.intp]
+
+
+Record: TypeAlias = Seeding | Assign | Update | Done
+
+
+def trace(
+    image: ArrayLike,
+    k: int,
+    *,
+    space: str = "rgb",
+    init: str | ArrayLike = "k-means++",
+    max_iter: int = 1000,
+    rng: RandomGenerator = 0,
+    assign: str = "broadcast",
+) -> Iterator[Record]:
+    """Segment an image and see every half-step of it.
+
+    The run is the one that `kmeans_seg.segment` makes of the same arguments.
+    Its steps are made as they are asked for, and none is kept: a loop over a
+    long trace of a large image needs the memory of one record at a time, a
+    list of them that of all.
+
+    The clusters are numbered as the loop numbers them: cluster i starts from
+    seed i, in every record but the last. Only when the run is done are they
+    brought into order from dark to light, and `Done` says which became which.
+
+    Parameters
+    ----------
+    image, k, space, init, max_iter, rng, assign
+        As for `kmeans_seg.segment`.
+
+    Returns
+    -------
+    records
+        An iterator: a `Seeding` for each seed (none if `init` is an array),
+        then `Assign`, `Update`, `Assign`, ..., `Assign`, and at last `Done`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At the call, if an argument is not of the form that `segment` asks for.
+
+    Warns
+    -----
+    FewerClustersWarning, ConvergenceWarning
+        With the last record, as `segment` does.
+
+    Notes
+    -----
+    A pixel between two centers goes to the one of lower number, so the new
+    order may reassign a few of them. Then the loop goes on, and so does the
+    trace: with another `Assign` of the same iteration.
+
+    Examples
+    --------
+    >>> image = np.array([[10, 12, 200], [11, 90, 202]], np.uint8)
+    >>> for record in trace(image, 2):
+    ...     match record:
+    ...         case Seeding():
+    ...             print("seed", record.number, "is pixel", record.pixel, record.color)
+    ...         case Assign():
+    ...             print("assign", record.changed.sum(), "pixels:", record.labels.tolist())
+    ...         case Update():
+    ...             print("update", record.before.ravel(), "to", record.after.ravel())
+    ...         case Done():
+    ...             print("done", record.result.centers.ravel(), "were", record.order)
+    seed 0 is pixel (1, 1) [90]
+    seed 1 is pixel (1, 0) [11]
+    assign 6 pixels: [[1, 1, 0], [1, 0, 0]]
+    update [90. 11.] to [164.  11.]
+    assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
+    done [ 11. 164.] were [1 0]
+    """
+    return records(prepare(image, k, space, init, 1, max_iter, rng, assign))
+
+
+def records(job: Job) -> Iterator[Record]:
+    """Do the work of `trace`, whose arguments have been checked."""
+    # Which of the distinct colors each pixel has: it turns a value per color into one per pixel.
+    color_at = job.found.spread(np.arange(len(job.points), dtype=np.int32))
+    color_at = color_at.reshape(job.image.shape[:2])
+    seeds = itertools.count()
+    last: Step | None = None
+    for event in ending_in_the_result(job.events()):
+        match event:
+            case Seed():
+                row, column = np.unravel_index((color_at == event.index).argmax(), color_at.shape)
+                yield Seeding(
+                    next(seeds),
+                    (int(row), int(column)),
+                    job.found.colors[event.index],
+                    None if event.distances is None else event.distances[color_at],
+                )
+            case Step():
+                first = last is None
+                goes_on = not first and event.iteration == 1  # with its clusters in a new order
+                if last is None:
+                    names = np.arange(len(event.centers))  # the number in the records of each row
+                    centers, passes = event.centers, 0
+                elif goes_on:
+                    filled = np.flatnonzero(last.weights)
+                    order = dark_to_light(last.centers[filled], SPACES[job.space].brightness)
+                    names, passes = names[filled][order], passes + last.iteration - 1
+                last = event
+                if goes_on and event.reassigned.size == 0:
+                    continue  # it repeats the last step
+                before, centers = centers, replaced(centers, names, event.centers)
+                palette = job.colors(centers)
+                iteration = passes + event.iteration
+                if not first and not goes_on:
+                    moved = np.sqrt(squared_distances(before, centers))
+                    yield Update(iteration - 1, before, centers, palette, moved)
+                changed = replaced(np.zeros(len(job.points), np.bool_), event.reassigned, True)
+                yield Assign(
+                    iteration,
+                    centers,
+                    palette,
+                    names.astype(np.int32)[event.labels][color_at],
+                    changed[color_at],
+                    event.inertia,
+                    replaced(np.zeros(len(centers), np.int64), names, event.weights),
+                )
+            case Clustering():
+                assert last is not None
+                warn_of_shortcomings(event, job.k, job.settings, "colors")
+                yield Done(job.finish(event), names[np.flatnonzero(last.weights)])
+
+
+def ending_in_the_result(events: Events[Result]) -> Iterator[Seed | Step | Result]:
+    """Yield the events, and what they lead to after them."""
+    result = yield from events
+    yield result
+
+
+def replaced(values: NDArray[Any], indices: NDArray[np.intp], new: ArrayLike) -> NDArray[Any]:
+    """Return a copy of `values` with new ones at `indices`."""
+    values = values.copy()
+    values[indices] = new
+    return values

@@ -1,0 +1,238 @@
+"""The records of `trace`: they belong to the run that `segment` makes, and to each other."""
+
+import dataclasses
+import gc
+import inspect
+import itertools
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kmeans_seg import ConvergenceWarning, FewerClustersWarning, segment
+from kmeans_seg.segmentation import Segmentation
+from kmeans_seg.teaching import Assign, Done, Record, Seeding, Update, trace
+
+Image = NDArray[Any]
+
+
+def spots(*shape: int, values: int = 256, seed: int = 0) -> Image:
+    return np.random.default_rng(seed).integers(values, size=shape).astype(np.uint8)
+
+
+def assert_equal(one: Segmentation, other: Segmentation) -> None:
+    for field in dataclasses.fields(one):
+        np.testing.assert_array_equal(
+            getattr(one, field.name), getattr(other, field.name), err_msg=field.name
+        )
+
+
+CASES: dict[str, tuple[Image, int, dict[str, Any]]] = {
+    "color": (spots(12, 9, 3), 4, {}),
+    "gray": (spots(7, 8), 3, {"rng": 5}),
+    "many ties": (spots(8, 8, values=5), 3, {"rng": 2}),
+    "random seeds": (spots(9, 9, 3), 5, {"init": "random"}),
+    "lab": (spots(9, 8, 3), 3, {"space": "lab"}),
+    "floats": (spots(6, 7, 3) / 255, 4, {}),
+    "raw": (spots(6, 7, 5), 4, {"space": "raw"}),
+    "given centers": (spots(6, 7), 3, {"init": [[200], [10], [100]]}),
+    "an empty cluster": (spots(6, 7), 3, {"init": [[200], [900], [100]]}),
+    "16 bits": (spots(6, 7, 3).astype(np.uint16) * 200, 4, {}),
+    "one segment": (spots(5, 4, 3), 1, {}),
+}
+
+
+@pytest.fixture(params=CASES, name="case")
+def fixture_case(request: pytest.FixtureRequest) -> tuple[Image, int, dict[str, Any]]:
+    return CASES[request.param]
+
+
+def test_it_ends_in_what_segment_returns(case: tuple[Image, int, dict[str, Any]]) -> None:
+    image, k, options = case
+    *before, done = trace(image, k, **options)
+    assert isinstance(done, Done)
+    result = segment(image, k, **options)
+    assert_equal(done.result, result)
+
+    last = before[-1]
+    assert isinstance(last, Assign)
+    assert not last.changed.any()
+    assert last.iteration == result.n_iter
+    assert last.inertia == result.inertia
+    np.testing.assert_array_equal(last.centers[done.order], result.centers)
+    np.testing.assert_array_equal(last.palette[done.order], result.palette)
+    np.testing.assert_array_equal(last.counts[done.order], result.counts)
+    np.testing.assert_array_equal(done.order[result.labels], last.labels)
+
+
+def test_the_records_fit_together(case: tuple[Image, int, dict[str, Any]]) -> None:
+    image, k, options = case
+    records = list(trace(image, k, **options))
+    names = [type(record) for record in records if not isinstance(record, Seeding)]
+    passes = names.count(Assign)
+    assert names == [Assign, *[Update, Assign] * (passes - 1), Done]
+    assigns = [record for record in records if isinstance(record, Assign)]
+    updates = [record for record in records if isinstance(record, Update)]
+    assert [record.iteration for record in assigns] == list(range(1, passes + 1))
+    assert [record.iteration for record in updates] == list(range(1, passes))
+    assert assigns[0].changed.all()
+    for one, other in itertools.pairwise(assigns):
+        np.testing.assert_array_equal(other.changed, other.labels != one.labels)
+        assert other.inertia <= one.inertia
+    for assign in assigns:
+        assert assign.labels.dtype == np.int32
+        assert assign.labels.shape == image.shape[:2]
+        assert assign.palette.dtype == image.dtype
+        np.testing.assert_array_equal(
+            assign.counts, np.bincount(assign.labels.ravel(), minlength=k)
+        )
+    for one, update, other in zip(assigns, updates, assigns[1:], strict=False):
+        assert update.before is one.centers
+        assert update.after is other.centers
+        np.testing.assert_array_equal(update.palette, other.palette)
+        expected = np.linalg.norm(update.after - update.before, axis=1)
+        np.testing.assert_allclose(update.moved, expected)
+
+
+def test_an_update_goes_to_the_means() -> None:
+    image = spots(12, 9, 3)
+    records = list(trace(image, 4))
+    for one, update in itertools.pairwise(records):
+        if isinstance(one, Assign) and isinstance(update, Update):
+            means = [image[one.labels == i].mean(axis=0) for i in range(4)]
+            np.testing.assert_allclose(update.after, means)
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+def test_the_seeds_are_pixels_and_their_maps_are_distances(init: str) -> None:
+    image = spots(9, 11, 3, values=6)
+    records = list(trace(image, 5, init=init))
+    seeds = [record for record in records if isinstance(record, Seeding)]
+    assert [seed.number for seed in seeds] == list(range(5))
+    assert seeds[0].distances is None
+    for seed in seeds:
+        np.testing.assert_array_equal(image[seed.pixel], seed.color)
+        same = (image == seed.color).all(axis=2)
+        assert seed.pixel == tuple(np.argwhere(same)[0])
+    for number, seed in enumerate(seeds[1:], 1):
+        assert seed.distances is not None
+        assert seed.distances.dtype == np.float64
+        colors = [earlier.color.astype(int) for earlier in seeds[:number]]
+        nearest = np.min([((image - color) ** 2).sum(axis=2) for color in colors], axis=0)
+        np.testing.assert_array_equal(seed.distances, nearest)
+        assert seed.distances[seed.pixel] > 0
+    first = records[5]
+    assert isinstance(first, Assign)
+    np.testing.assert_array_equal(first.centers, [seed.color for seed in seeds])
+
+
+def test_given_centers_are_not_drawn() -> None:
+    first = next(trace([[1, 2, 9]], 2, init=[[0], [9]]))
+    assert isinstance(first, Assign)
+    assert first.labels.tolist() == [[0, 0, 1]]
+
+
+def test_an_empty_cluster_moves_to_the_farthest_color() -> None:
+    # Worked by hand: nobody is near 100, and 9 is farthest from its center, 0.
+    first, update, *_, done = trace(np.array([[0, 1, 8, 9]]), 2, init=[[0], [100]])
+    assert isinstance(first, Assign)
+    assert first.centers.ravel().tolist() == [0, 9]
+    assert first.labels.tolist() == [[0, 0, 1, 1]]
+    assert isinstance(update, Update)
+    assert update.after.ravel().tolist() == [0.5, 8.5]
+    assert isinstance(done, Done)
+    assert done.result.converged
+
+
+def test_fewer_colors_than_clusters() -> None:
+    image = np.array([[7, 7], [200, 7]], np.uint8)
+    with pytest.warns(FewerClustersWarning):
+        records = list(trace(image, 3))
+    with pytest.warns(FewerClustersWarning):
+        result = segment(image, 3)
+    done = records[-1]
+    assert isinstance(done, Done)
+    assert_equal(done.result, result)
+    assert sum(isinstance(record, Seeding) for record in records) == 2
+
+
+def test_given_centers_that_stay_without_a_color() -> None:
+    image = np.array([[7, 7], [200, 7]], np.uint8)
+    with pytest.warns(FewerClustersWarning):
+        records = list(trace(image, 4, init=[[0], [200], [3], [7]]))
+    last, done = records[-2:]
+    assert isinstance(last, Assign)
+    assert isinstance(done, Done)
+    assert len(last.counts) == 4
+    assert done.result.counts.tolist() == [3, 1]
+    np.testing.assert_array_equal(last.counts[done.order], done.result.counts)
+    np.testing.assert_array_equal(done.order[done.result.labels], last.labels)
+
+
+@pytest.mark.parametrize("max_iter", [1, 2])
+def test_a_run_cut_short_says_so(max_iter: int) -> None:
+    image = spots(12, 9, 3)
+    with pytest.warns(ConvergenceWarning):
+        *_, last, done = trace(image, 4, max_iter=max_iter)
+    with pytest.warns(ConvergenceWarning):
+        result = segment(image, 4, max_iter=max_iter)
+    assert not result.converged
+    assert isinstance(last, Assign)
+    assert isinstance(done, Done)
+    assert last.iteration == result.n_iter == max_iter
+    assert last.changed.any()
+    assert_equal(done.result, result)
+
+
+def test_ties_that_the_new_order_reassigns() -> None:
+    # Tiny grids, so that ties abound: some runs must go on once they are in order.
+    went_on = 0
+    for seed in range(300):
+        image = np.random.default_rng(seed).integers(6, size=(2, 4, 2)).astype(np.uint8)
+        options: dict[str, Any] = {"space": "raw", "rng": seed, "init": "random"}
+        records = [r for r in trace(image, 3, **options) if not isinstance(r, Seeding)]
+        done = records[-1]
+        assert isinstance(done, Done)
+        assert_equal(done.result, segment(image, 3, **options))
+        last = records[-2]
+        assert isinstance(last, Assign)
+        np.testing.assert_array_equal(done.order[done.result.labels], last.labels)
+        assert last.iteration == done.result.n_iter
+        pairs = list(itertools.pairwise(records[:-1]))
+        for one, other in pairs:
+            if isinstance(one, Assign) and isinstance(other, Assign):
+                went_on += 1
+                assert one.iteration == other.iteration
+                np.testing.assert_array_equal(other.changed, one.labels != other.labels)
+    assert went_on
+
+
+def test_arguments_are_checked_at_the_call() -> None:
+    with pytest.raises(ValueError, match="k=9"):
+        trace([[1, 2]], 9)
+    with pytest.raises(ValueError, match="space='hsv'"):
+        trace([[1, 2]], 1, space="hsv")
+
+
+def test_it_takes_what_segment_takes() -> None:
+    ours = inspect.signature(trace).parameters
+    theirs = inspect.signature(segment).parameters
+    assert set(theirs) - set(ours) == {"n_init", "callback"}
+    assert all(ours[name] == theirs[name] for name in ours)
+
+
+def test_it_is_lazy_and_keeps_no_record() -> None:
+    def reference(record: Record) -> "weakref.ref[Record]":
+        return weakref.ref(record)
+
+    records = trace(spots(40, 40, 3), 6)
+    references = [reference(next(records)) for _ in range(8)]
+    gc.collect()
+    assert [r() for r in references] == [None] * 8
+
+    arrays = [weakref.ref(record.labels) for record in records if isinstance(record, Assign)]
+    gc.collect()
+    assert len(arrays) > 3
+    assert all(array() is None for array in arrays)
