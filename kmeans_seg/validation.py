@@ -7,7 +7,6 @@ What comes back is ready for the strict core, which checks nothing again.
 import operator
 import os
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,8 +27,8 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
         raise ValueError(f"{name}={value!r} is not known: choose one of {listed}")
 
 
-def as_count(name: str, value: object) -> int:
-    """Check an integer of at least 1; a bool or a float is no integer."""
+def as_count(name: str, value: object, least: int = 1) -> int:
+    """Check an integer of at least `least`; a bool or a float is no integer."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, not the bool {value!r}")
     try:
@@ -38,8 +37,8 @@ def as_count(name: str, value: object) -> int:
         raise TypeError(
             f"{name} must be an integer, not {value!r} of type {type(value).__name__}"
         ) from None
-    if count < 1:
-        raise ValueError(f"{name}={count} is too small: it must be at least 1")
+    if count < least:
+        raise ValueError(f"{name}={count} is too small: it must be at least {least}")
     return count
 
 
@@ -207,7 +206,8 @@ SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
 
 def as_image_suffix(path: str | os.PathLike[str]) -> str:
     """Check that a file name ends like an image that can be written; return how, in lower case."""
-    suffix = Path(path).suffix.lower()
+    # Not by pathlib: importing it takes longer than importing the rest of the package.
+    suffix = os.path.splitext(os.fspath(path))[1].lower()  # noqa: PTH122
     if suffix not in IMAGE_SUFFIXES:
         ending = f"suffix {suffix!r} is not known" if suffix else "the name has no suffix"
         raise ValueError(
@@ -249,7 +249,7 @@ def as_writable(path: str | os.PathLike[str], image: ArrayLike) -> NDArray[Any]:
             f"{name}: an image of {channels} channels can be written with values up to 255 only, "
             f"not {high}: scale it down, for instance (image // 257).astype(numpy.uint8)"
         )
-    if Path(path).suffix.lower() not in SIXTEEN_BIT_SUFFIXES:
+    if as_image_suffix(path) not in SIXTEEN_BIT_SUFFIXES:
         raise ValueError(
             f"{name}: this format cannot hold 16 bits, dtype {array.dtype} with values up to "
             f"{high}: write to .png or .tif instead"
@@ -278,3 +278,36 @@ def unwritable_image(
         f"{os.fspath(path)}: this format cannot hold an image of shape {image.shape} and dtype "
         f"{image.dtype}: write to .png instead ({error})"
     )
+
+
+def as_picture(image: ArrayLike) -> NDArray[Any]:
+    """Check an image that can be shown, gray or RGB in a range that is known."""
+    array = as_numbers("image", image, advice="read it as numbers first")
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.size == 0 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+        raise ValueError(
+            f"image has shape {array.shape}: to be shown it must be gray (H, W) or RGB (H, W, 3), "
+            "and not empty; choose the channels to show first"
+        )
+    if array.dtype.kind == "f":
+        low, high = array.min(), array.max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"image goes from {low} to {high}: to be shown floating point must lie in [0, 1]; "
+                "divide by the largest possible value first"
+            )
+    elif array.dtype not in (np.bool_, np.uint8, np.uint16):
+        raise TypeError(
+            f"image has dtype {array.dtype}: to be shown it must be uint8, uint16, "
+            "or floating point in [0, 1]; convert it first"
+        )
+    return array
+
+
+def as_index(name: str, value: object, size: int) -> int:
+    """Check an integer from 0 to size - 1."""
+    index = as_count(name, value, least=0)
+    if index >= size:
+        raise ValueError(f"{name}={index} is outside the image: it must be from 0 to {size - 1}")
+    return index

@@ -1,0 +1,72 @@
+"""Scale an image down to a preview: small enough to show and to cluster while one waits.
+
+Each pixel of the preview is the mean of the area that it stands for. Left out:
+scaling up, and the gamma of sRGB: the values are averaged as they are stored,
+like those of the clusters.
+"""
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import validation
+
+
+def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
+    """Scale an image down by averaging areas, to 8 bits per channel.
+
+    Parameters
+    ----------
+    image
+        Array (H, W), (H, W, 1) or (H, W, 3) of uint8, uint16, bool, or
+        floating point in [0, 1].
+    width
+        The preview is at most that wide, and has at most `width` squared
+        pixels, which bounds the height of a tall one. An image that is small
+        enough keeps its size.
+
+    Returns
+    -------
+    preview
+        Array (h, w) or (h, w, 3) of uint8.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of the form above.
+
+    Examples
+    --------
+    >>> preview(np.array([[0, 10, 40, 60], [20, 10, 40, 60]], np.uint8), width=2)
+    array([[10, 50]], dtype=uint8)
+    """
+    picture = validation.as_picture(image)
+    width = validation.as_count("width", width)
+    rows, columns = picture.shape[:2]
+    scale = min(1, width / columns, width / math.sqrt(rows * columns))
+    columns = max(1, round(columns * scale))
+    rows = max(1, min(round(rows * scale), width**2 // columns))
+    small = shrink_rows(shrink_rows(picture, rows).swapaxes(0, 1), columns).swapaxes(0, 1)
+    match picture.dtype.kind, picture.dtype.itemsize:
+        case ("b", _) | ("f", _):
+            small = small * 255
+        case ("u", 2):
+            small = small / 257
+    return np.ascontiguousarray(np.rint(small).astype(np.uint8))
+
+
+def shrink_rows(image: NDArray[Any], size: int) -> NDArray[Any]:
+    """Average the rows of an image down to `size` of them; a row may count in part."""
+    if size == len(image):
+        return image
+    rows = np.empty((size, *image.shape[1:]))
+    edges = np.linspace(0, len(image), size + 1)
+    for row, (start, stop) in enumerate(itertools.pairwise(edges)):
+        first, last = math.floor(start), math.ceil(stop)
+        starts = np.arange(first, last)
+        shares = np.minimum(starts + 1, stop) - np.maximum(starts, start)
+        rows[row] = np.average(image[first:last], axis=0, weights=shares)
+    return rows
