@@ -1,0 +1,469 @@
+"""read() and write() on real files of every kind, made here with Pillow."""
+
+import io
+import os
+import stat
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from kmeans_seg.files import read, write
+
+RNG = np.random.default_rng(0)
+GRAY = RNG.integers(0, 256, (4, 6), dtype=np.uint8)
+GRAY_ALPHA = RNG.integers(0, 256, (4, 6, 2), dtype=np.uint8)
+RGB = RNG.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+RGBA = RNG.integers(0, 256, (4, 6, 4), dtype=np.uint8)
+GRAY16 = RNG.integers(0, 65536, (4, 6), dtype=np.uint16)
+
+# What the EXIF standard says of each orientation: which side of the picture, as it should be
+# seen, the stored row 0 and the stored column 0 are.
+ORIENTATIONS = {
+    1: ("top", "left"),
+    2: ("top", "right"),
+    3: ("bottom", "right"),
+    4: ("bottom", "left"),
+    5: ("left", "top"),
+    6: ("right", "top"),
+    7: ("right", "bottom"),
+    8: ("left", "bottom"),
+}
+
+
+def as_stored(seen: NDArray[Any], row_0: str, column_0: str) -> NDArray[Any]:
+    stored = seen.swapaxes(0, 1) if row_0 in ("left", "right") else seen
+    if row_0 in ("bottom", "right"):
+        stored = stored[::-1]
+    if column_0 in ("bottom", "right"):
+        stored = stored[:, ::-1]
+    return np.ascontiguousarray(stored)
+
+
+def save(path: Path, image: Image.Image, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def png(shape: tuple[int, int], depth: int, color: int, rows: list[bytes]) -> bytes:
+    """Make a PNG file by hand, for what Pillow does not write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", shape[1], shape[0], depth, color, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
+
+
+# read: orientation
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("kind", ["rgb.png", "palette.png", "gray16.png", "rgb.tif", "rgb.webp"])
+def test_orientation_is_applied(tmp_path: Path, kind: str, orientation: int) -> None:
+    seen = GRAY16 if kind.startswith("gray16") else RGB
+    if kind.startswith("palette"):
+        indices = np.arange(24, dtype=np.uint8).reshape(4, 6)
+        image = Image.fromarray(as_stored(indices, *ORIENTATIONS[orientation]))
+        image.putpalette(seen.tobytes())  # which makes it mode P
+    else:
+        image = Image.fromarray(as_stored(seen, *ORIENTATIONS[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / kind, image, exif=exif, lossless=True)
+    result = read(path)
+    assert np.array_equal(result, seen)
+    assert result.flags.c_contiguous
+    assert result.flags.writeable
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_photo_comes_out_upright(tmp_path: Path, orientation: int) -> None:
+    seen = np.kron(RGB, np.ones((8, 8, 1), np.uint8))  # flat blocks, which JPEG keeps
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(as_stored(seen, *ORIENTATIONS[orientation]))
+    path = save(tmp_path / "phone.jpg", stored, exif=exif, quality=100, subsampling=0)
+    result = read(path)
+    assert result.shape == seen.shape
+    assert np.abs(result.astype(int) - seen).max() <= 4
+
+
+def test_an_unknown_orientation_is_none(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 0
+    assert np.array_equal(read(save(tmp_path / "a.png", Image.fromarray(RGB), exif=exif)), RGB)
+
+
+# read: kinds of pixels
+
+
+@pytest.mark.parametrize("pixels", [GRAY, GRAY_ALPHA, RGB, RGBA, GRAY16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_plain_files_are_read_as_they_are(
+    tmp_path: Path, pixels: NDArray[Any], suffix: str
+) -> None:
+    result = read(save(tmp_path / f"a{suffix}", Image.fromarray(pixels)))
+    assert result.dtype == pixels.dtype
+    assert np.array_equal(result, pixels)
+
+
+def test_colors_are_in_rgb_order(tmp_path: Path) -> None:
+    for name in ("red.png", "red.bmp", "red.jpg"):
+        path = save(tmp_path / name, Image.new("RGB", (8, 8), (254, 0, 0)))
+        assert read(path)[0, 0].tolist() == [254, 0, 0]
+
+
+def test_a_str_path_is_a_path(tmp_path: Path) -> None:
+    assert np.array_equal(read(str(save(tmp_path / "a.png", Image.fromarray(RGB)))), RGB)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+def test_black_and_white_is_0_and_255(tmp_path: Path, suffix: str) -> None:
+    bits = GRAY > 127
+    result = read(save(tmp_path / f"bits{suffix}", Image.fromarray(bits)))
+    assert result.dtype == np.uint8
+    assert np.array_equal(result, np.where(bits, 255, 0))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".bmp", ".tif"])
+def test_a_palette_is_looked_up(tmp_path: Path, suffix: str) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 128, 0])
+    image.putpixel((1, 0), 1)
+    assert read(save(tmp_path / f"a{suffix}", image)).tolist() == [[[255, 0, 0], [0, 128, 0]]]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "transparency"), [(".png", 1), (".png", bytes([255, 0])), (".gif", 1)]
+)
+def test_a_palette_with_a_transparent_color_gives_rgba(
+    tmp_path: Path, suffix: str, transparency: int | bytes
+) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 128, 0])
+    image.putpixel((1, 0), 1)
+    result = read(save(tmp_path / f"a{suffix}", image, transparency=transparency))
+    assert result[:, :, 3].tolist() == [[255, 0]]
+    assert result[0, 0].tolist() == [255, 0, 0, 255]
+
+
+def test_of_an_animation_the_first_frame_is_read(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (5, 4), color) for color in ("red", "lime", "blue")]
+    for name in ("a.gif", "a.png", "a.tif"):
+        path = save(tmp_path / name, frames[0], save_all=True, append_images=frames[1:])
+        assert np.array_equal(read(path), np.full((4, 5, 3), [255, 0, 0]))
+
+
+def test_big_endian_comes_back_in_the_order_of_the_machine(tmp_path: Path) -> None:
+    path = save(
+        tmp_path / "a.tif", Image.frombytes("I;16B", (6, 4), GRAY16.astype(">u2").tobytes())
+    )
+    assert path.read_bytes()[:2] == b"MM"
+    result = read(path)
+    assert result.dtype == np.uint16
+    assert result.dtype.isnative
+    assert np.array_equal(result, GRAY16)
+
+
+def test_of_16_bit_colors_the_upper_8_bits_are_read(tmp_path: Path) -> None:
+    pixels = RNG.integers(0, 65536, (4, 6, 3), dtype=np.uint16)
+    path = tmp_path / "deep.png"
+    path.write_bytes(png((4, 6), 16, 2, [row.astype(">u2").tobytes() for row in pixels]))
+    result = read(path)
+    assert result.dtype == np.uint8
+    assert np.array_equal(result, pixels >> 8)
+
+
+def test_floating_point_gray_is_kept(tmp_path: Path) -> None:
+    pixels = RNG.random((4, 6)).astype(np.float32)
+    result = read(save(tmp_path / "a.tif", Image.fromarray(pixels)))
+    assert result.dtype == np.float32
+    assert np.array_equal(result, pixels)
+
+
+def test_a_print_photo_in_cmyk_is_read_as_rgb(tmp_path: Path) -> None:
+    ink = Image.new("CMYK", (16, 16), (0, 255, 255, 0))  # all magenta, all yellow: red
+    for name in ("ink.jpg", "ink.tif"):
+        result = read(save(tmp_path / name, ink))
+        assert result.shape == (16, 16, 3)
+        assert np.abs(result.astype(int) - [255, 0, 0]).max() <= 2
+
+
+def test_ycbcr_is_read_as_rgb(tmp_path: Path) -> None:
+    image = Image.new("RGB", (16, 16), (200, 30, 60)).convert("YCbCr")
+    result = read(save(tmp_path / "a.tif", image))
+    assert np.abs(result.astype(int) - [200, 30, 60]).max() <= 2
+
+
+# read: errors
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
+        read(tmp_path / "nowhere.png")
+
+
+def test_a_directory_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=tmp_path.name):
+        read(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+def test_a_forbidden_file_is_named(tmp_path: Path) -> None:
+    path = save(tmp_path / "secret.png", Image.fromarray(RGB))
+    path.chmod(0)
+    with pytest.raises(PermissionError, match=r"secret\.png"):
+        read(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG", b"not an image\n", bytes(1000)])
+def test_a_file_without_an_image_is_an_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "note.jpg"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"note\.jpg: not an image .* save it as PNG or JPEG"):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP"])
+def test_a_cut_file_is_an_error(tmp_path: Path, kind: str) -> None:
+    whole = io.BytesIO()
+    Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(whole, kind)
+    path = tmp_path / "cut"
+    path.write_bytes(whole.getvalue())
+    assert read(path).shape == (64, 64, 3)
+    path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    with pytest.raises(ValueError, match=r"cut: (the image is damaged|not an image)") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF"])
+def test_a_damaged_file_is_read_or_is_a_value_error(tmp_path: Path, kind: str) -> None:
+    whole = io.BytesIO()
+    Image.fromarray(RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(whole, kind)
+    path = tmp_path / "damaged"
+    errors = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        data = bytearray(whole.getvalue())
+        for place in rng.integers(0, len(data), 5):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        try:
+            read(path)
+        except ValueError as error:
+            assert "damaged: " in str(error)  # noqa: PT017 - many files, of which some are read
+            errors += 1
+    assert errors > 0
+
+
+def test_an_image_too_large_for_pillow_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    path.write_bytes(png((30_000, 30_000), 1, 0, [b"\0"]))
+    with pytest.raises(ValueError, match=r"huge\.png: the image is too large: scale it down"):
+        read(path)
+
+
+# write: round trips
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pixels"),
+    [
+        *[(suffix, p) for suffix in (".png", ".tif", ".tiff") for p in (GRAY, GRAY_ALPHA)],
+        *[(suffix, p) for suffix in (".png", ".tif", ".tiff") for p in (RGB, RGBA, GRAY16)],
+        (".bmp", GRAY),
+        (".bmp", RGB),
+        (".webp", RGB),
+        (".PNG", RGB),
+    ],
+)
+def test_what_was_written_is_read(tmp_path: Path, suffix: str, pixels: NDArray[Any]) -> None:
+    path = tmp_path / f"a{suffix}"
+    write(path, pixels)
+    result = read(path)
+    assert result.dtype == pixels.dtype
+    assert np.array_equal(result, pixels)
+    assert list(listing(tmp_path)) == [path.name]
+
+
+def test_the_suffix_chooses_the_format(tmp_path: Path) -> None:
+    kinds = {".png": "PNG", ".tif": "TIFF", ".bmp": "BMP", ".webp": "WEBP", ".jpeg": "JPEG"}
+    for suffix, kind in kinds.items():
+        write(tmp_path / f"a{suffix}", RGB)
+        with Image.open(tmp_path / f"a{suffix}") as image:
+            assert image.format == kind
+
+
+def test_jpeg_is_written_nearly_as_it_is(tmp_path: Path) -> None:
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    pixels[:, 16:] = [250, 120, 10]
+    write(tmp_path / "a.jpg", pixels)
+    assert np.abs(read(tmp_path / "a.jpg").astype(int) - pixels).max() <= 8
+
+
+def test_one_channel_is_gray(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", GRAY[:, :, np.newaxis])
+    assert np.array_equal(read(tmp_path / "a.png"), GRAY)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint64])
+def test_small_labels_are_written_with_8_bits(tmp_path: Path, dtype: type[np.integer[Any]]) -> None:
+    labels = (GRAY // 2).astype(dtype)
+    write(tmp_path / "labels.png", labels)
+    result = read(tmp_path / "labels.png")
+    assert result.dtype == np.uint8
+    assert np.array_equal(result, labels)
+
+
+@pytest.mark.parametrize(("largest", "dtype"), [(255, np.uint8), (256, np.uint16)])
+def test_large_labels_are_written_with_16_bits(
+    tmp_path: Path, largest: int, dtype: type[np.integer[Any]]
+) -> None:
+    labels = np.array([[0, 1, largest]], np.int32)
+    write(tmp_path / "labels.png", labels)
+    result = read(tmp_path / "labels.png")
+    assert result.dtype == dtype
+    assert np.array_equal(result, labels)
+
+
+def test_dark_16_bit_gray_keeps_its_16_bits(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", GRAY.astype(np.uint16))
+    assert read(tmp_path / "a.png").dtype == np.uint16
+
+
+def test_bool_is_black_and_white(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", [[False, True]])
+    assert read(tmp_path / "a.png").tolist() == [[0, 255]]
+
+
+# write: what cannot be written
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "kind", "message"),
+    [
+        ("a.xyz", RGB, ValueError, r"a\.xyz: suffix '\.xyz' is not known.*\.png, "),
+        ("a.gif", RGB, ValueError, r"a\.gif: suffix '\.gif' is not known"),
+        ("a", RGB, ValueError, "a: the name has no suffix.* end the name in one of"),
+        ("a.png", RGB / 255, TypeError, r"a\.png: .*float64.*\(image \* 255\)\.round\(\)"),
+        ("a.png", [["a"]], TypeError, "dtype <U1"),
+        ("a.png", RGB.astype(complex), TypeError, "complex128"),
+        ("a.png", None, TypeError, "object"),
+        ("a.png", [1, 2], ValueError, r"shape \(2,\)"),
+        ("a.png", np.zeros((0, 4), np.uint8), ValueError, r"shape \(0, 4\).*not empty"),
+        ("a.png", np.zeros((2, 2, 5), np.uint8), ValueError, "at most 4 channels"),
+        ("a.png", np.zeros((2, 2, 2, 3), np.uint8), ValueError, r"\(2, 2, 2, 3\)"),
+        ("a.png", [[-1, 255]], ValueError, "from -1 to 255"),
+        ("a.png", [[0, 65536]], ValueError, "from 0 to 65536"),
+        ("a.png", RGB.astype(np.uint16) * 257, ValueError, r"3 channels.*image // 257"),
+        ("a.jpg", GRAY16, ValueError, r"a\.jpg: .*16 bits.* \.png"),
+        ("a.webp", GRAY16, ValueError, r"a\.webp: .*16 bits.* \.png"),
+        ("a.jpg", RGBA, ValueError, r"a\.jpg: .*cannot hold.*\(4, 6, 4\).*\.png"),
+        ("a.bmp", GRAY_ALPHA, ValueError, r"a\.bmp: .*cannot hold"),
+    ],
+)
+def test_an_unwritable_image_is_an_error(
+    tmp_path: Path, name: str, image: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message) as caught:
+        write(tmp_path / name, image)
+    assert "\n" not in str(caught.value)
+    assert listing(tmp_path) == {}
+
+
+def test_a_missing_directory_is_an_error_of_the_file_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        write(tmp_path / "nowhere" / "a.png", RGB)
+    assert caught.value.filename == str(tmp_path / "nowhere" / "a.png")
+
+
+def test_a_file_in_place_of_the_directory_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match=r"file.a\.png"):
+        write(tmp_path / "file" / "a.png", RGB)
+
+
+def test_a_directory_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"a\.png'$"):
+        write(tmp_path / "a.png", RGB)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+# write: whole or not at all
+
+
+def test_overwrite(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    write(path, RGB)
+    with pytest.raises(FileExistsError, match=r"a\.png"):
+        write(path, GRAY, overwrite=False)
+    assert np.array_equal(read(path), RGB)
+    write(path, GRAY)
+    assert np.array_equal(read(path), GRAY)
+    write(tmp_path / "new.png", GRAY, overwrite=False)
+    assert np.array_equal(read(tmp_path / "new.png"), GRAY)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+def test_a_failed_write_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
+) -> None:
+    path = tmp_path / "a.png"
+    write(path, RGB)
+    before = listing(tmp_path)
+
+    def fail(self: Path, argument: Any) -> None:
+        if isinstance(argument, bytes):
+            with self.open("wb") as file:
+                file.write(argument[: len(argument) // 2])
+        assert len(list(tmp_path.iterdir())) == 2  # the other name is beside it
+        raise error
+
+    monkeypatch.setattr(Path, step, fail)
+    with pytest.raises(type(error)) as caught:
+        write(path, GRAY)
+    if isinstance(caught.value, OSError):
+        assert caught.value.filename == str(path)
+    monkeypatch.undo()
+    assert listing(tmp_path) == before
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    write(tmp_path / "old.png", RGB)
+    link = tmp_path / "link.png"
+    link.symlink_to("old.png")
+    write(link, GRAY)
+    assert link.is_symlink()
+    assert np.array_equal(read(tmp_path / "old.png"), GRAY)
+
+
+def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    write(tmp_path / "a.png", RGB)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_a_read_only_array_can_be_written(tmp_path: Path) -> None:
+    pixels = RGB.copy()
+    pixels.setflags(write=False)
+    write(tmp_path / "a.png", pixels[:, ::-1])
+    assert np.array_equal(read(tmp_path / "a.png"), RGB[:, ::-1])
