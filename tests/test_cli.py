@@ -1,0 +1,521 @@
+"""The command on real files: as a process where it counts, called directly where it does not."""
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kmeans_seg.cli import main
+from kmeans_seg.files import read, write
+from kmeans_seg.segmentation import segment
+
+COMMAND = [sys.executable, "-m", "kmeans_seg"]
+LINE = re.compile(r"(.+): (\d+)x(\d+), k=(\d+), (\d+) iterations, \d+\.\d\d s -> (.+)")
+
+
+def run(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=60
+    )
+
+
+def sample(package: str, name: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / name
+
+
+@pytest.fixture(scope="module")
+def photos() -> dict[str, Path]:
+    return {
+        "china.jpg": sample("sklearn", "datasets/images/china.jpg"),
+        "chelsea.png": sample("skimage", "data/chelsea.png"),
+        "camera.png": sample("skimage", "data/camera.png"),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make an empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def dots(folder: Path) -> Path:
+    """Make dots.png, a small image to segment, in the current directory."""
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    write(folder / "dots.png", pixels)
+    return Path("dots.png")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line on stderr, having checked that there is one, and none on stdout."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("kmeans-seg: ")
+    assert err.count("\n") == 1
+    return err
+
+
+# What it does, as a process
+
+
+def test_a_photo_is_segmented(tmp_path: Path, photos: dict[str, Path]) -> None:
+    shutil.copy(photos["china.jpg"], tmp_path)
+    done = run("china.jpg", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    line = LINE.fullmatch(done.stdout.rstrip("\n"))
+    assert line is not None
+    expected = segment(read(photos["china.jpg"]), 3)
+    assert line.groups() == (
+        *("china.jpg", "640", "427", "3", str(expected.n_iter)),
+        "china-segmented.png",
+    )
+    assert np.array_equal(read(tmp_path / "china-segmented.png"), expected.painted)
+    assert names(tmp_path) == ["china-segmented.png", "china.jpg"]
+
+
+def test_the_options_reach_segment(tmp_path: Path, photos: dict[str, Path]) -> None:
+    done = run(
+        *(photos["chelsea.png"], "-k", "5", "--space", "lab", "--seed", "7"),
+        *("-o", "out.bmp", "--labels", "labels.png"),
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.rstrip("\n").endswith(" -> out.bmp, labels.png")
+    expected = segment(read(photos["chelsea.png"]), 5, space="lab", rng=7)
+    assert np.array_equal(read(tmp_path / "out.bmp"), expected.painted)
+    labels = read(tmp_path / "labels.png")
+    assert labels.dtype == np.uint8
+    assert np.array_equal(labels, expected.labels)
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, photos: dict[str, Path]) -> None:
+    for photo in photos.values():
+        shutil.copy(photo, tmp_path)
+    (tmp_path / "note.txt").write_text("not an image\n")
+    (tmp_path / "cut.jpg").write_bytes(photos["china.jpg"].read_bytes()[:20_000])
+    (tmp_path / "folder").mkdir()
+    write(tmp_path / "clear.png", np.zeros((4, 4, 4), np.uint8))
+    done = run(
+        *("missing.jpg", "camera.png", "note.txt", "cut.jpg", "folder", ".", "clear.png"),
+        "chelsea.png",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "camera.png",
+        "chelsea.png",
+    ]
+    reasons = [
+        r"missing\.jpg: No such file or directory: check the name",
+        r"note\.txt: not an image of a known format: save it as PNG or JPEG first",
+        r"cut\.jpg: the image is damaged or cut short: get the file again",
+        r"folder: Is a directory: name the files in it",
+        r"\.: Is a directory: name the files in it",
+        r'clear\.png: image has 4 channels.*space="raw"',
+    ]
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(reasons)
+    for line, reason in zip(lines, reasons, strict=True):
+        assert re.match(f"kmeans-seg: {reason}", line), line
+    assert {"camera-segmented.png", "chelsea-segmented.png"} < set(names(tmp_path))
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    first = run("--demo", cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    line = LINE.fullmatch(first.stdout.rstrip("\n"))
+    assert line is not None
+    assert line[1] == "coffee.jpg"
+    assert line[6] == "coffee-segmented.png"
+    assert names(tmp_path) == ["coffee-segmented.png"]
+    picture = read(tmp_path / "coffee-segmented.png")
+    assert picture.shape == (320, 480, 3)
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 3
+    again = run("--demo", "-k", "4", cwd=tmp_path)
+    assert again.returncode == 0
+    picture = read(tmp_path / "coffee-segmented.png")
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 4
+
+
+def test_the_demo_replaces_nothing_that_is_named(
+    dots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = dots.read_bytes()
+    assert main(["--demo", "-o", "dots.png"]) == 1
+    assert "coffee.jpg: dots.png: File exists: add --force" in error_of(capsys)
+    assert dots.read_bytes() == before
+
+
+def test_the_demo_photo_is_small_and_has_its_license() -> None:
+    data = sample("kmeans_seg", "data")
+    assert (data / "coffee.jpg").stat().st_size <= 40_000
+    assert "CC0" in (data / "LICENSE-coffee.txt").read_text()
+
+
+# The live line
+
+
+def on_a_terminal(
+    *args: str, cwd: Path, interrupt: bool = False
+) -> tuple[int, str, bytes, dict[str, bytes]]:
+    """Run the command with a terminal for stderr; return status, stdout, stderr and the files.
+
+    With `interrupt`, press Ctrl-C when the first iteration shows.
+    """
+    pty = pytest.importorskip("pty")
+    reader, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *args], cwd=cwd, stdout=subprocess.PIPE, stderr=terminal, text=True
+    )
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            data = os.read(reader, 1024)
+        except OSError:  # Linux has it so when the other side is closed
+            break
+        if not data:
+            break
+        shown += data
+        if interrupt and b"iteration 1," in shown:
+            process.send_signal(signal.SIGINT)
+            interrupt = False
+    os.close(reader)
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out, shown, {p.name: p.read_bytes() for p in cwd.iterdir()}
+
+
+def test_a_terminal_shows_the_iterations(dots: Path, folder: Path) -> None:
+    status, out, shown, _ = on_a_terminal("dots.png", cwd=folder)
+    assert status == 0
+    assert LINE.fullmatch(out.rstrip("\n"))
+    result = segment(read(dots), 3)
+    lines = shown.decode().split("\r")
+    steps = [line.rstrip() for line in lines if line.strip()]
+    assert steps[0] == "dots.png: iteration 1, 72 pixels reassigned"
+    assert steps[-1] == f"dots.png: iteration {result.n_iter}, 0 pixels reassigned"
+    assert len(steps) == result.n_iter
+    # In the end the line is blank, as far as any text reached, and the cursor at its start.
+    assert lines[-1] == ""
+    assert lines[-2].isspace()
+    assert len(lines[-2]) >= max(map(len, steps))
+
+
+def test_an_error_on_a_terminal_has_its_line_for_itself(folder: Path) -> None:
+    write(folder / "clear.png", np.zeros((4, 4, 4), np.uint8))
+    status, out, shown, _ = on_a_terminal("clear.png", cwd=folder)
+    assert (status, out) == (1, "")
+    assert shown.decode().split("\r")[-2].startswith("kmeans-seg: clear.png: image has 4 channels")
+
+
+def test_ctrl_c_is_quiet_and_leaves_nothing(tmp_path: Path, photos: dict[str, Path]) -> None:
+    shutil.copy(photos["china.jpg"], tmp_path)
+    status, out, shown, left = on_a_terminal("china.jpg", "-k", "64", cwd=tmp_path, interrupt=True)
+    assert (status, out) == (130, "")
+    assert "Traceback" not in shown.decode()
+    assert shown.decode().split("\r")[-1] == ""
+    assert list(left) == ["china.jpg"]
+
+
+# What it never does: overwrite
+
+
+def test_an_existing_file_is_kept_without_force(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = folder / "dots-segmented.png"
+    output.write_bytes(b"precious")
+    assert main(["dots.png"]) == 1
+    assert "dots.png: dots-segmented.png: File exists: add --force" in error_of(capsys)
+    assert output.read_bytes() == b"precious"
+    assert main(["dots.png", "--force"]) == 0
+    assert read(output).shape == (8, 9, 3)
+
+
+def test_existing_labels_are_kept_too(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "labels.png").write_bytes(b"precious")
+    assert main(["dots.png", "--labels", "labels.png"]) == 1
+    assert "labels.png: File exists" in error_of(capsys)
+    assert (folder / "labels.png").read_bytes() == b"precious"
+    assert "dots-segmented.png" not in names(folder)
+
+
+@pytest.mark.parametrize("target", ["dots.png", "soft.png", "hard.png", "../{folder}/dots.png"])
+@pytest.mark.parametrize("option", ["-o", "--labels"])
+def test_the_input_is_never_overwritten(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str], option: str, target: str
+) -> None:
+    (folder / "soft.png").symlink_to("dots.png")
+    (folder / "hard.png").hardlink_to(dots)
+    before = dots.read_bytes()
+    target = target.format(folder=folder.name)
+    assert main(["dots.png", option, target, "--force"]) == 1
+    assert "never overwritten" in error_of(capsys)
+    assert dots.read_bytes() == before
+    assert (folder / "soft.png").is_symlink()
+    assert names(folder) == ["dots.png", "hard.png", "soft.png"]
+
+
+def test_another_input_is_never_overwritten(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = folder / "dots-segmented.png"
+    shutil.copy(dots, second)
+    before = second.read_bytes()
+    assert main(["dots.png", "dots-segmented.png", "--force"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("dots-segmented.png: 9x8")
+    assert err.startswith("kmeans-seg: dots.png: dots-segmented.png: ")
+    assert err.count("\n") == 1
+    assert second.read_bytes() == before
+
+
+def test_two_images_never_share_an_output(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("dots.bmp", read(dots))
+    assert main(["dots.png", "dots.bmp", "--force"]) == 1
+    out, err = capsys.readouterr()
+    assert out.count("\n") == err.count("\n") == 1
+    assert "dots.bmp: dots-segmented.png: is an input or an output of this very run" in err
+
+
+def test_picture_and_labels_never_share_a_file(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dots.png", "--labels", "dots-segmented.png", "--force"]) == 1
+    assert "different names" in error_of(capsys)
+    assert names(folder) == ["dots.png"]
+
+
+# Where it writes
+
+
+def test_the_output_is_beside_the_image(dots: Path, folder: Path) -> None:
+    (folder / "album").mkdir()
+    dots.rename("album/dots.png")
+    assert main(["album/dots.png"]) == 0
+    assert names(folder) == ["album"]
+    assert names(folder / "album") == ["dots-segmented.png", "dots.png"]
+
+
+def test_a_directory_takes_the_outputs(dots: Path, folder: Path) -> None:
+    shutil.copy(dots, "more.png")
+    (folder / "out").mkdir()
+    assert main(["dots.png", "more.png", "-o", "out", "--labels", "out"]) == 0
+    assert names(folder / "out") == [
+        "dots-labels.png",
+        "dots-segmented.png",
+        "more-labels.png",
+        "more-segmented.png",
+    ]
+    assert main(["dots.png", "-o", "out"]) == 1  # it is there already
+
+
+def test_the_same_seed_gives_the_same_file(dots: Path) -> None:
+    for name, seed in (("a.png", "1"), ("b.png", "1"), ("c.png", "2")):
+        assert main(["dots.png", "-k", "9", "--seed", seed, "-o", name]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    assert Path("a.png").read_bytes() != Path("c.png").read_bytes()
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "no image given: name one, or try --demo"),
+        (["--demo", "a.jpg"], "--demo brings its own image"),
+        (["a.jpg", "b.jpg", "-o", "out.png"], "-o out.png: .*a directory that exists"),
+        (["a.jpg", "b.jpg", "--labels", "l.png"], "--labels l.png: .*a directory that exists"),
+        (["a.jpg", "--labels", "l.jpg"], "--labels l.jpg: JPEG would change the labels"),
+        (["a.jpg", "-k", "2.5"], "-k: invalid int value: '2.5'"),
+        (["a.jpg", "--space", "hsv"], "invalid choice: 'hsv'.*rgb.*lab.*raw"),
+        (["a.jpg", "--forc"], "unrecognized arguments: --forc"),
+    ],
+)
+def test_usage_errors(
+    folder: Path, capsys: pytest.CaptureFixture[str], args: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+    assert caught.value.code == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["-k", "0"], "k=0 is too small"),
+        (["-k", "73"], "k=73 is more than the 72 pixels"),
+        (["--seed", "-1"], "rng=-1 is no seed"),
+        (["-o", "out.xyz"], "out.xyz: suffix '.xyz' is not known.*: end the name in one of .png"),
+        (["-o", "out"], "out: the name has no suffix"),
+        (["-o", "nowhere/out.png"], "nowhere/out.png: no such directory: make it first"),
+        (["--labels", "nowhere/l.png"], "nowhere/l.png: no such directory: make it first"),
+        (["-o", "dots.png/out.png"], "dots.png/out.png: no such directory"),
+        (["-o", "x" * 300 + ".png"], "File name too long"),
+    ],
+)
+def test_refusals(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str], args: list[str], message: str
+) -> None:
+    assert main(["dots.png", *args]) == 1
+    assert re.match(f"kmeans-seg: dots.png: .*{message}", error_of(capsys))
+    assert names(folder) == ["dots.png"]
+
+
+def test_a_directory_in_the_place_of_the_output(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "dots-segmented.png").mkdir()
+    for force in ([], ["--force"]):
+        assert main(["dots.png", *force]) == 1
+        assert "dots.png: dots-segmented.png: Is a directory" in error_of(capsys)
+
+
+def test_a_missing_image_is_missing_even_if_its_output_is_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "dots-segmented.png").write_bytes(b"precious")
+    assert main(["dots.png"]) == 1
+    assert "dots.png: No such file or directory: check the name" in error_of(capsys)
+
+
+def test_a_forbidden_directory(
+    dots: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if os.name == "posix" and os.geteuid() != 0:
+        folder.chmod(0o555)
+    else:  # nothing is forbidden to root
+
+        def forbid(self: Path, data: bytes) -> None:
+            raise PermissionError(13, "Permission denied", str(self))
+
+        monkeypatch.setattr(Path, "write_bytes", forbid)
+    try:
+        assert main(["dots.png"]) == 1
+    finally:
+        folder.chmod(0o755)
+    assert "dots.png: dots-segmented.png: Permission denied: ask for" in error_of(capsys)
+    assert names(folder) == ["dots.png"]
+
+
+def test_a_forbidden_image(
+    dots: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forbid(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", forbid)
+    assert main(["dots.png"]) == 1
+    assert error_of(capsys).startswith("kmeans-seg: dots.png: Permission denied: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    import resource
+
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    write(tmp_path / "noise.png", noise)
+    done = subprocess.run(
+        [*COMMAND, "noise.png", "-k", "2"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "kmeans-seg: noise.png: noise-segmented.png: File too large\n"
+    assert names(tmp_path) == ["noise.png"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(MemoryError(), "not enough memory: scale"), (ValueError("two\nlines"), "two lines")],
+)
+def test_every_error_is_one_line(
+    dots: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    message: str,
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("kmeans_seg.cli.segment", fail)
+    assert main(["dots.png"]) == 1
+    assert f"dots.png: {message}" in error_of(capsys)
+
+
+def test_a_bug_is_not_hidden(dots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kmeans_seg.cli.segment", lambda *args, **options: None)
+    with pytest.raises(AttributeError):
+        main(["dots.png"])
+
+
+# What it says
+
+
+def test_a_warning_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("flag.png", np.array([[0, 0, 9]], np.uint8))
+    assert main(["flag.png", "-k", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert "flag.png: 3x1, k=2, " in out
+    assert err.startswith("kmeans-seg: flag.png: warning: k=3, but there are only 2 distinct")
+    assert err.count("\n") == 1
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"kmeans-seg \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    assert "--demo" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_name_that_is_no_text(dots: Path, folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    dots.rename(name)
+    done = run(name, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(r"caf\udce9.png: 9x8")
+    assert os.fsdecode(b"caf\xe9-segmented.png") in names(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break differently elsewhere")
+def test_a_reader_that_went_away(dots: Path, folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, "dots.png"], cwd=folder, stdout=writer, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
