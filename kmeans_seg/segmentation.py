@@ -118,6 +118,16 @@ class Segmentation:
             f"space={self.space!r}, inertia={self.inertia:.6g}, n_iter={self.n_iter}, {state})"
         )
 
+    def _repr_png_(self) -> bytes:  # for notebooks, like the next
+        from .teaching.draw import png
+
+        return png(self)
+
+    def _repr_html_(self) -> str:
+        from .teaching.draw import html
+
+        return html(self)
+
 
 def segment(
     image: ArrayLike,

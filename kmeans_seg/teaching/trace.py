@@ -22,8 +22,28 @@ from ..segmentation import SPACES, Job, Segmentation, dark_to_light, prepare
 from ..validation import RandomGenerator
 
 
-@dataclass(frozen=True, eq=False)
-class Seeding:
+class Shown:
+    """What shows as a line at a prompt, and as a picture in a notebook."""
+
+    def __repr__(self) -> str:
+        """Sum it up in a line."""
+        from .draw import title
+
+        return f"<{type(self).__name__}: {title(self)}>"
+
+    def _repr_png_(self) -> bytes:
+        from .draw import png
+
+        return png(self)
+
+    def _repr_html_(self) -> str:
+        from .draw import html
+
+        return html(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Seeding(Shown):
     """A color was drawn, where a center starts.
 
     Attributes
@@ -48,8 +68,8 @@ class Seeding:
     distances: Floats | None
 
 
-@dataclass(frozen=True, eq=False)
-class Assign:
+@dataclass(frozen=True, eq=False, repr=False)
+class Assign(Shown):
     """Every pixel was assigned to its nearest center.
 
     Attributes
@@ -80,8 +100,8 @@ class Assign:
     counts: NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Update:
+@dataclass(frozen=True, eq=False, repr=False)
+class Update(Shown):
     """Every center was moved to the mean of its pixels.
 
     A center that would lose all its pixels is moved on to the color that is
@@ -106,8 +126,8 @@ class Update:
     moved: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Done:
+@dataclass(frozen=True, eq=False, repr=False)
+class Done(Shown):
     """No pixel changed, or the run gave up: what `kmeans_seg.segment` returns.
 
     Attributes

@@ -1,0 +1,271 @@
+"""How results and records show in a notebook: a picture beside its palette, with the counts.
+
+Each of them becomes a `Card`: a title, a picture, and a table with a row for
+each color. A card is drawn as PNG, or written as HTML with the picture in it.
+Left out: the strokes themselves (`ink`), and pictures that move (`film`).
+"""
+
+import base64
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..assignment import Floats, Labels
+from ..segmentation import Segmentation
+from .ink import Canvas, blank, draw_line, draw_text, text_width
+from .preview import preview
+from .trace import Assign, Done, Seeding, Update
+
+# Array (H, W, 3) or (k, 3) of uint8.
+Rgb: TypeAlias = NDArray[np.uint8]
+
+PAPER, INK, GRAY, PALE = (255, 255, 255), (38, 38, 38), (125, 125, 125), (224, 224, 224)
+
+# From near to far: five colors of matplotlib's "magma", which is in the public domain (CC0).
+HEAT = np.array(
+    [(0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191)], np.float64
+)
+HEAT_LEVELS = 64  # a GIF has no more than 256 colors
+
+# How wide a picture is, and how many colors are listed beside it, in a notebook.
+WIDTH, ROWS = 480, 16
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """What there is to show of a result or a record."""
+
+    title: str
+    picture: Rgb | None
+    alt: str
+    colors: Rgb
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def title(shown: object) -> str:
+    """Say in a few words what is shown."""
+    match shown:
+        case Seeding():
+            return f"seed {shown.number}, at row {shown.pixel[0]}, column {shown.pixel[1]}"
+        case Assign():
+            changed = int(np.count_nonzero(shown.changed))
+            return f"pass {shown.iteration}: {plural(changed, 'pixel', 'pixels')} changed"
+        case Update():
+            return f"update {shown.iteration}: the centers move to the means"
+        case Done():
+            return title(shown.result)
+    assert isinstance(shown, Segmentation)
+    passes = plural(shown.n_iter, "pass", "passes")
+    return f"done after {passes}" if shown.converged else f"cut short after {passes}"
+
+
+def card(shown: object) -> Card:
+    """Make the card of a result or a record."""
+    match shown:
+        case Seeding():
+            colors = as_rgb(shown.color[np.newaxis])
+            picture = None
+            if shown.distances is not None:
+                picture = heat(shown.distances, WIDTH)
+                picture = mark(picture, shown.pixel, shown.distances.shape, colors[0])
+            return Card(
+                title(shown),
+                picture,
+                "for each pixel the distance from the seeds before: the brighter, the farther",
+                colors,
+                ("", "color"),
+                [(str(shown.number), numbers(shown.color))],
+            )
+        case Update():
+            return Card(
+                title(shown),
+                None,
+                "",
+                as_rgb(shown.palette),
+                ("", "from", "to", "moved by"),
+                [
+                    (str(number), numbers(before), numbers(after), f"{moved:.4g}")
+                    for number, (before, after, moved) in enumerate(
+                        zip(shown.before, shown.after, shown.moved, strict=True)
+                    )
+                ],
+            )
+        case Done():
+            return card(shown.result)
+    assert isinstance(shown, Assign | Segmentation)
+    return painted_card(title(shown), shown.labels, shown.palette, shown.counts)
+
+
+def painted_card(title: str, labels: Labels, palette: NDArray[Any], counts: NDArray[Any]) -> Card:
+    """Make the card of an image in its segments."""
+    rgb = as_rgb(palette)
+    shares = [percent(count / labels.size) for count in counts]
+    named = [f"{share} {color}" for share, color in zip(shares, map(hexadecimal, rgb), strict=True)]
+    return Card(
+        title,
+        painted(labels, palette, WIDTH),
+        f"an image of {labels.shape[0]} by {labels.shape[1]} pixels in "
+        f"{plural(len(rgb), 'segment', 'segments')}: {', '.join(named[:ROWS])}",
+        rgb,
+        ("", "pixels", "share"),
+        [
+            (str(number), f"{count:,}", share)
+            for number, (count, share) in enumerate(zip(counts, shares, strict=True))
+        ],
+    )
+
+
+def png(shown: object) -> bytes:
+    """Draw a result or a record."""
+    return png_bytes(drawn(card(shown)))
+
+
+def html(shown: object) -> str:
+    """Write a result or a record as HTML, its picture in it."""
+    content = card(shown)
+    picture = ""
+    if content.picture is not None:
+        data = base64.b64encode(png_bytes(content.picture)).decode()
+        picture = f'<img src="data:image/png;base64,{data}" alt="{content.alt}">'
+    rows = [
+        f"<tr><td>{swatch(rgb)}</td>{''.join(f'<td>{text}</td>' for text in row)}</tr>"
+        for rgb, row in zip(content.colors[:ROWS], content.rows, strict=False)
+    ]
+    head = "".join(f"<th>{text}</th>" for text in content.head)
+    more = f"<p>{unlisted(content)}</p>" if unlisted(content) else ""
+    return (
+        f"<p>{content.title}</p>"
+        '<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">'
+        f"{picture}<div><table><thead><tr><th></th>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>{more}</div></div>"
+    )
+
+
+def drawn(content: Card) -> Rgb:
+    """Draw a card."""
+    margin, line, size = 16, 24, 28
+    listed = [content.head, *content.rows[:ROWS]]
+    columns = [max(map(text_width, column)) for column in zip(*listed, strict=True)]
+    picture = np.empty((0, 0, 3), np.uint8) if content.picture is None else content.picture
+    left = margin + picture.shape[1] + (margin if picture.size else 0)
+    top = margin + line
+    right = left + size + sum(columns) + margin * (len(columns) - 1)
+    height = max(picture.shape[0], line * (len(listed) + bool(unlisted(content))))
+    width = max(right, margin + text_width(content.title), left + text_width(unlisted(content)))
+    canvas = blank(top + height + margin, width + margin, PAPER)
+
+    draw_text(canvas, content.title, margin, margin + 10, INK)
+    canvas[top : top + picture.shape[0], margin : margin + picture.shape[1]] = picture
+    for number, row in enumerate(listed):
+        base = top + 14 + line * number
+        if number:
+            box = canvas[base - 14 : base + 4, left : left + 18]
+            box[:] = GRAY
+            box[1:-1, 1:-1] = content.colors[number - 1]
+        x = left + size
+        for text, column in zip(row, columns, strict=True):
+            x += column
+            draw_text(canvas, text, x, base, INK if number else GRAY, align="right")
+            x += margin
+    draw_text(canvas, unlisted(content), left, top + 14 + line * len(listed), GRAY)
+    return finished(canvas)
+
+
+def unlisted(content: Card) -> str:
+    """Say how many rows there are beyond those listed."""
+    return f"and {len(content.rows) - ROWS} more" if len(content.rows) > ROWS else ""
+
+
+def painted(labels: Labels, palette: NDArray[Any], width: int) -> Rgb:
+    """Paint the segments, fitted to a width."""
+    step = max(1, labels.shape[1] // (4 * width))  # plenty are left to average
+    return fitted(as_rgb(palette)[labels[::step, ::step]], width)
+
+
+def heat(distances: Floats, width: int) -> Rgb:
+    """Show squared distances as colors, from dark and near to bright and far."""
+    step = max(1, distances.shape[1] // (4 * width))
+    nearness = np.sqrt(distances[::step, ::step])  # the squares would leave most of it in the dark
+    levels = np.rint(nearness / (nearness.max() or 1.0) * (HEAT_LEVELS - 1)).astype(np.intp)
+    at = np.linspace(0, len(HEAT) - 1, HEAT_LEVELS)
+    table = [np.interp(at, range(len(HEAT)), channel) for channel in HEAT.T]
+    return fitted(finished(np.stack(table, axis=1))[levels], width)
+
+
+def mark(picture: Rgb, pixel: tuple[int, int], shape: tuple[int, ...], color: Rgb) -> Rgb:
+    """Mark a pixel of an image of that shape in a picture of it, with a dot of the color."""
+    canvas = picture.astype(np.float64)
+    center = np.array([[(pixel[i] + 0.5) * picture.shape[i] / shape[i] - 0.5 for i in (1, 0)]])
+    for diameter, paint in ((17, INK), (15, PAPER), (10, color)):
+        draw_line(canvas, center, diameter, paint)
+    return finished(canvas)
+
+
+def fitted(picture: Rgb, width: int) -> Rgb:
+    """Scale a picture down to a width, or up by a whole number so that its pixels can be seen."""
+    times = min(width // picture.shape[1], width // picture.shape[0])
+    if times < 1:
+        return preview(picture, width)
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def as_rgb(colors: NDArray[Any]) -> Rgb:
+    """Turn colors (..., C) of any dtype into those of a screen.
+
+    Gray and RGB in a range that is known look as they are. Where numbers are
+    no colors, a palette becomes a row of grays.
+    """
+    channels = colors.shape[-1]
+    if colors.dtype == np.uint16:
+        values = colors / 257
+    elif colors.dtype.kind in "fb":
+        values = colors * 255.0
+    else:
+        values = colors.astype(np.float64)
+    if channels not in (1, 3) or values.min() < 0 or values.max() > 255:
+        values = np.linspace(60, 220, colors.shape[0])[:, np.newaxis]
+    return np.broadcast_to(np.rint(values), (*values.shape[:-1], 3)).astype(np.uint8)
+
+
+def finished(canvas: Canvas) -> Rgb:
+    """Turn a canvas into a picture."""
+    return np.rint(canvas).clip(0, 255).astype(np.uint8)
+
+
+def png_bytes(picture: Rgb) -> bytes:
+    """Make a PNG file of a picture."""
+    import imageio.v3 as iio
+
+    return iio.imwrite("<bytes>", picture, plugin="pillow", extension=".png")
+
+
+def swatch(rgb: NDArray[np.uint8]) -> str:
+    """Make a small square of a color, in HTML."""
+    return (
+        '<span style="display:inline-block;width:1em;height:1em;vertical-align:-0.1em;'
+        f'border:1px solid gray;background:{hexadecimal(rgb)}"></span>'
+    )
+
+
+def hexadecimal(rgb: NDArray[np.uint8]) -> str:
+    """Write a color as #rrggbb."""
+    return "#" + rgb.tobytes().hex()
+
+
+def numbers(values: NDArray[Any]) -> str:
+    """Write the first few numbers of a vector."""
+    text = ", ".join(f"{value:.4g}" for value in values[:4])
+    return f"{text}, ..." if len(values) > 4 else text
+
+
+def percent(share: float) -> str:
+    """Write a share of the whole."""
+    return f"{100 * share:.1f} %"
+
+
+def plural(number: int, one: str, many: str) -> str:
+    """Write a number of things."""
+    return f"{number:,} {one if number == 1 else many}"
