@@ -311,3 +311,12 @@ def as_index(name: str, value: object, size: int) -> int:
     if index >= size:
         raise ValueError(f"{name}={index} is outside the image: it must be from 0 to {size - 1}")
     return index
+
+
+def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
+    """Check that a record belongs to an image of this height and width."""
+    if shape != traced:
+        raise ValueError(
+            f"image is {shape[0]} by {shape[1]} pixels, but the record is of one of "
+            f"{traced[0]} by {traced[1]}: give the image that was traced"
+        )
