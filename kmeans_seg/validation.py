@@ -81,7 +81,8 @@ def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -
                 f"{name} contains {bad}: every value must be finite; "
                 "replace the others first, for instance with numpy.nan_to_num"
             )
-        largest, limit = np.abs(array).max(initial=0), LARGEST
+        # As a Python float: in float16 or float32 the comparison would overflow, and warn.
+        largest, limit = float(np.abs(array).max(initial=0)), LARGEST
     elif array.dtype.itemsize == 8 and array.size:
         largest, limit = max(-int(array.min()), int(array.max())), LARGEST_INTEGER
     else:

@@ -1,0 +1,366 @@
+"""Bad input: the right type of error, from validation alone, with the value and the remedy."""
+
+import ast
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kmeans_seg
+from kmeans_seg import kmeans, kmeans_plusplus, lloyd, segment
+from kmeans_seg.assignment import ASSIGNERS
+
+IMAGE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+POINTS = [[0, 0], [1, 5], [9, 9], [7, 2]]
+
+Call = Callable[[Any], object]
+
+
+def assert_refused(call: Call, value: Any, error: type[Exception], *said: str) -> None:
+    """Check the error of `call(value)`: its type, where it comes from, and parts of its message."""
+    with pytest.raises(error) as caught:
+        call(value)
+    assert type(caught.value) is error
+    assert Path(caught.traceback[-1].path).name == "validation.py"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    for part in said:
+        assert part in str(caught.value)
+
+
+def named(calls: dict[str, Call]) -> list[Any]:
+    return [pytest.param(call, id=name) for name, call in calls.items()]
+
+
+# Every place where a number of something is asked for.
+COUNTS: dict[str, tuple[str, Call]] = {
+    "segment k": ("k", lambda k: segment(IMAGE, k)),
+    "kmeans k": ("k", lambda k: kmeans(POINTS, k)),
+    "kmeans_plusplus k": ("k", lambda k: kmeans_plusplus(POINTS, k)),
+    "segment n_init": ("n_init", lambda n: segment(IMAGE, 2, n_init=n)),
+    "kmeans n_init": ("n_init", lambda n: kmeans(POINTS, 2, n_init=n)),
+    "segment max_iter": ("max_iter", lambda n: segment(IMAGE, 2, max_iter=n)),
+    "kmeans max_iter": ("max_iter", lambda n: kmeans(POINTS, 2, max_iter=n)),
+    "kmeans_plusplus trials": ("trials", lambda n: kmeans_plusplus(POINTS, 2, trials=n)),
+}
+
+
+@pytest.mark.parametrize("place", COUNTS)
+@pytest.mark.parametrize("value", [0, -1, -(10**30), np.int64(0), np.int8(-5)])
+def test_a_count_below_one(place: str, value: int) -> None:
+    name, call = COUNTS[place]
+    assert_refused(call, value, ValueError, f"{name}={int(value)} is too small", "at least 1")
+
+
+@pytest.mark.parametrize("place", COUNTS)
+@pytest.mark.parametrize(
+    "value", [True, False, np.True_, 2.0, 2.5, np.float64(2), float("nan"), "2", b"2", [2], 1j, {}]
+)
+def test_a_count_that_is_no_integer(place: str, value: object) -> None:
+    name, call = COUNTS[place]
+    assert_refused(call, value, TypeError, f"{name} must be an integer", repr(value))
+
+
+@pytest.mark.parametrize("place", [place for place in COUNTS if place != "kmeans_plusplus trials"])
+def test_a_count_that_is_none(place: str) -> None:
+    name, call = COUNTS[place]
+    assert_refused(call, None, TypeError, f"{name} must be an integer", "None")
+
+
+@pytest.mark.parametrize("place", COUNTS)
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.uint64])
+@pytest.mark.filterwarnings("ignore::kmeans_seg.ConvergenceWarning")
+def test_numpy_integers_are_integers(place: str, dtype: Any) -> None:
+    _, call = COUNTS[place]
+    call(dtype(2))
+
+
+def test_more_clusters_than_there_are_pixels_or_points() -> None:
+    said = "k={} is more than the {} {} given: ask for at most {}"
+    assert_refused(lambda k: segment(IMAGE, k), 9, ValueError, said.format(9, 8, "pixels", 8))
+    assert_refused(lambda k: kmeans(POINTS, k), 5, ValueError, said.format(5, 4, "points", 4))
+    assert_refused(
+        lambda k: kmeans_plusplus(POINTS, k), 5, ValueError, said.format(5, 4, "points", 4)
+    )
+
+
+# Every place where an array of numbers is asked for, with a maker of arrays of the right shape.
+ARRAYS: dict[str, tuple[str, tuple[int, ...], Call]] = {
+    "segment image": ("image", (2, 4, 3), lambda image: segment(image, 2)),
+    "segment gray image": ("image", (4, 5), lambda image: segment(image, 2)),
+    "segment raw image": ("image", (4, 5, 7), lambda image: segment(image, 2, space="raw")),
+    "segment lab image": ("image", (4, 5, 3), lambda image: segment(image, 2, space="lab")),
+    "segment init": ("init", (2, 3), lambda init: segment(IMAGE, 2, init=init)),
+    "predict image": ("image", (3, 3, 3), lambda image: segment(IMAGE / 24, 2).predict(image)),
+    "kmeans points": ("points", (4, 2), lambda points: kmeans(points, 2)),
+    "kmeans init": ("init", (3, 2), lambda init: kmeans(POINTS, 3, init=init)),
+    "kmeans weights": ("weights", (4,), lambda weights: kmeans(POINTS, 2, weights=weights)),
+    "kmeans_plusplus points": ("points", (4, 2), lambda points: kmeans_plusplus(points, 2)),
+    "kmeans_plusplus weights": (
+        "weights",
+        (4,),
+        lambda weights: kmeans_plusplus(POINTS, 2, weights=weights),
+    ),
+    "lloyd points": ("points", (4, 2), lambda points: lloyd(points, POINTS[:2])),
+    "lloyd centers": ("centers", (3, 2), lambda centers: lloyd(POINTS, centers)),
+    "lloyd weights": ("weights", (4,), lambda weights: lloyd(POINTS, POINTS, weights=weights)),
+    "lloyd labels": ("labels", (4,), lambda labels: lloyd(POINTS, POINTS, labels=labels)),
+}
+WITHOUT_LABELS = [place for place in ARRAYS if "labels" not in place]
+
+
+@pytest.mark.parametrize("place", ARRAYS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_values_that_are_not_finite(place: str, bad: float, dtype: Any) -> None:
+    name, shape, call = ARRAYS[place]
+    array = np.full(shape, 0.5, dtype)
+    array.flat[-1] = bad
+    said = f"{name} contains {bad}", "must be finite", "replace"
+    assert_refused(call, array, ValueError, *said)
+
+
+@pytest.mark.parametrize("place", ARRAYS)
+@pytest.mark.parametrize(
+    ("dtype", "called"),
+    [
+        (object, "object"),
+        (np.complex128, "complex128"),
+        (np.complex64, "complex64"),
+        ("U1", "<U1"),
+        ("S1", "|S1"),
+        ("M8[s]", "datetime64[s]"),
+        ("m8[s]", "timedelta64[s]"),
+        ([("r", "u1"), ("g", "u1")], "[('r', 'u1'), ('g', 'u1')]"),
+    ],
+)
+def test_values_that_are_no_real_numbers(place: str, dtype: Any, called: str) -> None:
+    name, shape, call = ARRAYS[place]
+    said = f"{name} has dtype {called}", "real numbers", "first"
+    assert_refused(call, np.zeros(shape, dtype), TypeError, *said)
+
+
+@pytest.mark.parametrize("place", [place for place in ARRAYS if place != "segment init"])
+def test_none_and_strings_are_no_arrays(place: str) -> None:
+    name, _, call = ARRAYS[place]
+    if "weights" not in place and "labels" not in place:
+        assert_refused(call, None, TypeError, f"{name} has dtype object")
+    if "init" not in place:
+        assert_refused(call, "photo.jpg", TypeError, f"{name} has dtype <U9", "first")
+
+
+@pytest.mark.parametrize("place", ARRAYS)
+def test_ragged_rows(place: str) -> None:
+    name, _, call = ARRAYS[place]
+    assert_refused(call, [[1, 2], [3]], ValueError, f"{name} is ragged", "same length")
+
+
+@pytest.mark.parametrize("place", WITHOUT_LABELS)
+@pytest.mark.parametrize("bad", [1e151, -1e200, 1.7e308])
+def test_values_too_large_to_be_squared(place: str, bad: float) -> None:
+    name, shape, call = ARRAYS[place]
+    array = np.full(shape, 0.5)
+    array.flat[0] = bad
+    assert_refused(call, array, ValueError, f"{name} contains", f"{abs(bad):.3g}", "scale it down")
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_integers_that_float64_does_not_hold(dtype: Any) -> None:
+    image = np.array([[1, 2**53 + 2]], dtype)
+    assert_refused(lambda image: segment(image, 1), image, ValueError, "9.01e+15", "scale it down")
+    segment(np.array([[1, 2**53]], dtype), 2)
+    if dtype is np.int64:
+        lowest = np.array([[1, -(2**63)]], dtype)
+        assert_refused(lambda image: segment(image, 1), lowest, ValueError, "9.22e+18")
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2, 3, 1), (1, 2, 2, 3), (1, 1, 1, 1, 1)], ids=str)
+@pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
+def test_an_image_with_the_wrong_number_of_dimensions(shape: tuple[int, ...], space: str) -> None:
+    said = f"image has {len(shape)} dimensions", f"shape {shape}", "(H, W) or (H, W, C)", "reshape"
+    image = np.zeros(shape, np.uint8)
+    assert_refused(lambda image: segment(image, 1, space=space), image, ValueError, *said)
+
+
+@pytest.mark.parametrize(
+    "shape", [(0, 0), (0, 5), (5, 0), (0, 5, 3), (5, 0, 3), (5, 5, 0)], ids=str
+)
+@pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
+def test_an_empty_image(shape: tuple[int, ...], space: str) -> None:
+    said = f"image is empty, shape {shape}", "at least one pixel"
+    image = np.zeros(shape, np.uint8)
+    assert_refused(lambda image: segment(image, 1, space=space), image, ValueError, *said)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+@pytest.mark.parametrize("space", ["rgb", "lab"])
+def test_a_number_of_channels_that_the_space_does_not_know(space: str, channels: int) -> None:
+    image = np.zeros((2, 2, channels), np.uint8)
+    said = f"image has {channels} channels", f"space={space!r} knows 1 or 3", 'space="raw"'
+    assert_refused(lambda image: segment(image, 1, space=space), image, ValueError, *said)
+    segment(image, 1, space="raw")
+
+
+@pytest.mark.parametrize("values", [(-0.001, 1), (0, 1.001), (0, 255), (-5, -1)])
+def test_a_float_image_outside_of_0_to_1_in_lab(values: tuple[float, float]) -> None:
+    for shape in ((1, 2), (1, 2, 1)):
+        image = np.array(values, np.float64).reshape(shape)
+        said = f"image goes from {image.min()} to {image.max()}", "[0, 1]", "divide"
+        assert_refused(lambda image: segment(image, 1, space="lab"), image, ValueError, *said)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "u4", "i8", "u8"])
+def test_an_integer_image_of_unknown_range_in_lab(dtype: str) -> None:
+    image = np.zeros((2, 2, 3), dtype)
+    said = f"image has dtype {image.dtype}", "uint8, uint16", "convert"
+    assert_refused(lambda image: segment(image, 1, space="lab"), image, TypeError, *said)
+
+
+# Every choice by name, with what it may be.
+CHOICES: dict[str, tuple[str, list[str], Call]] = {
+    "segment space": ("space", ["rgb", "lab", "raw"], lambda x: segment(IMAGE, 2, space=x)),
+    "segment init": ("init", ["k-means++", "random"], lambda x: segment(IMAGE, 2, init=x)),
+    "segment assign": ("assign", list(ASSIGNERS), lambda x: segment(IMAGE, 2, assign=x)),
+    "kmeans init": ("init", ["k-means++", "random"], lambda x: kmeans(POINTS, 2, init=x)),
+    "kmeans assign": ("assign", list(ASSIGNERS), lambda x: kmeans(POINTS, 2, assign=x)),
+    "lloyd assign": ("assign", list(ASSIGNERS), lambda x: lloyd(POINTS, POINTS, assign=x)),
+}
+
+
+@pytest.mark.parametrize("place", CHOICES)
+@pytest.mark.parametrize("value", ["", "RGB", "hsv", "kmeans++", "rgb "])
+def test_an_unknown_choice_lists_the_known_ones(place: str, value: str) -> None:
+    name, choices, call = CHOICES[place]
+    listed = ", ".join(map(repr, choices))
+    assert_refused(
+        call, value, ValueError, f"{name}={value!r} is not known: choose one of {listed}"
+    )
+
+
+@pytest.mark.parametrize("place", [place for place in CHOICES if "init" not in place])
+@pytest.mark.parametrize("value", [None, 3, ["rgb"], np.zeros(3)])
+def test_a_choice_that_is_no_name(place: str, value: object) -> None:
+    name, choices, call = CHOICES[place]
+    assert_refused(call, value, ValueError, f"{name}=", "choose one of", *choices)
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (3, 3), (1, 3), (2, 2), (2, 4), (2, 3, 1), (0, 3)])
+def test_an_init_of_the_wrong_shape(shape: tuple[int, ...]) -> None:
+    said = f"init has shape {shape}", "must be (2, 3)", "a row for each center"
+    assert_refused(lambda init: segment(IMAGE, 2, init=init), np.zeros(shape), ValueError, *said)
+    points = np.eye(3)
+    assert_refused(lambda init: kmeans(points, 2, init=init), np.zeros(shape), ValueError, *said)
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (0,), (0, 2), (4, 1), (4, 3), (4, 2, 1)])
+def test_centers_of_the_wrong_shape(shape: tuple[int, ...]) -> None:
+    said = f"centers has shape {shape}", "must be (k, 2)", "a row for each center"
+    assert_refused(lambda centers: lloyd(POINTS, centers), np.zeros(shape), ValueError, *said)
+
+
+POINT_PLACES = [place for place in ARRAYS if place.endswith("points")]
+
+
+@pytest.mark.parametrize("place", POINT_PLACES)
+@pytest.mark.parametrize("shape", [(), (4,), (2, 2, 2)])
+def test_points_with_the_wrong_number_of_dimensions(place: str, shape: tuple[int, ...]) -> None:
+    said = f"points has {len(shape)} dimensions", f"shape {shape}", "(n, C)", "reshape"
+    assert_refused(ARRAYS[place][2], np.zeros(shape), ValueError, *said)
+
+
+@pytest.mark.parametrize("place", POINT_PLACES)
+@pytest.mark.parametrize("shape", [(0, 2), (4, 0), (0, 0)])
+def test_no_points(place: str, shape: tuple[int, ...]) -> None:
+    said = f"points is empty, shape {shape}", "at least one point"
+    assert_refused(ARRAYS[place][2], np.zeros(shape), ValueError, *said)
+
+
+WEIGHT_PLACES = [place for place in ARRAYS if place.endswith("weights")]
+
+
+@pytest.mark.parametrize("place", WEIGHT_PLACES)
+@pytest.mark.parametrize("shape", [(), (3,), (5,), (4, 1), (1, 4)])
+def test_weights_of_the_wrong_shape(place: str, shape: tuple[int, ...]) -> None:
+    said = f"weights has shape {shape}", "must be (4,)", "one for each point"
+    assert_refused(ARRAYS[place][2], np.ones(shape), ValueError, *said)
+
+
+@pytest.mark.parametrize("place", WEIGHT_PLACES)
+@pytest.mark.parametrize("bad", [0, -1, -0.5])
+def test_weights_that_are_not_positive(place: str, bad: float) -> None:
+    said = f"weights contains {bad}", "must be positive", "leave out"
+    assert_refused(ARRAYS[place][2], np.array([1, 1, bad, 1]), ValueError, *said)
+
+
+@pytest.mark.parametrize("bad", [[0, 1, 2, 4], [-1, 0, 1, 2], [0, 0, 0, 99]])
+def test_labels_of_no_center(bad: list[int]) -> None:
+    said = f"labels goes from {min(bad)} to {max(bad)}", "from 0 to 3"
+    assert_refused(lambda labels: lloyd(POINTS, POINTS, labels=labels), bad, ValueError, *said)
+
+
+@pytest.mark.parametrize("bad", [[0, 1, 2], [[0, 1, 2, 3]], 0])
+def test_labels_of_the_wrong_shape(bad: Any) -> None:
+    said = f"labels has shape {np.shape(bad)}", "must be (4,)"
+    assert_refused(lambda labels: lloyd(POINTS, POINTS, labels=labels), bad, ValueError, *said)
+
+
+@pytest.mark.parametrize("bad", [[0.0, 1.0, 2.0, 3.0], [True, False, True, False]])
+def test_labels_that_are_no_integers(bad: list[float]) -> None:
+    said = f"labels has dtype {np.asarray(bad).dtype}", "must hold integers"
+    assert_refused(lambda labels: lloyd(POINTS, POINTS, labels=labels), bad, TypeError, *said)
+
+
+@pytest.mark.parametrize(
+    "call",
+    named(
+        {
+            "segment": lambda rng: segment(IMAGE, 2, rng=rng),
+            "kmeans": lambda rng: kmeans(POINTS, 2, rng=rng),
+            "kmeans_plusplus": lambda rng: kmeans_plusplus(POINTS, 2, rng=rng),
+        }
+    ),
+)
+@pytest.mark.parametrize(
+    ("value", "error"), [(-1, ValueError), ("seed", TypeError), (1.5, TypeError), ({}, TypeError)]
+)
+def test_an_rng_that_is_no_seed(call: Call, value: object, error: type[Exception]) -> None:
+    said = f"rng={value!r} is no seed", "numpy.random.Generator", "None"
+    assert_refused(call, value, error, *said)
+
+
+def test_predict_wants_an_image_like_the_one_that_was_segmented() -> None:
+    result = segment(IMAGE, 2)
+    assert_refused(
+        result.predict, IMAGE.astype(float), TypeError, "dtype float64", "had uint8", "convert"
+    )
+    for shape in ((4, 4), (4, 4, 1), (4, 4, 4)):
+        channels = shape[2] if len(shape) == 3 else 1
+        image = np.zeros(shape, np.uint8)
+        assert_refused(result.predict, image, ValueError, f"image has {channels} channels", "3")
+    lab = segment(IMAGE / 24, 2, space="lab")
+    assert_refused(lab.predict, IMAGE / 2.0, ValueError, "[0, 1]", "divide")
+
+
+def test_lloyd_refuses_at_the_call_and_not_at_the_first_step() -> None:
+    with pytest.raises(ValueError, match="centers has shape"):
+        lloyd(POINTS, [[1, 2, 3]])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_floating_point_of_every_precision_passes_without_a_warning(dtype: Any) -> None:
+    # The limit for large values is beyond what the shorter ones can hold.
+    points = np.array([[0, 1], [2, 3], [60_000, 5]], dtype)
+    assert kmeans(points, 2).labels.tolist() in ([0, 0, 1], [1, 1, 0])
+    assert segment(points, 2).labels.tolist() == [[0, 0], [0, 0], [1, 0]]
+
+
+def test_no_other_module_of_the_core_checks_or_raises() -> None:
+    package = Path(inspect.getfile(kmeans_seg)).parent
+    core = ["assignment", "clustering", "distinct", "lloyd", "seeding", "segmentation", "sums"]
+    for name in core:
+        tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
+        raised = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+        assert raised == [], name
