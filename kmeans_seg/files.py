@@ -173,13 +173,10 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
     array([[0, 1],
            [2, 2]], dtype=uint8)
     """
-    from pathlib import Path
-
     suffix = validation.as_image_suffix(path)
     pixels = validation.as_writable(path, image)
-    target = Path(os.path.realpath(path))
-    if not overwrite and target.exists():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
+    if not overwrite:
+        check_absent(path)
     import imageio.v3 as iio
 
     try:
@@ -193,7 +190,21 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
         )
     except Exception as error:  # each encoder has its own way to say what it cannot hold
         raise validation.unwritable_image(path, pixels, error) from error
-    temporary = target.with_name(f".kmeans_seg-{os.urandom(4).hex()}{suffix}")
+    replace_file(path, data)
+
+
+def check_absent(path: str | os.PathLike[str]) -> None:
+    """Check that there is no file at `path`."""
+    if os.path.exists(path):  # noqa: PTH110  # pathlib takes its time, see `validation`
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
+
+
+def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file as `write` does: under another name beside its place, then renamed."""
+    from pathlib import Path
+
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".kmeans_seg-{os.urandom(4).hex()}{target.suffix}")
     try:
         temporary.write_bytes(data)
         temporary.replace(target)
