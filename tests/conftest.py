@@ -1,0 +1,18 @@
+"""What many tests share."""
+
+import pytest
+from hypothesis import settings
+
+from kmeans_seg.assignment import ASSIGNERS
+
+# No deadline: how long an example takes says more about the machine than about the code.
+settings.register_profile("kmeans_seg", deadline=None)
+settings.load_profile("kmeans_seg")
+
+
+# For the whole session, since Hypothesis refuses fixtures that live for one test.
+@pytest.fixture(params=ASSIGNERS, scope="session")
+def assign(request: pytest.FixtureRequest) -> str:
+    """Return the name of every strategy of assignment in turn, the newest included."""
+    name: str = request.param
+    return name
