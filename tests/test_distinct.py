@@ -1,0 +1,201 @@
+"""Distinct colors: every dtype and layout there and back, in Morton order, rightly counted."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from kmeans_seg.distinct import distinct_colors, morton_codes, pack, unpack
+
+Pixels = NDArray[Any]
+
+INTEGERS = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", ">u2", ">i2", ">u4", ">i4", ">i8"]
+# Every dtype with every number of channels that fits into a key of 64 bits.
+FITTING = [
+    (dtype, channels)
+    for dtype in INTEGERS
+    for channels in range(1, 9)
+    if 8 * np.dtype(dtype).itemsize * channels <= 64
+]
+every_kind = pytest.mark.parametrize(("dtype", "channels"), FITTING)
+
+
+def random_pixels(dtype: str, channels: int, n: int = 500, seed: int = 0) -> Pixels:
+    """Make pixels of a few colors from all over the range of the dtype, its ends included."""
+    rng = np.random.default_rng(seed)
+    kind = np.dtype(dtype)
+    if kind.kind == "b":
+        return rng.random((n, channels)) < 0.5
+    info = np.iinfo(kind)
+    palette = rng.integers(info.min, info.max, (60, channels), kind.newbyteorder("="), True)
+    palette[0], palette[1] = info.min, info.max
+    return palette[rng.integers(0, len(palette), n)].astype(kind)
+
+
+def naive_morton_code(color: list[int], bits: int, lowest: int) -> int:
+    code = 0
+    for bit in reversed(range(bits)):
+        for value in color:
+            code = 2 * code + ((value - lowest) >> bit & 1)
+    return code
+
+
+def naive_codes(colors: Pixels) -> list[int]:
+    lowest = int(np.iinfo(colors.dtype).min) if colors.dtype.kind == "i" else 0
+    bits = 8 * colors.dtype.itemsize
+    return [naive_morton_code(list(map(int, color)), bits, lowest) for color in colors]
+
+
+@every_kind
+def test_there_and_back(dtype: str, channels: int) -> None:
+    pixels = random_pixels(dtype, channels)
+    found = distinct_colors(pixels)
+    labels = np.arange(len(found.colors), dtype=np.int32)
+    spread = found.spread(labels)
+    assert spread.dtype == np.int32
+    np.testing.assert_array_equal(found.colors[spread], pixels)
+    assert found.colors.dtype == pixels.dtype
+
+
+@every_kind
+def test_the_colors_and_counts_are_those_of_unique_rows(dtype: str, channels: int) -> None:
+    pixels = random_pixels(dtype, channels)
+    found = distinct_colors(pixels)
+    colors, counts = np.unique(pixels, axis=0, return_counts=True)
+    order = np.lexsort(found.colors.T[::-1])
+    np.testing.assert_array_equal(found.colors[order], colors)
+    assert found.counts is not None
+    np.testing.assert_array_equal(found.counts[order], counts)
+    assert found.counts.dtype == np.float64
+
+
+@every_kind
+def test_the_order_is_that_of_morton(dtype: str, channels: int) -> None:
+    found = distinct_colors(random_pixels(dtype, channels))
+    codes = naive_codes(found.colors)
+    assert codes == sorted(codes)
+    assert morton_codes(found.colors).tolist() == codes
+
+
+def test_morton_order_worked_by_hand() -> None:
+    # A Z over the four cells of a square, then the same Z over four such squares.
+    square = np.stack(np.meshgrid(range(4), range(4), indexing="ij"), axis=-1).reshape(-1, 2)
+    found = distinct_colors(square.astype(np.uint8)[::-1])
+    assert found.colors.tolist()[:8] == [
+        [0, 0], [0, 1], [1, 0], [1, 1],
+        [0, 2], [0, 3], [1, 2], [1, 3],
+    ]  # fmt: skip
+
+
+@every_kind
+def test_where_the_pixels_stand_makes_no_difference(dtype: str, channels: int) -> None:
+    pixels = random_pixels(dtype, channels)
+    expected = distinct_colors(pixels)
+    order = np.random.default_rng(1).permutation(len(pixels))
+    found = distinct_colors(pixels[order])
+    np.testing.assert_array_equal(found.colors, expected.colors)
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    labels = np.random.default_rng(2).integers(0, 9, len(found.colors)).astype(np.int32)
+    np.testing.assert_array_equal(found.spread(labels), expected.spread(labels)[order])
+
+
+def layouts(pixels: Pixels) -> dict[str, Pixels]:
+    n, channels = pixels.shape
+    wide = np.zeros((n, channels + 3), pixels.dtype)
+    wide[:, 1:-2] = pixels
+    every_other = np.repeat(pixels, 2, axis=0)[::2]
+    swapped = pixels.astype(pixels.dtype.newbyteorder())
+    read_only = pixels.copy()
+    read_only.flags.writeable = False
+    return {
+        "Fortran": np.asfortranarray(pixels),
+        "negative strides": pixels[::-1, ::-1].copy()[::-1, ::-1],
+        "part of a wider array": wide[:, 1:-2],
+        "every other row": every_other,
+        "byte-swapped": swapped,
+        "read-only": read_only,
+    }
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("u1", 3), ("i1", 2), ("u2", 3), ("i4", 2)])
+@pytest.mark.parametrize("layout", layouts(np.zeros((1, 1), np.uint8)))
+def test_the_layout_in_memory_makes_no_difference(dtype: str, channels: int, layout: str) -> None:
+    pixels = random_pixels(dtype, channels)
+    laid = layouts(pixels)[layout]
+    expected, found = distinct_colors(pixels), distinct_colors(laid)
+    np.testing.assert_array_equal(found.colors, expected.colors)
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    labels = np.arange(len(found.colors), dtype=np.int32)
+    np.testing.assert_array_equal(found.spread(labels), expected.spread(labels))
+
+
+@given(
+    arrays(
+        st.sampled_from([np.uint8, np.int16]),
+        st.tuples(st.integers(1, 30), st.integers(1, 4)),
+        elements=st.integers(0, 3) | st.integers(0, 127),
+    )
+)
+def test_any_pixels_come_back(pixels: Pixels) -> None:
+    found = distinct_colors(pixels)
+    spread = found.spread(np.arange(len(found.colors), dtype=np.int32))
+    np.testing.assert_array_equal(found.colors[spread], pixels)
+    assert len({tuple(color) for color in found.colors.tolist()}) == len(found.colors)
+    np.testing.assert_array_equal(found.counts, np.bincount(spread))
+
+
+def test_more_pixels_than_one_block_holds() -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (2**16 + 77, 3)).astype(np.uint8)
+    found = distinct_colors(pixels)
+    spread = found.spread(np.arange(len(found.colors), dtype=np.int32))
+    np.testing.assert_array_equal(found.colors[spread], pixels)
+
+
+@pytest.mark.parametrize("value", [0, 1, 2**24 - 1, 2**24, 2**32 - 1])
+def test_labels_are_found_with_and_without_a_table(value: int) -> None:
+    pixels = np.array([[value], [5], [value], [5]], np.uint32)
+    found = distinct_colors(pixels)
+    labels = np.array([7, 9], np.int32)
+    expected = [7, 9, 7, 9] if value < 5 else [9, 7, 9, 7]
+    assert found.spread(labels).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.array([[0.5], [0.25], [0.5]]),
+        np.array([[0.5], [0.25], [0.5]], np.float32),
+        np.zeros((3, 9), np.uint8),
+        np.zeros((3, 5), np.uint16),
+        np.zeros((3, 2), np.int64),
+    ],
+)
+def test_what_does_not_fit_into_a_key_is_taken_pixel_by_pixel(pixels: Pixels) -> None:
+    found = distinct_colors(pixels)
+    assert found.counts is None
+    np.testing.assert_array_equal(found.colors, pixels)
+    assert found.spread(np.array([4, 2, 0], np.int32)).tolist() == [4, 2, 0]
+
+
+def test_the_pixels_are_left_alone() -> None:
+    for dtype, channels in FITTING:
+        pixels = random_pixels(dtype, channels)
+        copy = pixels.copy()
+        found = distinct_colors(pixels)
+        found.spread(np.zeros(len(found.colors), np.int32))
+        np.testing.assert_array_equal(pixels, copy)
+
+
+def test_keys_hold_the_first_channel_in_the_highest_bits() -> None:
+    keys = pack(np.array([[1, 2, 3]], np.uint8))
+    assert keys.dtype == np.uint32
+    assert keys.tolist() == [0x010203]
+    assert unpack(keys, 3, np.dtype(np.uint8)).tolist() == [[1, 2, 3]]
+    wide = pack(np.array([[-1, -(2**15), 2**15 - 1]], np.int16))
+    assert wide.dtype == np.uint64
+    assert wide.tolist() == [0x7FFF_0000_FFFF]
+    assert unpack(wide, 3, np.dtype(np.int16)).tolist() == [[-1, -(2**15), 2**15 - 1]]
