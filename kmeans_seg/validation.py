@@ -321,3 +321,9 @@ def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
             f"image is {shape[0]} by {shape[1]} pixels, but the record is of one of "
             f"{traced[0]} by {traced[1]}: give the image that was traced"
         )
+
+
+def check_gif_name(path: str | os.PathLike[str]) -> None:
+    """Check that a file name ends in .gif."""
+    if not os.fspath(path).lower().endswith(".gif"):
+        raise ValueError(f"{os.fspath(path)}: a film is written as GIF: end the name in .gif")

@@ -1,12 +1,24 @@
 """The algorithm step by step on a real picture, for teaching and for learning.
 
 `trace` gives the half-steps of a real run, one by one; `explain` works out the
-distances of one pixel in numbers. Nothing is re-implemented for show: the
-steps are those that `kmeans_seg.segment` takes. This package is not imported by
-`import kmeans_seg`.
+distances of one pixel in numbers; `animate` and `filmstrip` show a run as
+pictures. Nothing is re-implemented for show: the steps are those that
+`kmeans_seg.segment` takes. This package is not imported by `import kmeans_seg`.
 """
 
 from .blackboard import Explanation, explain
+from .film import animate, filmstrip
 from .trace import Assign, Done, Record, Seeding, Update, trace
 
-__all__ = ["Assign", "Done", "Explanation", "Record", "Seeding", "Update", "explain", "trace"]
+__all__ = [
+    "Assign",
+    "Done",
+    "Explanation",
+    "Record",
+    "Seeding",
+    "Update",
+    "animate",
+    "explain",
+    "filmstrip",
+    "trace",
+]

@@ -1,0 +1,399 @@
+"""A run as a film (an animated GIF), or as a strip of frames beside each other.
+
+What is clustered is a preview of the image: so the time it takes and the size
+of the file have a bound, whatever the size of the image, and every pixel that
+is shown has exactly the color of its segment. Left out: pictures of single
+records (`draw`) and the page that can be stepped through (`page`).
+"""
+
+import copy
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import files, validation
+from ..validation import RandomGenerator
+from .draw import (
+    GRAY,
+    INK,
+    PALE,
+    PAPER,
+    Rgb,
+    as_rgb,
+    finished,
+    fitted,
+    heat,
+    mark,
+    painted,
+    percent,
+    plural,
+)
+from .ink import Canvas, blank, draw_line, draw_text, text_width
+from .preview import preview
+from .trace import Assign, Done, Record, Seeding, trace
+
+RED = (205, 62, 62)
+# In pixels; the least width is what captions need.
+MARGIN, GAP, LINE, BAR, CURVE, LEAST_WIDTH = 16, 8, 22, 14, 56, 240
+# How much longer than the others the last frame stays, in milliseconds.
+ENCORE = 2000
+
+
+def animate(
+    image: ArrayLike,
+    k: int,
+    path: str | os.PathLike[str],
+    *,
+    max_frames: int = 60,
+    width: int = 480,
+    milliseconds: int = 400,
+    space: str = "rgb",
+    init: str | ArrayLike = "k-means++",
+    max_iter: int = 1000,
+    rng: RandomGenerator = 0,
+    assign: str = "broadcast",
+    overwrite: bool = True,
+) -> None:
+    """Write an animated GIF of a run: every seed, then the painted image at each pass.
+
+    A preview of the image is clustered, not the image itself, so the centers
+    are close to those of `kmeans_seg.segment` but not the same. While the
+    seeds are drawn, bright pixels are far from the seeds drawn before, and more
+    likely to be the next. Beneath the picture stand the colors, as wide as
+    their segments are large, and the sum of squared distances from pass to
+    pass, which never rises.
+
+    Parameters
+    ----------
+    image
+        Array (H, W) or (H, W, 3) of uint8, uint16, bool, or floating point in
+        [0, 1].
+    k
+        As for `kmeans_seg.segment`.
+    path
+        Where to write; the name must end in .gif.
+    max_frames
+        If there are more seeds and passes than this, as many of them are
+        shown, evenly spaced, the first and the last among them.
+    width
+        How wide the preview is at most, in pixels; see `preview`.
+    milliseconds
+        How long each frame is shown; the last stays longer.
+    space, init, max_iter, rng, assign
+        As for `kmeans_seg.segment`.
+    overwrite
+        Whether to replace a file that exists.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of the form above.
+    FileExistsError
+        If there is a file at `path`, and `overwrite` is False.
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If the operating system cannot write there.
+
+    Warns
+    -----
+    FewerClustersWarning, ConvergenceWarning
+        As `kmeans_seg.segment` does.
+    """
+    validation.check_gif_name(path)
+    max_frames = validation.as_count("max_frames", max_frames)
+    milliseconds = validation.as_count("milliseconds", milliseconds)
+    if not overwrite:
+        files.check_absent(path)
+    run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
+    plot, moments = rehearse(run, image, width, rng)
+    shown = evenly(plot.length, max_frames)
+    pictures = [film_frame(plot, moment) for moment in moments if moment.number in shown]
+    durations = [milliseconds] * len(pictures)
+    durations[-1] += ENCORE
+    files.replace_file(path, gif_bytes(pictures, durations))
+
+
+def filmstrip(
+    image: ArrayLike,
+    k: int,
+    path: str | os.PathLike[str],
+    *,
+    frames: int = 5,
+    width: int = 240,
+    space: str = "rgb",
+    init: str | ArrayLike = "k-means++",
+    max_iter: int = 1000,
+    rng: RandomGenerator = 0,
+    assign: str = "broadcast",
+    overwrite: bool = True,
+) -> None:
+    """Write a picture of a run: frames beside each other, each with its colors beneath.
+
+    The first frame is the image with the seeds marked in it. Then follow some
+    passes, the first and the last among them: as most happens early, each of
+    them is about the same number of times as late as the one before. As for
+    `animate` a preview of the image is clustered.
+
+    Parameters
+    ----------
+    image, k, path
+        As for `animate`; the suffix of the path chooses the format, as for
+        `kmeans_seg.write`: .png is best.
+    frames
+        How many frames there are at most.
+    width
+        How wide each frame is at most, in pixels; see `preview`.
+    space, init, max_iter, rng, assign
+        As for `kmeans_seg.segment`.
+    overwrite
+        Whether to replace a file that exists.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of the form above.
+    FileExistsError
+        If there is a file at `path`, and `overwrite` is False.
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If the operating system cannot write there.
+
+    Warns
+    -----
+    FewerClustersWarning, ConvergenceWarning
+        As `kmeans_seg.segment` does.
+    """
+    frames = validation.as_count("frames", frames)
+    validation.as_image_suffix(path)
+    if not overwrite:
+        files.check_absent(path)
+    run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
+    plot, moments = rehearse(run, image, width, rng)
+    # The last seeding stands for them all; where centers are given, there is none.
+    first = [plot.seeds - 1] if plot.seeds and frames > 1 else []
+    passes = halving(len(plot.inertias), frames - len(first))
+    shown = [*first, *(plot.seeds + number for number in passes)]
+    pictures = [strip_frame(plot, moment) for moment in moments if moment.number in shown]
+    gap = np.full((len(pictures[0]), MARGIN, 3), PAPER, np.uint8)
+    row = [part for picture in pictures for part in (gap, picture)]
+    files.write(path, np.hstack([*row, gap]), overwrite=overwrite)
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """What is known of a run before it is shown.
+
+    Attributes
+    ----------
+    image
+        The preview that is clustered, as colors of the screen.
+    width
+        How wide pictures of it shall be.
+    seeds
+        How many seeds are drawn.
+    inertias
+        The sum of squared distances in each pass.
+    passes
+        The number of the last pass.
+    order
+        The numbers of the clusters, from dark to light.
+    """
+
+    image: Rgb
+    width: int
+    seeds: int
+    inertias: list[float]
+    passes: int
+    order: NDArray[np.intp]
+
+    @property
+    def length(self) -> int:
+        """The number of moments."""
+        return self.seeds + len(self.inertias)
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What a frame shows: a seeding or a pass, and the seeds that have been drawn."""
+
+    number: int
+    record: Seeding | Assign
+    seeds: list[Seeding]
+
+
+def rehearse(
+    run: Callable[..., Iterator[Record]], image: ArrayLike, width: int, rng: RandomGenerator
+) -> tuple[Plot, Iterator[Moment]]:
+    """Make a run twice: to know how it goes, and to show it.
+
+    Nothing is kept of the first but a number for each pass, so that a long
+    run needs no more memory than a short one.
+    """
+    small = preview(image, width)
+    generator = validation.as_generator(rng)
+    seeds, inertias = 0, []
+    for record in run(small, rng=copy.deepcopy(generator)):
+        match record:
+            case Seeding():
+                seeds += 1
+            case Assign():
+                inertias.append(record.inertia)
+            case Done():
+                passes, order = record.result.n_iter, record.order
+    plot = Plot(as_rgb(np.atleast_3d(small)), width, seeds, inertias, passes, order)
+    # Not on to the end: warnings come with it, and have been given already.
+    return plot, itertools.islice(watch(run(small, rng=generator)), plot.length)
+
+
+def watch(records: Iterable[Record]) -> Iterator[Moment]:
+    """Pick out what can be shown."""
+    seeds: list[Seeding] = []
+    number = itertools.count()
+    for record in records:
+        if isinstance(record, Seeding):
+            seeds = [*seeds, replace(record, distances=None)]  # a map of it takes much memory
+        if isinstance(record, Seeding | Assign):
+            yield Moment(next(number), record, seeds)
+
+
+def film_frame(plot: Plot, moment: Moment) -> Rgb:
+    """Draw a frame of the film: a caption, the picture, its colors, and the curve."""
+    picture = scene(plot, moment)
+    left, right, value = captions(plot, moment)
+    width = max(picture.shape[1], LEAST_WIDTH)
+    size = letter_size(width)
+    top = LINE
+    bar = top + len(picture) + GAP
+    text = bar + BAR + LINE
+    curve = text + GAP
+    canvas = blank(curve + CURVE + 2 * MARGIN, width + 2 * MARGIN, PAPER)
+    inner = canvas[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    draw_text(inner, left, 0, 12, INK, size)
+    draw_text(inner, right, width, 12, GRAY, size, align="right")
+    start = (width - picture.shape[1]) // 2
+    inner[top : top + len(picture), start : start + picture.shape[1]] = picture
+    inner[bar : bar + BAR] = color_bar(plot, moment, width)
+    draw_text(inner, "sum of squared distances", 0, text, GRAY, size)
+    draw_text(inner, value, width, text, INK, size, align="right")
+    draw_curve(inner[curve:], plot.inertias, moment.number - plot.seeds)
+    return finished(canvas)
+
+
+def strip_frame(plot: Plot, moment: Moment) -> Rgb:
+    """Draw a frame of the strip: the picture, its colors, and a caption."""
+    if isinstance(moment.record, Seeding):
+        moment = replace(moment, record=replace(moment.record, distances=None))
+        left, right = plural(plot.seeds, "seed", "seeds"), ""
+    else:
+        left = f"pass {moment.record.iteration}"
+        right = f"{percent(moment.record.changed.mean())} changed"
+    picture = scene(plot, moment)
+    width = picture.shape[1]
+    bar = MARGIN + len(picture) + GAP
+    text = bar + BAR + LINE
+    canvas = blank(text + MARGIN, width, PAPER)
+    canvas[MARGIN : MARGIN + len(picture)] = picture
+    canvas[bar : bar + BAR] = color_bar(plot, moment, width)
+    draw_text(canvas, left, 0, text, INK, letter_size(width))
+    if text_width(left + "  " + right, letter_size(width)) <= width:
+        draw_text(canvas, right, width, text, GRAY, letter_size(width), align="right")
+    return finished(canvas)
+
+
+def scene(plot: Plot, moment: Moment) -> Rgb:
+    """Show the picture of a moment."""
+    record = moment.record
+    if isinstance(record, Assign):
+        return painted(record.labels, record.palette, plot.width)
+    if record.distances is None:
+        picture = fitted(plot.image, plot.width)
+    else:
+        picture = heat(record.distances, plot.width)
+    for seed in moment.seeds:
+        color = as_rgb(seed.color[np.newaxis])[0]
+        picture = mark(picture, seed.pixel, plot.image.shape, color)
+    return picture
+
+
+def captions(plot: Plot, moment: Moment) -> tuple[str, str, str]:
+    """Say which moment it is, what happens, and what the sum of squared distances is."""
+    record = moment.record
+    if isinstance(record, Seeding):
+        how = "the farther, the likelier" if record.number else "every pixel alike"
+        return f"seed {record.number + 1} of {plot.seeds}", how, ""
+    changed = int(np.count_nonzero(record.changed))
+    return (
+        f"pass {record.iteration} of {plot.passes}",
+        f"{plural(changed, 'pixel', 'pixels')} changed" if changed else "no pixel changed: done",
+        f"{record.inertia:,.0f}",
+    )
+
+
+def color_bar(plot: Plot, moment: Moment, width: int) -> Rgb:
+    """Show the colors from dark to light, as wide as their segments are large."""
+    if isinstance(moment.record, Assign):
+        colors, counts = as_rgb(moment.record.palette), moment.record.counts
+    else:  # the seeds so far, and room for the others
+        colors, counts = np.full((plot.seeds, 3), PALE, np.uint8), np.ones(plot.seeds, np.int64)
+        colors[: len(moment.seeds)] = as_rgb(np.stack([seed.color for seed in moment.seeds]))
+    ends = counts[plot.order].cumsum() / counts.sum() * width
+    return colors[plot.order[np.searchsorted(ends, np.arange(width) + 0.5)]]
+
+
+def draw_curve(canvas: Canvas, inertias: list[float], now: int) -> None:
+    """Draw how the sum of squared distances falls from pass to pass, up to now and from then on."""
+    height, width = canvas.shape[:2]
+    low, high = inertias[-1], inertias[0]
+    x = np.linspace(5, width - 6, max(2, len(inertias)))[: len(inertias)]
+    y = 5 + (height - 11) * (1 - (np.array(inertias) - low) / (high - low or 1.0))
+    points = np.stack([x, y], axis=1)
+    draw_line(canvas, points, 2, PALE)
+    if now >= 0:
+        draw_line(canvas, points[: now + 1], 2, INK)
+        draw_line(canvas, points[now : now + 1], 9, RED)
+
+
+def letter_size(width: int) -> float:
+    """Return the size of letters for a picture of this width."""
+    return 1.75 if width >= 400 else 1.5
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Choose at most so many of the numbers below `count`, the first and the last among them.
+
+    If there may be one only, it is the last.
+
+    Examples
+    --------
+    >>> evenly(10, 4), evenly(3, 60), evenly(9, 1)
+    ([0, 3, 6, 9], [0, 1, 2], [8])
+    """
+    steps = np.linspace(count - 1, 0, min(count, most))
+    return sorted(steps.round().astype(int).tolist())
+
+
+def halving(count: int, most: int) -> list[int]:
+    """Choose like `evenly`, but each about the same number of times as late as the one before.
+
+    Examples
+    --------
+    >>> halving(64, 4), halving(3, 5), halving(9, 1)
+    ([0, 3, 15, 63], [0, 1, 2], [8])
+    """
+    steps = np.geomspace(count, 1, min(count, most)) - 1
+    return sorted(set(steps.round().astype(int).tolist()))
+
+
+def gif_bytes(pictures: list[Rgb], durations: list[int]) -> bytes:
+    """Make an animated GIF that starts over at its end."""
+    import imageio.v3 as iio
+
+    # Of a list of one Pillow makes nothing.
+    duration = durations if len(durations) > 1 else durations[0]
+    data: bytes = iio.imwrite(
+        "<bytes>", pictures, plugin="pillow", extension=".gif", duration=duration, loop=0
+    )
+    return data
