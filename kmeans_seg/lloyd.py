@@ -168,12 +168,18 @@ def fill_empty(
     """Move each center without points to the point farthest from its own center; assign again.
 
     A center moved so sits on a point that no other center sits on, and never
-    loses it again within this call: it ends after at most k rounds.
+    loses it again within this call: it ends after at most k rounds. It ends
+    too where the points of every cluster are equal. Their distance need not
+    be 0 then, as their mean is rounded: taken for a reason to move a center,
+    it would be one again after every update.
     """
     while True:
         empty = np.setdiff1d(np.arange(len(centers)), labels)
         distances = squared_distances(points, centers[labels])
-        if empty.size == 0 or not distances.any():
+        member = np.zeros(len(centers), np.intp)
+        member[labels] = np.arange(len(points))  # any one of each cluster
+        nowhere_to_go = (points == points[member[labels]]).all() or not distances.any()
+        if empty.size == 0 or nowhere_to_go:
             return centers, labels
         centers = centers.copy()
         for cluster in empty:

@@ -51,7 +51,7 @@ def fill_empty(points: list[Point], centers: list[Point], labels: list[int]) -> 
     while True:
         gaps = [squared_distance(p, centers[j]) for p, j in zip(points, labels, strict=True)]
         empty = [index for index in range(len(centers)) if index not in labels]
-        if not empty or max(gaps) == 0:
+        if not empty or max(gaps) == 0 or len(centers) - len(empty) == len(set(points)):
             return labels
         for index in empty:
             if max(gaps) > 0:

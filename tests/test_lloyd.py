@@ -236,6 +236,29 @@ def test_with_too_few_distinct_points_some_centers_stay_empty(assign: str) -> No
     assert last.centers.ravel().tolist() == [8, 3, 10, 11]
 
 
+def test_a_rounded_mean_of_equal_points_is_not_worth_a_rescue(assign: str) -> None:
+    # Three times 0.1, divided by 3, is not 0.1; moving the spare center there would never end.
+    points, weights = [[0.1], [0.3]], [3, 7]
+    steps = lloyd(points, [[0.1], [0.3], [9.0]], weights=weights, assign=assign)
+    *_, last = itertools.islice(steps, 20)
+    assert last.reassigned.size == 0
+    assert last.labels.tolist() == [0, 1]
+    assert last.weights.tolist() == [3, 7, 0]
+
+
+def test_equal_points_are_one_point_to_a_rescue(assign: str) -> None:
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        colors = rng.normal(size=(rng.integers(1, 6), 3)) * 10.0 ** rng.integers(-3, 4)
+        points = colors[rng.integers(0, len(colors), 40)]
+        centers = rng.normal(size=(len(colors) + rng.integers(1, 4), 3)) * 20
+        weights = rng.random(40) + 0.1 if seed % 2 else None
+        steps = lloyd(points, centers, weights=weights, assign=assign)
+        *_, last = itertools.islice(steps, 50)
+        assert last.reassigned.size == 0
+        assert np.count_nonzero(last.weights) == len(np.unique(points, axis=0))
+
+
 def test_labels_to_go_on_from_decide_what_counts_as_reassigned(assign: str) -> None:
     points, centers = [[0], [1], [8], [9]], [[0.5], [8.5]]
     (step,) = lloyd(points, centers, labels=[0, 0, 1, 1], assign=assign)
