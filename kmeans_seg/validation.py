@@ -194,7 +194,7 @@ def check_srgb(image: NDArray[Any]) -> None:
                 f'image goes from {low} to {high}: space="lab" takes floating-point images '
                 "in [0, 1]; divide by the largest possible value first"
             )
-    elif image.dtype not in (np.bool_, np.uint8, np.uint16):
+    elif image.dtype.newbyteorder("=") not in (np.bool_, np.uint8, np.uint16):
         raise TypeError(
             f'image has dtype {image.dtype}: space="lab" takes uint8, uint16, '
             "or floating point in [0, 1]; convert it first"

@@ -331,6 +331,12 @@ def test_an_rng_that_is_no_seed(call: Call, value: object, error: type[Exception
     assert_refused(call, value, error, *said)
 
 
+@pytest.mark.parametrize("dtype", ["?", "u1", "<u2", ">u2", "<f4", ">f4"])
+def test_lab_takes_either_order_of_bytes(dtype: str) -> None:
+    image = np.array([[0, 1]], dtype)
+    assert segment(image, 2, space="lab").labels.tolist() == [[0, 1]]
+
+
 def test_predict_wants_an_image_like_the_one_that_was_segmented() -> None:
     result = segment(IMAGE, 2)
     assert_refused(
