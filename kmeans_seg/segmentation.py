@@ -363,10 +363,19 @@ def plain_points(colors: NDArray[Any]) -> Floats:
 
 
 def plain_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Take the centers as colors, rounded if the dtype is of whole numbers."""
+    """Take the centers as colors, rounded if the dtype is of whole numbers.
+
+    A center that the caller gave may lie outside of the dtype's range until
+    it is first updated: it gets the nearest color there is.
+    """
     if dtype.kind == "b":
         return centers >= 0.5
-    return (centers if dtype.kind == "f" else np.rint(centers)).astype(dtype)
+    if dtype.kind == "f":
+        limits = np.finfo(dtype)
+        return centers.clip(float(limits.min), float(limits.max)).astype(dtype)
+    info = np.iinfo(dtype)
+    exact = validation.LARGEST_INTEGER  # beyond it float64 rounds, perhaps out of the range again
+    return np.rint(centers).clip(max(info.min, -exact), min(info.max, exact)).astype(dtype)
 
 
 def lab_points(colors: NDArray[Any]) -> Floats:
