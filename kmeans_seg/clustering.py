@@ -217,7 +217,8 @@ def descend(
     for step in itertools.islice(steps, settings.max_iter):
         yield step
     # Only where there are fewer distinct points than centers are there clusters without points.
-    filled = step.weights > 0
+    # By the labels: the weight of a cluster may be too small to count beside the others.
+    filled = np.bincount(step.labels, minlength=len(step.centers)) > 0
     return Clustering(
         centers=step.centers[filled],
         labels=(np.cumsum(filled, dtype=np.int32) - 1)[step.labels],

@@ -118,8 +118,8 @@ def plusplus_seeds(
     yield Seed(int(index), None)
     chosen = [index]
     closest = squared_distances(points, points[index])
-    while len(chosen) < k and closest.any():
-        candidates = draw(weights * closest, trials, rng)
+    while len(chosen) < k and (potential := weights * closest).any():
+        candidates = draw(potential, trials, rng)
         remaining = math.inf
         for candidate in candidates:
             distances = np.minimum(closest, squared_distances(points, points[candidate]))

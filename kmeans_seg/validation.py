@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 RandomGenerator: TypeAlias = int | np.random.Generator | None
 
-# Larger numbers could overflow when they are squared and summed.
-LARGEST = 1e150
+# Larger numbers could overflow when they are squared, weighted and summed.
+LARGEST = 1e90
 # Up to here float64 holds every integer.
 LARGEST_INTEGER = 2**53
 

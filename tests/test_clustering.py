@@ -99,6 +99,26 @@ def test_counted_points_are_clustered_like_repeated_ones(assign: str) -> None:
             assert counted.inertia == pytest.approx(spelled.inertia, rel=1e-12)
 
 
+def test_weights_too_small_to_count_beside_others_count_for_their_labels(assign: str) -> None:
+    for init in ("k-means++", "random", [[0.0], [10.0]]):
+        result = kmeans([[0], [10]], 2, weights=[1e-300, 1], init=init, assign=assign)
+        assert sorted(result.centers.ravel()) == [0, 10]
+        assert result.centers[result.labels].ravel().tolist() == [0, 10]
+
+
+@pytest.mark.parametrize("scale", [1e-90, 1e-60, 1e60, 1e89])
+@pytest.mark.parametrize("weight", [1e-90, 1.0, 1e90])
+def test_points_and_weights_of_any_magnitude(scale: float, weight: float, assign: str) -> None:
+    points = np.array([[0, 0], [1, 0], [0, 1], [7, 7], [7, 8], [8, 7]])
+    for seed in range(5):
+        result = kmeans(points * scale, 2, weights=[weight] * 6, rng=seed, assign=assign)
+        assert result.labels.tolist() in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
+        first = result.labels.tolist().index(0)
+        expected = points[first : first + 3].mean(axis=0) * scale
+        np.testing.assert_allclose(result.centers[0], expected, rtol=1e-15)
+        assert result.inertia == pytest.approx(8 / 3 * scale**2 * weight, rel=1e-12)
+
+
 # The argument n_init.
 
 RUGGED = cloud(120, 2, seed=5)

@@ -146,6 +146,11 @@ def test_fewer_distinct_points_give_fewer_centers() -> None:
     assert kmeans_plusplus([[3]] * 5, 5).tolist() == [[3]]
 
 
+def test_distances_too_small_to_be_weighed_are_none() -> None:
+    centers = kmeans_plusplus([[0], [1e-100]], 2, weights=[1e-200, 1e-200])
+    assert len(centers) == 1
+
+
 def test_greedy_keeps_the_best_of_its_candidates() -> None:
     rng = np.random.default_rng(4)
     for seed in range(30):

@@ -159,7 +159,7 @@ def test_ragged_rows(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", WITHOUT_LABELS)
-@pytest.mark.parametrize("bad", [1e151, -1e200, 1.7e308])
+@pytest.mark.parametrize("bad", [1e91, -1e200, 1.7e308])
 def test_values_too_large_to_be_squared(place: str, bad: float) -> None:
     name, shape, call = ARRAYS[place]
     array = np.full(shape, 0.5)
