@@ -101,9 +101,9 @@ class Segmentation:
         TypeError, ValueError
             If the image is not of that form.
         """
-        array = validation.as_image(image, self.space, (self.palette.shape[1],))
-        validation.check_same_dtype(array, self.palette.dtype)
         space = SPACES[self.space]
+        array = validation.as_image(image, self.space, space.channel_counts)
+        validation.check_same_kind(array, self.palette)
         space.check(array)
         found = distinct_colors(as_pixels(array))
         labels = nearest_center(space.to_points(found.colors), self.centers)

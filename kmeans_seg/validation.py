@@ -176,12 +176,18 @@ def as_image(image: ArrayLike, space: str, channel_counts: Collection[int] | Non
     return array
 
 
-def check_same_dtype(image: NDArray[Any], dtype: np.dtype[Any]) -> None:
-    """Check that an image to label has the dtype of the image that was segmented."""
-    if image.dtype != dtype:
+def check_same_kind(image: NDArray[Any], palette: NDArray[Any]) -> None:
+    """Check that an image to label has the dtype and the channels of the one segmented before."""
+    if image.dtype != palette.dtype:
         raise TypeError(
-            f"image has dtype {image.dtype}, but the image that was segmented had {dtype}: "
+            f"image has dtype {image.dtype}, but the image that was segmented had {palette.dtype}: "
             "convert it to the same dtype and range"
+        )
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if channels != palette.shape[1]:
+        raise ValueError(
+            f"image has {channels} channels, shape {image.shape}, but the image that was segmented "
+            f"had {palette.shape[1]}: convert it to the same channels"
         )
 
 

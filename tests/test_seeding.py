@@ -147,7 +147,7 @@ def test_fewer_distinct_points_give_fewer_centers() -> None:
 
 
 def test_distances_too_small_to_be_weighed_are_none() -> None:
-    centers = kmeans_plusplus([[0], [1e-100]], 2, weights=[1e-200, 1e-200])
+    centers = kmeans_plusplus([[0.0], [1e-100]], 2, weights=[1e-200, 1e-200])
     assert len(centers) == 1
 
 

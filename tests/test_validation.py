@@ -342,10 +342,15 @@ def test_predict_wants_an_image_like_the_one_that_was_segmented() -> None:
     assert_refused(
         result.predict, IMAGE.astype(float), TypeError, "dtype float64", "had uint8", "convert"
     )
-    for shape in ((4, 4), (4, 4, 1), (4, 4, 4)):
-        channels = shape[2] if len(shape) == 3 else 1
+    for shape in ((4, 4), (4, 4, 1)):
         image = np.zeros(shape, np.uint8)
-        assert_refused(result.predict, image, ValueError, f"image has {channels} channels", "3")
+        said = f"image has 1 channels, shape {shape}", "had 3", "convert"
+        assert_refused(result.predict, image, ValueError, *said)
+    wide = np.zeros((4, 4, 4), np.uint8)
+    assert_refused(result.predict, wide, ValueError, "image has 4 channels", 'space="raw"')
+    assert_refused(
+        segment(wide + IMAGE[0, 0, 0], 1, space="raw").predict, IMAGE, ValueError, "had 4"
+    )
     lab = segment(IMAGE / 24, 2, space="lab")
     assert_refused(lab.predict, IMAGE / 2.0, ValueError, "[0, 1]", "divide")
 
