@@ -329,7 +329,20 @@ def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
         )
 
 
+def check_page_k(k: object) -> None:
+    """Check a number of segments for a page, whose labels are stored in 8 bits."""
+    count = as_count("k", k)
+    if count > 256:
+        raise ValueError(f"k={count} is too many for a page: at most 256 segments can be shown")
+
+
 def check_gif_name(path: str | os.PathLike[str]) -> None:
     """Check that a file name ends in .gif."""
     if not os.fspath(path).lower().endswith(".gif"):
         raise ValueError(f"{os.fspath(path)}: a film is written as GIF: end the name in .gif")
+
+
+def check_page_name(path: str | os.PathLike[str]) -> None:
+    """Check that a file name ends in .html or .htm."""
+    if not os.fspath(path).lower().endswith((".html", ".htm")):
+        raise ValueError(f"{os.fspath(path)}: a page is written as HTML: end the name in .html")

@@ -2,12 +2,14 @@
 
 `trace` gives the half-steps of a real run, one by one; `explain` works out the
 distances of one pixel in numbers; `animate` and `filmstrip` show a run as
-pictures. Nothing is re-implemented for show: the steps are those that
-`kmeans_seg.segment` takes. This package is not imported by `import kmeans_seg`.
+pictures, and `write_page` makes a page to step through it. Nothing is
+re-implemented for show: the steps are those that `kmeans_seg.segment` takes.
+This package is not imported by `import kmeans_seg`.
 """
 
 from .blackboard import Explanation, explain
 from .film import animate, filmstrip
+from .page import write_page
 from .trace import Assign, Done, Record, Seeding, Update, trace
 
 __all__ = [
@@ -21,4 +23,5 @@ __all__ = [
     "explain",
     "filmstrip",
     "trace",
+    "write_page",
 ]
