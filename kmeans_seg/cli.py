@@ -18,6 +18,9 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from . import validation
 from .files import read, write
@@ -28,7 +31,7 @@ DEMO = "coffee.jpg"
 
 # What can be done about an error of the operating system.
 REMEDIES: dict[type[OSError], str] = {
-    FileExistsError: "add --force to replace it, or choose another with -o or --labels",
+    FileExistsError: "add --force to replace it, or choose another with -o, --labels or --explain",
     FileNotFoundError: "check the name, and that the directory exists",
     IsADirectoryError: "name the files in it",
     NotADirectoryError: "check the name",
@@ -124,6 +127,13 @@ def make_parser() -> argparse.ArgumentParser:
         "a file, or a directory for IMAGE-labels.png",
     )
     parser.add_argument(
+        "--explain",
+        type=Path,
+        metavar="PAGE",
+        help="also write a page that shows step by step how a preview of the image is segmented: "
+        "an HTML file, or a directory for IMAGE-steps.html",
+    )
+    parser.add_argument(
         "--seed",
         type=int,
         default=0,
@@ -149,7 +159,11 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
         parser.error("--demo brings its own image: leave out --demo or the images")
     if not args.demo and not args.images:
         parser.error("no image given: name one, or try --demo")
-    for option, out in (("-o", args.output), ("--labels", args.labels)):
+    for option, out in (
+        ("-o", args.output),
+        ("--labels", args.labels),
+        ("--explain", args.explain),
+    ):
         if out is not None and len(args.images) > 1 and not is_directory(out):
             parser.error(
                 f"{option} {out}: for more than one image this must be a directory that exists: "
@@ -161,7 +175,7 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
 
 def run(images: Sequence[Path], args: argparse.Namespace) -> int:
     """Segment the images one after the other; return the exit status."""
-    if args.demo and args.output is None and args.labels is None:
+    if args.demo and args.output is None and args.labels is None and args.explain is None:
         args.force = True  # nobody's work is lost, and a second run should just work
     protected: Protected = set()
     for image in images:
@@ -197,18 +211,40 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         if targets[0].resolve() == targets[1].resolve():
             raise RefusedError(f"{targets[1]}: give the picture and the labels different names")
     for target in targets:
+        validation.as_image_suffix(target)
         check_target(target, protected, args.force)
+    page = None
+    if args.explain is not None:
+        page = destination(args.explain, origin.parent / f"{origin.stem}-steps.html")
+        validation.check_page_name(page)
+        validation.check_page_k(args.k)
+        check_target(page, protected, args.force)
     pixels = read(image)
+    if page is not None:
+        validation.as_picture(pixels)
     with live_line(name) as show:
         result = segment(pixels, args.k, space=args.space, rng=args.seed, callback=show)
     for target, content in zip(targets, (result.painted, result.labels), strict=False):
         write(target, content, overwrite=args.force)
         protected.add(identity(target))
+    if page is not None:
+        write_steps(pixels, page, origin.name, args)
+        protected.add(identity(page))
+        targets.append(page)
     height, width = result.labels.shape
     return (
         f"{name}: {width}x{height}, k={len(result.centers)}, {result.n_iter} iterations, "
         f"{time.perf_counter() - start:.2f} s -> {', '.join(map(str, targets))}"
     )
+
+
+def write_steps(pixels: NDArray[Any], page: Path, name: str, args: argparse.Namespace) -> None:
+    """Write the page of an image. What there is to warn of has been said of the image itself."""
+    from .teaching.page import write_page
+
+    how = {"space": args.space, "rng": args.seed, "title": name, "overwrite": args.force}
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        write_page(pixels, args.k, page, **how)
 
 
 def destination(out: Path | None, default: Path) -> Path:
@@ -220,14 +256,13 @@ def destination(out: Path | None, default: Path) -> Path:
 
 def check_target(target: Path, protected: Protected, force: bool) -> None:
     """Find before the work, not after it, that a file cannot be written."""
-    validation.as_image_suffix(target)
     if not is_directory(target.parent):
         raise RefusedError(f"{target}: no such directory: make it first, or choose another")
     if target.exists():
         if identity(target) in protected:
             raise RefusedError(
                 f"{target}: is an input or an output of this very run, which is never "
-                "overwritten: choose another name or directory with -o or --labels"
+                "overwritten: choose another name or directory with -o, --labels or --explain"
             )
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
