@@ -6,7 +6,7 @@ from hypothesis import settings
 from kmeans_seg.assignment import ASSIGNERS
 
 # No deadline: how long an example takes says more about the machine than about the code.
-settings.register_profile("kmeans_seg", deadline=None)
+settings.register_profile("kmeans_seg", deadline=None, max_examples=200)
 settings.load_profile("kmeans_seg")
 
 
