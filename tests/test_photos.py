@@ -1,0 +1,154 @@
+"""Real photos: results that do not change unnoticed, nor with the place of the pixels."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+from sklearn.datasets import load_sample_image
+
+from kmeans_seg import Segmentation, kmeans_plusplus, lloyd, segment
+from kmeans_seg.assignment import nearest_center
+
+Image = NDArray[Any]
+
+
+class Golden(NamedTuple):
+    """A photo, and the labels of `segment(photo, 8)`; SHA-256 of the bytes of both."""
+
+    load: Callable[[], Image]
+    pixels: str
+    labels: str
+
+
+# A change here is a change of results: a decision, to be explained in the change log.
+PHOTOS = {
+    "china": Golden(
+        lambda: load_sample_image("china.jpg"),
+        "e701459344fd69797154c91add3bb5d70e5ed1a61d8bed889bab3a796104698d",
+        "878470420e407e5315e74401fabee80cbbe56fb25f51baa87f00d60c2e50b0d9",
+    ),
+    "flower": Golden(
+        lambda: load_sample_image("flower.jpg"),
+        "3202904ed246795bf616c66d7859cd7c6080eff736c6e38dc5cc62779742033f",
+        "539cc530624bca159d597923fee9409e5fa425599444b044b2377b5391834b3f",
+    ),
+    "astronaut": Golden(
+        skimage.data.astronaut,
+        "a8c429c18afa7b0fd5673e598d73a21225d94c864a71bbb3885126fdecb41071",
+        "8428cfe5f5907c143410a47229ebf1d10df7be3b79cfb5cc9428aab7e49ac666",
+    ),
+    "coffee": Golden(
+        skimage.data.coffee,
+        "0ce2b51640b9c95f19617f03eabf40c3f0368589cc1ee1190b70966165ac184f",
+        "14a4e314aca6c80431e015f2a1f91fe8583785a1d8dad9cc23e9c8f74ee83af5",
+    ),
+    "camera": Golden(
+        skimage.data.camera,
+        "5cb24482a53416f99052258be2b1ee38cd31c559a70c8a8b321cba231b332e21",
+        "af2634cce6b128d3d2a1702f44457ec58b221c5556fbe81ec89b8f27998f20c7",
+    ),
+}
+
+
+@functools.cache
+def photo(name: str) -> Image:
+    image = np.ascontiguousarray(PHOTOS[name].load())
+    image.flags.writeable = False
+    return image
+
+
+@functools.cache  # several tests look at the same result
+def segmented(name: str, assign: str) -> Segmentation:
+    return segment(photo(name), 8, assign=assign)
+
+
+def sha256(array: Image) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_labels_are_the_ones_we_know(name: str, assign: str) -> None:
+    assert sha256(photo(name)) == PHOTOS[name].pixels, "it is the photo that is another one"
+    assert sha256(segmented(name, assign).labels.astype("<i4")) == PHOTOS[name].labels
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_everything_belongs_together(name: str, assign: str) -> None:
+    image, result = photo(name), segmented(name, assign)
+    pixels = image.reshape(result.labels.size, -1).astype(np.int64)
+    labels = result.labels.ravel()
+    assert result.converged
+    np.testing.assert_array_equal(result.predict(image), result.labels)
+    np.testing.assert_array_equal(result.counts, np.bincount(labels, minlength=8))
+    np.testing.assert_array_equal(
+        result.painted, result.palette[result.labels].reshape(image.shape)
+    )
+
+    gaps = np.full(labels.size, np.inf)
+    nearest = np.zeros(labels.size, int)
+    for index, center in enumerate(result.centers):
+        distances = np.square(pixels - center).sum(axis=1)
+        nearest[distances < gaps] = index
+        np.minimum(gaps, distances, out=gaps)
+        total = pixels[labels == index].sum(axis=0).tolist()
+        assert center.tolist() == [float(Fraction(t, int(result.counts[index]))) for t in total]
+    np.testing.assert_array_equal(labels, nearest)
+    assert result.inertia == pytest.approx(gaps.sum(), rel=1e-12)
+
+
+REARRANGEMENTS: dict[str, Callable[[Image], Image]] = {
+    "transposed": lambda image: image.swapaxes(0, 1),
+    "upside down": lambda image: image[::-1],
+    "mirrored": lambda image: image[:, ::-1],
+    "shuffled": lambda image: (
+        np.random.default_rng(0)
+        .permutation(image.reshape(-1, *image.shape[2:]))
+        .reshape(image.shape)
+    ),
+}
+
+
+@pytest.mark.parametrize("how", REARRANGEMENTS)
+@pytest.mark.parametrize("name", ["flower", "coffee", "camera"])
+def test_a_rearranged_photo_has_rearranged_labels(name: str, how: str) -> None:
+    rearrange = REARRANGEMENTS[how]
+    expected = segmented(name, "broadcast")
+    result = segment(rearrange(photo(name)), 8)
+    np.testing.assert_array_equal(result.labels, rearrange(expected.labels))
+    np.testing.assert_array_equal(result.centers, expected.centers)
+    assert result.inertia == expected.inertia
+    assert result.n_iter == expected.n_iter
+
+
+@pytest.mark.parametrize("how", REARRANGEMENTS)
+def test_that_holds_in_lab_too(how: str) -> None:
+    image, rearrange = photo("flower")[::2, ::2], REARRANGEMENTS[how]
+    expected = segment(image, 5, space="lab")
+    result = segment(rearrange(image), 5, space="lab")
+    np.testing.assert_array_equal(result.labels, rearrange(expected.labels))
+    np.testing.assert_array_equal(result.centers, expected.centers)
+
+
+@pytest.mark.parametrize(("name", "k"), [("flower", 8), ("flower", 40), ("camera", 64)])
+def test_every_step_assigns_to_the_nearest(name: str, k: int, assign: str) -> None:
+    image = photo(name)
+    colors, counts = np.unique(
+        image.reshape(image.shape[0] * image.shape[1], -1), axis=0, return_counts=True
+    )
+    start = kmeans_plusplus(colors, k, weights=counts)
+    some = colors[::37].astype(np.float64)
+    for step in lloyd(colors, start, weights=counts, assign=assign):
+        np.testing.assert_array_equal(step.labels[::37], nearest_center(some, step.centers))
+
+
+def test_the_inertia_of_a_photo_never_rises() -> None:
+    costs: list[float] = []
+    segment(photo("coffee"), 8, callback=lambda step: costs.append(step.inertia))
+    assert len(costs) > 20
+    assert costs == sorted(costs, reverse=True)
