@@ -27,11 +27,33 @@ Callback: TypeAlias = Callable[[Step], object]
 
 
 class ConvergenceWarning(UserWarning):
-    """The loop ended at max_iter while points were still being reassigned."""
+    """The loop ended at max_iter while points were still being reassigned.
+
+    Examples
+    --------
+    Where a rough clustering will do, the warning can be silenced:
+
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", ConvergenceWarning)
+    ...     clustering = kmeans([[0], [1], [8], [9]], 2, init=[[0], [1]], max_iter=1)
+    >>> clustering.converged
+    False
+    """
 
 
 class FewerClustersWarning(UserWarning):
-    """There are fewer distinct points or colors than clusters were asked for."""
+    """There are fewer distinct points or colors than clusters were asked for.
+
+    Examples
+    --------
+    Where that is to be expected, the warning can be silenced:
+
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", FewerClustersWarning)
+    ...     clustering = kmeans([[5], [5], [7]], 3)
+    >>> clustering.centers.ravel()
+    array([5., 7.])
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +76,14 @@ class Clustering:
     converged
         Whether the last pass reassigned no point: then every center is the
         mean of its points.
+
+    Examples
+    --------
+    >>> clustering = kmeans([[0], [1], [8], [9], [10]], 2)
+    >>> clustering
+    Clustering(k=2, points=5, inertia=2.5, n_iter=2, converged)
+    >>> clustering.centers[clustering.labels].ravel()  # each point's center
+    array([0.5, 0.5, 9. , 9. , 9. ])
     """
 
     centers: Floats

@@ -42,6 +42,14 @@ class Step:
     weights
         Array (k,) of float64: the weight of each cluster's points, which is
         their number where the points have no weights.
+
+    Examples
+    --------
+    >>> step = next(lloyd([[0], [1], [5], [9]], centers=[[0], [1]]))
+    >>> step.labels, step.weights
+    (array([0, 1, 1, 1], dtype=int32), array([1., 3.]))
+    >>> step.moved, step.inertia
+    (4.0, 80.0)
     """
 
     iteration: int

@@ -64,6 +64,20 @@ class Segmentation:
         mean of its pixels.
     space
         The name of the color space that was clustered.
+
+    Examples
+    --------
+    >>> image = np.array([[[250, 0, 9], [0, 9, 250], [250, 3, 0]]], np.uint8)
+    >>> result = segment(image, 2)
+    >>> result
+    Segmentation(k=2, 1 by 3 pixels, space='rgb', inertia=45, n_iter=2, converged)
+    >>> result.labels
+    array([[1, 0, 1]], dtype=int32)
+    >>> result.palette
+    array([[  0,   9, 250],
+           [250,   2,   4]], dtype=uint8)
+    >>> result.painted[0, 0]
+    array([250,   2,   4], dtype=uint8)
     """
 
     labels: Labels
@@ -100,6 +114,11 @@ class Segmentation:
         ------
         TypeError, ValueError
             If the image is not of that form.
+
+        Examples
+        --------
+        >>> segment(np.array([[0, 10, 200]], np.uint8), 2).predict(np.array([[90, 250]], np.uint8))
+        array([[0, 1]], dtype=int32)
         """
         space = SPACES[self.space]
         array = validation.as_image(image, self.space, space.channel_counts)
