@@ -563,6 +563,14 @@ def test_the_keyboard(open_page: Callable[..., Page]) -> None:
     expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
 
 
+def test_the_keys_step_wherever_one_has_clicked(open_page: Callable[..., Page]) -> None:
+    page = open_page("color")
+    for at, place in enumerate(("h1", "#steps", "#shares", ".scroll"), start=1):
+        page.locator(place).click(position={"x": 3, "y": 3})
+        page.keyboard.press("ArrowRight")
+        assert position(page) == at
+
+
 def test_the_slider(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     slider = page.get_by_role("slider", name="Half-step")
@@ -743,6 +751,25 @@ def test_the_pixel_follows_the_run(open_page: Callable[..., Page]) -> None:
                 continue
         point = image[0, 0].astype(float)
         assert worked_out(page) == squared_distances(point, centers).tolist()
+
+
+def test_of_many_distances_the_nearest_is_in_sight(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    image = blobs(24, 36, 3)
+    write_page(image, 40, tmp_path / "many.html")
+    page = open_page(tmp_path / "many.html")
+    page.keyboard.press("End")
+    labels = segment(image, 40).labels
+    row, column = np.argwhere(labels == 35)[0].tolist()
+    page.evaluate("pixel => choosePixel(pixel)", [row, column])
+    page.locator(".pixel").scroll_into_view_if_needed()
+    listed = page.locator("#distances").bounding_box()
+    nearest = page.locator("#distances .nearest").bounding_box()
+    assert listed is not None
+    assert nearest is not None
+    assert listed["y"] <= nearest["y"]
+    assert nearest["y"] + nearest["height"] <= listed["y"] + listed["height"]
 
 
 def test_one_segment_alone(open_page: Callable[..., Page]) -> None:

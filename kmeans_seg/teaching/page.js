@@ -335,7 +335,8 @@ function drawSpace() {
     const from = points(pointOf(state.pixel));
     const best = nearest(distances(step, pointOf(state.pixel)));
     centers.forEach((to, i) => {
-      if (i !== best) stroke(context, [from, to], token("--soft"), 1);
+      // Of many centers only the nearest: the others' lines would hide the colors.
+      if (i !== best && centers.length <= 16) stroke(context, [from, to], token("--soft"), 1);
     });
     stroke(context, [from, centers[best]], token("--ink"), 2.5);
     context.beginPath();
@@ -720,6 +721,11 @@ function fillPixel() {
     }),
   );
 
+  const list = $("distances");
+  const line = list.children[best];
+  list.tabIndex = list.scrollHeight > list.clientHeight ? 0 : -1;
+  list.scrollTop = line.offsetTop - (list.clientHeight - line.offsetHeight) / 2;
+
   const labels = labelsOf[state.at];
   let note = `Nearest: center ${best}.`;
   if (step.kind === "seed") {
@@ -864,7 +870,7 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     const target = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (target.matches("select, input[type=radio], .scroll")) return; // they use these keys
+    if (target.matches("select, input[type=radio]")) return; // they use these keys
     const keys = {
       ArrowLeft: () => jump(state.at - 1),
       ArrowRight: () => jump(state.at + 1),
