@@ -89,8 +89,3 @@ Assigner: TypeAlias = Callable[[Floats], Labels]
 def broadcast(points: Floats) -> Assigner:
     """Make the plain assigner: a function from centers to the labels of `points`."""
     return lambda centers: nearest_center(points, centers)
-
-
-# Every way to assign, by name. Each takes the points and makes an assigner;
-# what it remembers from one call to the next stays inside it. All give the same labels.
-ASSIGNERS: dict[str, Callable[[Floats], Assigner]] = {"broadcast": broadcast}

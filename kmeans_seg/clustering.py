@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import validation
-from .assignment import ASSIGNERS, Floats, Labels
-from .lloyd import Step, iterate
+from .assignment import Floats, Labels
+from .lloyd import ASSIGNERS, Step, iterate
 from .seeding import INITS, Seed
 from .validation import RandomGenerator
 
@@ -111,7 +111,7 @@ def kmeans(
     n_init: int = 1,
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "broadcast",
+    assign: str = "pruned",
     callback: Callback | None = None,
 ) -> Clustering:
     """Cluster points by k-means.
@@ -139,8 +139,8 @@ def kmeans(
         the system. The default is a fixed seed: the same call gives the same
         clustering.
     assign
-        The name of a strategy; all of them give the same labels. "broadcast"
-        computes every distance.
+        The name of a strategy; both give the same labels. "pruned" leaves out
+        the distances that cannot matter, "broadcast" computes every one.
     callback
         Called with every `Step` of the loop, as it is made.
 

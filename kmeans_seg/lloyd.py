@@ -13,15 +13,20 @@ give up (`max_iter`) and which of several runs to keep, both in `clustering`.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import ASSIGNERS, Assigner, Floats, Labels, squared_distances
+from .assignment import Assigner, Floats, Labels, broadcast, squared_distances
+from .pruning import pruned
 from .sums import ClusterSums, exact_sum
+
+# Every way to assign, by name. Each takes the points and makes an assigner; what it
+# remembers from one call to the next stays inside it. All give the same labels.
+ASSIGNERS: dict[str, Callable[[Floats], Assigner]] = {"pruned": pruned, "broadcast": broadcast}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -85,7 +90,7 @@ def lloyd(
     *,
     weights: ArrayLike | None = None,
     labels: ArrayLike | None = None,
-    assign: str = "broadcast",
+    assign: str = "pruned",
 ) -> Iterator[Step]:
     """Iterate Lloyd's algorithm from the given centers until no point is reassigned.
 
@@ -110,8 +115,8 @@ def lloyd(
         Array (n,) of int: the labels before the first pass, if there are any
         to go on from; by default the first pass assigns every point anew.
     assign
-        The name of a strategy; all of them give the same labels. "broadcast"
-        computes every distance.
+        The name of a strategy; both give the same labels. "pruned" leaves out
+        the distances that cannot matter, "broadcast" computes every one.
 
     Returns
     -------

@@ -157,7 +157,7 @@ def segment(
     n_init: int = 1,
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "broadcast",
+    assign: str = "pruned",
     callback: Callback | None = None,
 ) -> Segmentation:
     """Segment an image into k segments of similar color, by k-means.
@@ -193,8 +193,8 @@ def segment(
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system.
     assign
-        The name of a strategy; all of them give the same labels. "broadcast"
-        computes every distance.
+        The name of a strategy; both give the same labels. "pruned" leaves out
+        the distances that cannot matter, "broadcast" computes every one.
     callback
         Called with every `Step` of the loop, as it is made; the points of a
         step are the distinct colors.

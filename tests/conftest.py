@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-from kmeans_seg.assignment import ASSIGNERS
+from kmeans_seg.lloyd import ASSIGNERS
 
 # No deadline: how long an example takes says more about the machine than about the code.
 settings.register_profile("kmeans_seg", deadline=None, max_examples=200)

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from kmeans_seg import assignment
-from kmeans_seg.assignment import ASSIGNERS, Floats, Labels, nearest_center, squared_distances
+from kmeans_seg.assignment import Floats, Labels, nearest_center, squared_distances
+from kmeans_seg.lloyd import ASSIGNERS
 
 
 def by_the_book(points: Floats, centers: Floats) -> list[int]:

@@ -115,7 +115,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         for name, parameter in inspect.signature(kmeans_seg.segment).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    assert defaults.pop("assign") in importlib.import_module("kmeans_seg.assignment").ASSIGNERS
+    assert defaults.pop("assign") in importlib.import_module("kmeans_seg.lloyd").ASSIGNERS
     assert defaults == {
         "space": "rgb",
         "init": "k-means++",

@@ -11,7 +11,7 @@ import pytest
 
 import kmeans_seg
 from kmeans_seg import kmeans, kmeans_plusplus, lloyd, segment
-from kmeans_seg.assignment import ASSIGNERS
+from kmeans_seg.lloyd import ASSIGNERS
 
 IMAGE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
 POINTS = [[0, 0], [1, 5], [9, 9], [7, 2]]

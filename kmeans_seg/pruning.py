@@ -1,0 +1,269 @@
+"""The fast assignment: the same labels as the plain one, from far fewer distances.
+
+Three observations, each of which leaves work out and none of which guesses.
+
+**Near points share their candidates.** The points come in cells of 64, near
+each other if the points are in Morton order, as `distinct` hands them out.
+Around a cell lies a box. A center a is ahead of a center b everywhere in the
+box if it is so in the corner that favors b most, which two numbers tell: how
+far a is ahead in the middle, and how much of that the box's width across the
+bisector of a and b can take away. The centers that no other is ahead of
+everywhere are the candidates of the cell. Most cells have one or two::
+
+    b             :           a
+                  :  +-----+         The dotted line is the bisector of a and b.
+                  :  |cell |         The cell lies on the side of a, so b is no
+                  :  +-----+         candidate, whatever points the cell holds.
+
+**What is decided stays decided for a while.** Let a point be nearer to its
+center than to any other by a gap of g. As long as its center and the other one
+have moved by less than g, together, it keeps its label. So each cell has a
+clock that runs as fast as its candidates move (the two fastest of them), and
+sleeps until the clock has run through the smallest gap of its points. The
+same goes for the candidates: they are chosen with a budget, so that they stay
+the only ones until the centers have moved by that budget.
+
+**A decision needs no exact distance, only a clear one.** In a cell that is
+awake, one small matrix product gives |x - c|² - |x - m|² for its points x and
+candidates c, where m is the middle of the cell. It is rounded in an order
+that depends on the library that multiplies. So it may decide only where the
+nearest is ahead by far more than any rounding; the few other points go the
+plain way (`assignment.nearest_center`). The labels are those of the plain way
+in every case.
+
+The bounds are those of Elkan, "Using the triangle inequality to accelerate
+k-means" (2003), and Hamerly, "Making k-means even faster" (2010); boxes with
+candidates come from Kanungo et al., "An efficient k-means clustering
+algorithm" (2002). Left out: points in many dimensions, where boxes overlap
+everything and this could only be slower; they are assigned the plain way.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .assignment import Assigner, Floats, Labels, broadcast, nearest_center, squared_distances
+
+Indices = NDArray[np.intp]
+
+CELL = 64  # points in a cell
+GROUP = 16  # cells in a group, whose candidates are chosen first
+SPAN = 2.0  # the budget of a choice of candidates, in movements as large as the last one
+MOST_CHANNELS = 5  # with more than these the plain way is used
+BLOCK = 2**15  # numbers worked on at a time
+FAR = 1e150  # where the center stands that fills up short lists of candidates
+
+
+def pruned(points: Floats) -> Assigner:
+    """Make the fast assigner: a function from centers to the labels of `points`."""
+    return PrunedAssigner(points) if points.shape[1] <= MOST_CHANNELS else broadcast(points)
+
+
+class Boxes:
+    """Boxes, each given by its lowest and its highest corner: arrays (boxes, C)."""
+
+    def __init__(self, low: Floats, high: Floats) -> None:
+        self.middle = (low + high) / 2  # (boxes, C)
+        self.width = high - low
+        self.diagonal = np.sqrt(np.square(self.width).sum(axis=1))
+
+    def gaps(self, boxes: Indices, candidates: Indices, centers: Floats) -> Floats:
+        """Bound how much nearer every point of a box has its nearest center than a candidate.
+
+        `candidates` is (w, m) for m boxes, and so is the result: 0 where the
+        candidate may be the nearest of some point in the box.
+        """
+        middle, width = self.middle[boxes], self.width[boxes]
+        near = [channel.take(candidates) for channel in centers.T]
+        distances = squared_distances(middle, np.moveaxis(np.array(near), 0, -1))
+        own = distances.min(axis=0)
+        best = first_of(distances == own)
+        column = np.arange(len(boxes))
+        # |x - b|² - |x - a|² is linear in x: its least value in the box is that in the
+        # middle less what half the box's width takes away in each channel.
+        ahead = distances - own
+        for channel, values in enumerate(near):
+            ahead -= np.abs(values - values[best, column]) * width[:, channel]
+        np.maximum(ahead, 0, out=ahead)
+        # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
+        longest = np.sqrt(distances) + (np.sqrt(own) + self.diagonal[boxes])
+        gaps: Floats = np.divide(ahead, longest, out=ahead, where=ahead > 0)
+        return gaps
+
+
+class PrunedAssigner:
+    """Assigns points to centers that move little from one call to the next."""
+
+    def __init__(self, points: Floats) -> None:
+        n, channels = points.shape
+        cells = -(-n // CELL)
+        self._points = points
+        # Each cell's points, as columns, with a row of ones beneath: (cells, C + 1, CELL).
+        # The last cell is filled up with copies of the last point.
+        self._rows = np.ones((cells, channels + 1, CELL))
+        for channel in range(channels):
+            padded = np.pad(points[:, channel], (0, cells * CELL - n), mode="edge")
+            self._rows[:, channel] = padded.reshape(cells, CELL)
+        low, high = self._rows[:, :-1].min(axis=2), self._rows[:, :-1].max(axis=2)
+        self._cells = Boxes(low, high)
+        starts = np.arange(0, cells, GROUP)
+        self._groups = Boxes(np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts))
+        self._low, self._high = low.min(axis=0), high.max(axis=0)
+        self._rows[:, :-1] -= self._cells.middle[:, :, np.newaxis]
+
+        self._labels = np.zeros((cells, CELL), np.int32)
+        self._clock = np.zeros(cells)
+        self._wake = np.zeros(cells)  # what the clock must show for the cell to be looked at
+        self._centers: Floats | None = None
+        self._budget = self._spent = 0.0
+        self._candidates: Indices = np.zeros((cells, 1), np.intp)  # padded with k
+        self._counts: Indices = np.ones(cells, np.intp)
+        self._chosen = np.zeros((cells, 0), np.bool_)  # the same as a table (cells, k)
+
+    def __call__(self, centers: Floats) -> Labels:
+        """Assign each point to its nearest center; a tie goes to the lowest index."""
+        extent = np.maximum(self._high, centers.max(axis=0)) - np.minimum(
+            self._low, centers.min(axis=0)
+        )
+        size = float(np.sqrt(np.square(extent).sum()))
+        # Far more than rounding can add up to; the squares of numbers below the constants
+        # are lost in underflow.
+        self._gap_margin = 1e-9 * size + 1e-150
+        self._score_margin = 1e-12 * size * size + 1e-300
+        padded = np.vstack((centers, np.full(centers.shape[1], FAR)))
+        if self._centers is None:
+            self._choose_candidates(padded, budget=0.0)
+        else:
+            moved = np.sqrt(squared_distances(centers, self._centers)) * (1 + 1e-9)
+            drift = float(np.sort(moved)[-2:].sum())
+            self._spent += drift
+            self._advance_clocks(np.append(moved, 0.0))
+            if self._spent > self._budget or self._budget > 2 * SPAN * drift > 0:
+                self._choose_candidates(padded, SPAN * drift)
+        self._centers = centers
+        self._look(padded)
+        return self._labels.reshape(-1)[: len(self._points)].copy()
+
+    def _advance_clocks(self, moved: Floats) -> None:
+        """Let each cell's clock run as far as its two fastest candidates have moved."""
+        for width, cells in self._by_width:
+            if width > 1:
+                fastest = moved.take(self._candidates[cells, :width])
+                fastest.partition(width - 2, axis=1)
+                self._clock[cells] += fastest[:, -2] + fastest[:, -1]
+
+    def _choose_candidates(self, centers: Floats, budget: float) -> None:
+        """Choose each cell's candidates, to hold until the centers have moved by `budget`."""
+        k = len(centers) - 1
+        groups, cells = len(self._groups.middle), len(self._cells.middle)
+        everyone = np.broadcast_to(np.arange(k), (groups, k))
+        limit = budget + self._gap_margin
+        candidates, counts, *_ = select(
+            self._groups, everyone, np.full(groups, k), np.arange(groups), centers, limit
+        )
+        self._candidates, self._counts, cell, candidate, gap = select(
+            self._cells, candidates, counts, np.arange(cells) // GROUP, centers, limit
+        )
+        chosen = np.zeros((cells, k), np.bool_)
+        chosen[cell, candidate] = True
+        if self._centers is not None:
+            # A center that was no candidate before was not in the gap that the cell sleeps on.
+            new = np.flatnonzero(~self._chosen[cell, candidate])
+            cell, gap = cell[new], gap[new]
+            np.minimum.at(self._wake, cell, self._clock[cell] + gap - self._gap_margin)
+        self._chosen = chosen
+        self._by_width = list(by_width(self._counts))
+        self._budget, self._spent = budget, 0.0
+
+    def _look(self, centers: Floats) -> None:
+        """Assign the points of the cells that are awake, and see how long they may sleep."""
+        k = len(centers) - 1
+        small = np.min_scalar_type(k)
+        awake = np.flatnonzero(self._wake <= self._clock)
+        for width, members in by_width(self._counts[awake], per_item=CELL):
+            cells = awake[members]
+            candidates = self._candidates[cells, :width]
+            if width == 1:
+                self._labels[cells] = candidates
+                self._wake[cells] = np.inf
+                continue
+            # |x - c|² - |x - m|² = -2 (c - m)·(x - m) + |c - m|², for all x and c of a cell.
+            offsets = centers[candidates] - self._cells.middle[cells, np.newaxis]
+            squares = np.square(offsets).sum(axis=2, keepdims=True)
+            scores = np.concatenate((-2 * offsets, squares), axis=2) @ self._rows[cells]
+            best = scores.min(axis=1)
+            is_best = scores == best[:, np.newaxis]
+            # The lowest index among the best: the greatest of k - index.
+            marks = (k - candidates).astype(small)[:, :, np.newaxis]
+            labels = k - (is_best * marks).max(axis=1).astype(np.int32)
+            scores += is_best * FAR
+            second = scores.min(axis=1)
+            ahead = second - best
+            if np.count_nonzero(is_best) > best.size:
+                ahead[is_best.sum(axis=1) > 1] = 0
+
+            # |x - b| - |x - a| is at least the difference of squares by twice |x - b|.
+            longest = np.sqrt(second.max(axis=1) + np.square(self._cells.diagonal[cells] / 2))
+            gap = ahead.min(axis=1) / np.maximum(2 * longest, 1 / FAR)
+            unclear = np.flatnonzero(ahead <= self._score_margin)
+            if unclear.size:
+                point = np.minimum(
+                    cells[unclear // CELL] * CELL + unclear % CELL, len(self._points) - 1
+                )
+                labels.reshape(-1)[unclear] = nearest_center(self._points[point], centers[:-1])
+            self._labels[cells] = labels
+            self._wake[cells] = self._clock[cells] + gap - self._gap_margin
+
+
+def select(
+    boxes: Boxes,
+    candidates: Indices,
+    counts: Indices,
+    parents: Indices,
+    centers: Floats,
+    limit: float,
+) -> tuple[Indices, Indices, Indices, Indices, Floats]:
+    """Keep the candidates of each box, among those of its parent, whose gap is within `limit`.
+
+    Returns the candidates as an array (boxes, most) in ascending order,
+    filled up with k; how many each box has; and the same as a list: the box,
+    the candidate and the gap of each.
+    """
+    found = []
+    for width, members in by_width(counts[parents]):
+        tried = np.ascontiguousarray(candidates[parents[members], :width].T)
+        gaps = boxes.gaps(members, tried, centers)
+        keep = gaps <= limit
+        rank = keep.cumsum(axis=0, dtype=np.int32).reshape(-1) - 1
+        flat = np.flatnonzero(keep)
+        box = members[flat % len(members)]
+        found.append((box, rank[flat], tried.reshape(-1)[flat], gaps.reshape(-1)[flat]))
+    box, rank, candidate, gap = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    table = np.full((len(parents), rank.max() + 1), len(centers) - 1)
+    table[box, rank] = candidate
+    return table, np.bincount(box, minlength=len(parents)), box, candidate, gap
+
+
+def by_width(counts: Indices, per_item: int = 1) -> Iterator[tuple[int, Indices]]:
+    """Sort items by their number of candidates, so that few places are filled up for nothing.
+
+    Yields a width and the indices of items with no more candidates than that,
+    as many at a time as make a block of work.
+    """
+    most = int(counts.max(initial=0))
+    low, width = 0, 1
+    while low < most:
+        items = np.flatnonzero((counts > low) & (counts <= width))
+        size = max(1, BLOCK // (width * per_item))
+        for start in range(0, len(items), size):
+            yield min(width, most), items[start : start + size]
+        low, width = width, width + max(1, width // 2)
+
+
+def first_of(found: NDArray[np.bool_]) -> Indices:
+    """Return the first place along axis 0 where `found` is true; faster than argmax."""
+    k = len(found)
+    marks = np.arange(k, 0, -1, dtype=np.min_scalar_type(k)).reshape(-1, *[1] * (found.ndim - 1))
+    place: Indices = k - (found * marks).max(axis=0).astype(np.intp)
+    return place

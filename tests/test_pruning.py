@@ -1,0 +1,145 @@
+"""Tests of the fast assignment: the same labels as the plain one, at every step."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_sample_image
+
+from kmeans_seg import lloyd
+from kmeans_seg.assignment import Floats, nearest_center
+from kmeans_seg.colorspace import srgb_to_lab
+from kmeans_seg.distinct import distinct_colors
+from kmeans_seg.pruning import MOST_CHANNELS, Boxes, PrunedAssigner, pruned
+
+
+def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = None) -> None:
+    """Run the loop both ways to the end and compare every bit of every step."""
+    plain = lloyd(points, centers, weights=weights, assign="broadcast")
+    fast = lloyd(points, centers, weights=weights, assign="pruned")
+    for one, other in zip(plain, fast, strict=True):
+        np.testing.assert_array_equal(other.labels, one.labels)
+        np.testing.assert_array_equal(other.centers, one.centers)
+        np.testing.assert_array_equal(other.reassigned, one.reassigned)
+
+
+@pytest.fixture(scope="module")
+def china() -> tuple[Floats, Floats]:
+    found = distinct_colors(load_sample_image("china.jpg")[::4, ::4].reshape(-1, 3))
+    assert found.counts is not None
+    return found.colors.astype(np.float64), found.counts
+
+
+@pytest.mark.parametrize("k", [2, 3, 8, 16, 64, 256])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_steps_on_a_photo(china: tuple[Floats, Floats], channels: int, k: int) -> None:
+    colors, counts = china
+    points = colors[:, :channels]
+    start = np.unique(points, axis=0)
+    start = start[np.random.default_rng(k).permutation(len(start))[: min(k, len(start))]]
+    assert_same_steps(points, start, counts)
+
+
+@pytest.mark.parametrize("k", [2, 8, 64])
+def test_steps_in_lab_and_with_noise(china: tuple[Floats, Floats], k: int) -> None:
+    colors, counts = china
+    rng = np.random.default_rng(k)
+    for points in (srgb_to_lab(colors / 255), colors / 255 + rng.normal(0, 0.01, colors.shape)):
+        start = points[rng.permutation(len(points))[:k]]
+        assert_same_steps(points, start, counts)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 6, 24])
+def test_steps_in_any_number_of_channels(channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    points = rng.normal(0, 1, (2000, channels)) + rng.integers(0, 3, (2000, 1))
+    assert_same_steps(points, points[:20])
+
+
+def test_steps_far_from_zero_and_at_any_scale() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.random((1000, 3))
+    for scaled in (points + 1e9, points * 1e-160, points * 1e85, points * [1e-9, 1, 1e9]):
+        assert_same_steps(scaled, scaled[:10])
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 128, 1024, 1025])
+def test_steps_with_any_filling_of_the_last_cell(n: int) -> None:
+    points = np.random.default_rng(n).integers(0, 50, (n, 2)).astype(np.float64)
+    assert_same_steps(points, points[: min(n, 5)])
+
+
+@given(st.data())
+@settings(max_examples=3000, deadline=None)
+def test_steps_on_tiny_grids_full_of_ties(data: st.DataObject) -> None:
+    channels = data.draw(st.integers(1, 3))
+    grid = st.lists(st.integers(0, 3), min_size=channels, max_size=channels)
+    points = np.array(data.draw(st.lists(grid, min_size=4, max_size=40)), np.float64)
+    k = data.draw(st.integers(1, len(points)))
+    assert_same_steps(points, points[:k])
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=300, deadline=None)
+def test_labels_whatever_the_centers_do(seed: int) -> None:
+    # Lloyd's centers come to rest; these creep, stand still, jump, swap and tie.
+    rng = np.random.default_rng(seed)
+    points = rng.integers(0, 40, (rng.integers(1, 700), rng.integers(1, 4))).astype(np.float64)
+    points = points[np.lexsort(points.T)]
+    centers = points[rng.integers(0, len(points), rng.integers(1, 12))].copy()
+    assign = PrunedAssigner(points)
+    for _ in range(12):
+        np.testing.assert_array_equal(assign(centers), nearest_center(points, centers))
+        moves = rng.random(len(centers)) < rng.random()
+        step = rng.choice([0.0, 0.001, 0.5, 20.0])
+        centers = centers + moves[:, np.newaxis] * rng.normal(0, 1, centers.shape) * step
+        if rng.random() < 0.2:
+            centers = rng.permutation(np.rint(centers))
+
+
+def test_a_tie_within_rounding_is_decided_the_plain_way() -> None:
+    # Two centers mirror each other on the points: every distance is a tie or nearly one.
+    points = np.linspace(0, 1, 300).reshape(-1, 1) * [[1.0, 1.0]]
+    for wobble in (0, 1e-17, 1e-16, 1e-15, 1e-14):
+        centers = np.array([[0.2, 0.7 + wobble], [0.7, 0.2], [0.2 + wobble, 0.7]])
+        np.testing.assert_array_equal(
+            PrunedAssigner(points)(centers), nearest_center(points, centers)
+        )
+
+
+def test_fewer_points_are_looked_at_as_the_centers_come_to_rest(
+    china: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the labels cannot show: that the cells really sleep.
+    colors, _ = china
+    assign = PrunedAssigner(colors)
+    centers = colors[:: len(colors) // 8]
+    assign(centers)
+    slept = []
+    for step in (1.0, 0.01, 0.0001):
+        before = assign._wake.copy()
+        centers = centers + step
+        assign(centers)
+        slept.append(np.mean(before == assign._wake))
+    assert slept[0] < slept[1] < slept[2]
+    assert slept[2] > 0.9
+
+
+def test_gaps_are_never_more_than_those_of_the_corners_and_points() -> None:
+    rng = np.random.default_rng(1)
+    low = rng.random((50, 3))
+    high = low + rng.random((50, 3)) * 0.2
+    centers = rng.random((6, 3))
+    everyone = np.repeat(np.arange(6)[:, np.newaxis], 50, axis=1)
+    gaps = Boxes(low, high).gaps(np.arange(50), everyone, centers)
+    for _ in range(200):
+        where = rng.integers(0, 2, low.shape) if rng.random() < 0.5 else rng.random(low.shape)
+        points = low + where * (high - low)
+        distances = np.linalg.norm(points - centers[:, np.newaxis], axis=2)
+        assert (gaps <= distances - distances.min(axis=0) + 1e-12).all()
+    assert (gaps > 0).any()
+
+
+def test_many_channels_go_the_plain_way() -> None:
+    assert isinstance(pruned(np.zeros((1, MOST_CHANNELS))), PrunedAssigner)
+    assert not isinstance(pruned(np.zeros((1, MOST_CHANNELS + 1))), PrunedAssigner)
