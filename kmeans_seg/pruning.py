@@ -44,10 +44,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assignment import Assigner, Floats, Labels, broadcast, nearest_center, squared_distances
+from .cells import CELL, Cells
 
 Indices = NDArray[np.intp]
 
-CELL = 64  # points in a cell
 GROUP = 16  # cells in a group, whose candidates are chosen first
 SPAN = 2.0  # the budget of a choice of candidates, in movements as large as the last one
 MOST_CHANNELS = 5  # with more than these the plain way is used
@@ -96,30 +96,29 @@ class PrunedAssigner:
     """Assigns points to centers that move little from one call to the next."""
 
     def __init__(self, points: Floats) -> None:
-        n, channels = points.shape
-        cells = -(-n // CELL)
+        cells = Cells(points)
         self._points = points
-        # Each cell's points, as columns, with a row of ones beneath: (cells, C + 1, CELL).
-        # The last cell is filled up with copies of the last point.
-        self._rows = np.ones((cells, channels + 1, CELL))
-        for channel in range(channels):
-            padded = np.pad(points[:, channel], (0, cells * CELL - n), mode="edge")
-            self._rows[:, channel] = padded.reshape(cells, CELL)
-        low, high = self._rows[:, :-1].min(axis=2), self._rows[:, :-1].max(axis=2)
-        self._cells = Boxes(low, high)
-        starts = np.arange(0, cells, GROUP)
-        self._groups = Boxes(np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts))
-        self._low, self._high = low.min(axis=0), high.max(axis=0)
-        self._rows[:, :-1] -= self._cells.middle[:, :, np.newaxis]
+        self._cells = Boxes(cells.low, cells.high)
+        starts = np.arange(0, len(cells.low), GROUP)
+        self._groups = Boxes(
+            np.minimum.reduceat(cells.low, starts), np.maximum.reduceat(cells.high, starts)
+        )
+        # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
+        self._rows = np.ones((len(cells.low), points.shape[1] + 1, CELL))
+        centered = cells.points - self._cells.middle[:, np.newaxis]
+        self._rows[:, :-1] = np.moveaxis(centered, -1, 1)
+        self._low, self._high = points.min(axis=0), points.max(axis=0)
 
-        self._labels = np.zeros((cells, CELL), np.int32)
-        self._clock = np.zeros(cells)
-        self._wake = np.zeros(cells)  # what the clock must show for the cell to be looked at
+        self._labels = np.zeros(self._rows[:, 0].shape, np.int32)
+        self._clock = np.zeros(len(self._rows))
+        self._wake = np.zeros(
+            len(self._rows)
+        )  # what the clock must show for the cell to be looked at
         self._centers: Floats | None = None
         self._budget = self._spent = 0.0
-        self._candidates: Indices = np.zeros((cells, 1), np.intp)  # padded with k
-        self._counts: Indices = np.ones(cells, np.intp)
-        self._chosen = np.zeros((cells, 0), np.bool_)  # the same as a table (cells, k)
+        self._candidates: Indices = np.zeros((len(self._rows), 1), np.intp)  # padded with k
+        self._counts: Indices = np.ones(len(self._rows), np.intp)
+        self._chosen = np.zeros((len(self._rows), 0), np.bool_)  # the same as a table (cells, k)
 
     def __call__(self, centers: Floats) -> Labels:
         """Assign each point to its nearest center; a tie goes to the lowest index."""

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, squared_distances
-from .sums import exact_sum, unit_for
+from .cells import CELL, Cells, in_cells
+from .sums import unit_for, whole_numbers
 from .validation import RandomGenerator
 
 
@@ -29,13 +30,25 @@ class Seed:
     ----------
     index
         The index of the point that was drawn.
-    distances
-        Array (n,) of float64: the squared distance of every point to the
-        nearest of the seeds drawn before; None for the first seed.
     """
 
     index: int
-    distances: Floats | None
+    _points: Floats
+    _earlier: tuple[int, ...]
+
+    @property
+    def distances(self) -> Floats | None:
+        """Array (n,): the squared distance of every point to the nearest of the seeds before.
+
+        None for the first seed. It is computed when it is asked for.
+        """
+        if not self._earlier:
+            return None
+        closest = squared_distances(self._points, self._points[self._earlier[0]])
+        for index in self._earlier[1:]:
+            other = squared_distances(self._points, self._points[index])
+            np.minimum(closest, other, out=closest)
+        return closest
 
 
 Seeds = Generator[Seed, None, Floats]
@@ -114,36 +127,88 @@ def plusplus_seeds(
         weights = np.ones(len(points))
     if trials is None:
         trials = 2 + int(math.log(k))
-    index = draw(weights, 1, rng)[0]
-    yield Seed(int(index), None)
-    chosen = [index]
-    closest = squared_distances(points, points[index])
-    while len(chosen) < k and (potential := weights * closest).any():
-        candidates = draw(potential, trials, rng)
-        remaining = math.inf
-        for candidate in candidates:
-            distances = np.minimum(closest, squared_distances(points, points[candidate]))
-            total = exact_sum(weights * distances) if trials > 1 else 0.0
-            if total < remaining:
-                index, remaining, next_closest = candidate, total, distances
-        yield Seed(int(index), closest)
-        chosen.append(index)
-        closest = next_closest
+    chosen = [int(draw(weights, 1, rng)[0])]
+    yield Seed(chosen[0], points, ())
+    potential = Potential(points, weights, points[chosen[0]])
+    while len(chosen) < k and potential.total:
+        candidates = potential.draw(trials, rng)
+        trial = [potential.with_seed(points[candidate]) for candidate in candidates]
+        best = int(np.argmin([total for total, *_ in trial]))
+        yield Seed(int(candidates[best]), points, tuple(chosen))
+        chosen.append(int(candidates[best]))
+        potential.accept(*trial[best])
     return points[chosen]
+
+
+class Potential:
+    """The weighted squared distance of every point to its nearest seed, cell by cell.
+
+    A seed changes nothing in a cell whose box is farther from it than every
+    point of the cell is from the seeds there are: those cells are left alone.
+
+    Each term is rounded to a whole number of a unit (`sums`), so that a total
+    is exact in whatever order it is summed; terms of 8-bit images are whole
+    numbers already.
+    """
+
+    def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
+        self._cells = Cells(points)
+        self._weights = in_cells(weights)
+        self._weights.reshape(-1)[len(weights) :] = 0  # what fills up the last cell
+        self._closest = squared_distances(self._cells.points, seed)
+        self._farthest = self._closest.max(axis=1)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Choose the unit, and round every term to it."""
+        potential = self._weights * self._closest
+        self._unit = unit_for(potential.reshape(-1))
+        self._exact = self._unit <= 1 and whole_numbers(potential)
+        self._terms = np.rint(potential / self._unit)
+        self._sums = self._terms.sum(axis=1)
+        self.total = float(self._sums.sum())
+
+    def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Draw points in proportion to their terms: first the cell, then the point in it."""
+        ends = self._sums.cumsum()
+        target = rng.random(size) * ends[-1]
+        cells = np.searchsorted(ends, target, side="right")
+        target -= ends[cells] - self._sums[cells]
+        passed = self._terms[cells].cumsum(axis=1) <= target[:, np.newaxis]
+        points: NDArray[np.intp] = cells * CELL + passed.sum(axis=1)
+        return points
+
+    def with_seed(self, seed: Floats) -> tuple[float, NDArray[np.intp], Floats, Floats]:
+        """Tell the total with one more seed; and the cells that it changes, with what."""
+        low, high = self._cells.low, self._cells.high
+        outside = squared_distances(np.clip(seed, low, high), seed)
+        cells = np.flatnonzero(outside < self._farthest)
+        closest = squared_distances(self._cells.points[cells], seed)
+        np.minimum(closest, self._closest[cells], out=closest)
+        terms = np.rint(self._weights[cells] * closest / self._unit)
+        total = self.total - float(self._sums[cells].sum()) + float(terms.sum())
+        return total, cells, closest, terms
+
+    def accept(self, total: float, cells: NDArray[np.intp], closest: Floats, terms: Floats) -> None:
+        """Take the seed whose `with_seed` gave these."""
+        self.total = total
+        self._closest[cells] = closest
+        self._farthest[cells] = closest.max(axis=1)
+        self._terms[cells] = terms
+        self._sums[cells] = terms.sum(axis=1)
+        if not self._exact and total < 2**10 * self._terms.size:
+            self._weigh()  # the terms became small: a finer unit keeps them apart
 
 
 def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.Generator) -> Seeds:
     """Yield seeds drawn in proportion to the weights, never the same point twice."""
     available = np.ones(len(points)) if weights is None else weights.copy()
-    closest = None
-    chosen: list[np.intp] = []
+    chosen: list[int] = []
     while len(chosen) < k and available.any():
-        index = draw(available, 1, rng)[0]
-        yield Seed(int(index), closest)
+        index = int(draw(available, 1, rng)[0])
+        yield Seed(index, points, tuple(chosen))
         chosen.append(index)
-        distances = squared_distances(points, points[index])
-        closest = distances if closest is None else np.minimum(closest, distances)
-        available[distances == 0] = 0
+        available[squared_distances(points, points[index]) == 0] = 0
     return points[chosen]
 
 
