@@ -5,6 +5,7 @@ import gc
 import inspect
 import itertools
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,17 @@ from numpy.typing import NDArray
 
 from kmeans_seg import ConvergenceWarning, FewerClustersWarning, segment
 from kmeans_seg.segmentation import Segmentation
-from kmeans_seg.teaching import Assign, Done, Record, Seeding, Update, trace
+from kmeans_seg.teaching import (
+    Assign,
+    Done,
+    Record,
+    Seeding,
+    Update,
+    animate,
+    explain,
+    filmstrip,
+    trace,
+)
 
 Image = NDArray[Any]
 
@@ -40,6 +51,7 @@ CASES: dict[str, tuple[Image, int, dict[str, Any]]] = {
     "given centers": (spots(6, 7), 3, {"init": [[200], [10], [100]]}),
     "an empty cluster": (spots(6, 7), 3, {"init": [[200], [900], [100]]}),
     "16 bits": (spots(6, 7, 3).astype(np.uint16) * 200, 4, {}),
+    "broadcast": (spots(12, 9, 3), 4, {"assign": "broadcast"}),
     "one segment": (spots(5, 4, 3), 1, {}),
 }
 
@@ -216,11 +228,12 @@ def test_arguments_are_checked_at_the_call() -> None:
         trace([[1, 2]], 1, space="hsv")
 
 
-def test_it_takes_what_segment_takes() -> None:
-    ours = inspect.signature(trace).parameters
+@pytest.mark.parametrize("function", [trace, explain, animate, filmstrip])
+def test_it_takes_what_segment_takes(function: Callable[..., Any]) -> None:
+    ours = inspect.signature(function).parameters
     theirs = inspect.signature(segment).parameters
     assert set(theirs) - set(ours) == {"n_init", "callback"}
-    assert all(ours[name] == theirs[name] for name in ours)
+    assert all(ours[name] == theirs[name] for name in ours if name in theirs)
 
 
 def test_it_is_lazy_and_keeps_no_record() -> None:

@@ -128,7 +128,7 @@ def explain(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "broadcast",
+    assign: str = "pruned",
 ) -> Explanation:
     """Work out the distances of one pixel to every center, as on a blackboard.
 

@@ -56,7 +56,7 @@ def animate(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "broadcast",
+    assign: str = "pruned",
     overwrite: bool = True,
 ) -> None:
     """Write an animated GIF of a run: every seed, then the painted image at each pass.
@@ -102,6 +102,20 @@ def animate(
     -----
     FewerClustersWarning, ConvergenceWarning
         As `kmeans_seg.segment` does.
+
+    See Also
+    --------
+    filmstrip : a few frames beside each other, for print.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "steps.gif")
+    ...     animate(ramp, 3, path, max_frames=10)
+    ...     path.read_bytes()[:6]
+    b'GIF89a'
     """
     validation.check_gif_name(path)
     max_frames = validation.as_count("max_frames", max_frames)
@@ -128,7 +142,7 @@ def filmstrip(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "broadcast",
+    assign: str = "pruned",
     overwrite: bool = True,
 ) -> None:
     """Write a picture of a run: frames beside each other, each with its colors beneath.
@@ -165,6 +179,20 @@ def filmstrip(
     -----
     FewerClustersWarning, ConvergenceWarning
         As `kmeans_seg.segment` does.
+
+    See Also
+    --------
+    animate : all of it, as a film.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "strip.png")
+    ...     filmstrip(ramp, 3, path, frames=4, width=160)
+    ...     files.read(path).shape
+    (236, 720, 3)
     """
     frames = validation.as_count("frames", frames)
     validation.as_image_suffix(path)

@@ -154,7 +154,7 @@ def trace(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "broadcast",
+    assign: str = "pruned",
 ) -> Iterator[Record]:
     """Segment an image and see every half-step of it.
 
