@@ -207,7 +207,7 @@ def digits_to_show(point: Floats, centers: Floats, distances: Floats) -> tuple[i
         return np.array_equal(again.round(of_squares), squares.round(of_squares))
 
     largest = float(distances.max())
-    of_squares = fewest(tells_apart, max(1, 3 - math.floor(math.log10(largest or 1))))
+    of_squares = fewest(tells_apart, max(0, 3 - math.floor(math.log10(largest or 1))))
     return fewest(comes_out, 1), of_squares
 
 
