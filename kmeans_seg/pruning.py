@@ -51,7 +51,8 @@ Indices = NDArray[np.intp]
 GROUP = 16  # cells in a group, whose candidates are chosen first
 SPAN = 2.0  # the budget of a choice of candidates, in movements as large as the last one
 MOST_CHANNELS = 5  # with more than these the plain way is used
-BLOCK = 2**15  # numbers worked on at a time
+BLOCK = 2**17  # numbers worked on at a time
+NEVER = np.float32(1e30)  # a score that never wins
 FAR = 1e150  # where the center stands that fills up short lists of candidates
 
 
@@ -103,33 +104,33 @@ class PrunedAssigner:
         self._groups = Boxes(
             np.minimum.reduceat(cells.low, starts), np.maximum.reduceat(cells.high, starts)
         )
-        # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
-        self._rows = np.ones((len(cells.low), points.shape[1] + 1, CELL))
-        centered = cells.points - self._cells.middle[:, np.newaxis]
-        self._rows[:, :-1] = np.moveaxis(centered, -1, 1)
         self._low, self._high = points.min(axis=0), points.max(axis=0)
+        self._size = diagonal(self._low, self._high)
+        # A power of two, so that scaling rounds nothing, and the points are at most 1 apart.
+        self._scale = float(np.ldexp(1.0, -int(np.clip(np.frexp(self._size)[1], -1000, 1000))))
+        # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
+        self._rows = np.ones((len(cells.low), points.shape[1] + 1, CELL), np.float32)
+        centered = (cells.points - self._cells.middle[:, np.newaxis]) * self._scale
+        self._rows[:, :-1] = np.moveaxis(centered, -1, 1)
 
-        self._labels = np.zeros(self._rows[:, 0].shape, np.int32)
-        self._clock = np.zeros(len(self._rows))
-        self._wake = np.zeros(
-            len(self._rows)
-        )  # what the clock must show for the cell to be looked at
         self._centers: Floats | None = None
-        self._budget = self._spent = 0.0
-        self._candidates: Indices = np.zeros((len(self._rows), 1), np.intp)  # padded with k
-        self._counts: Indices = np.ones(len(self._rows), np.intp)
-        self._chosen = np.zeros((len(self._rows), 0), np.bool_)  # the same as a table (cells, k)
+        self._budget, self._spent = 0.0, 0.0
+        self._chosen = np.zeros((len(self._rows), 0), np.bool_)
+        self._labels = np.zeros((len(self._rows), CELL), np.int32)
+        self._clock = np.zeros(len(self._rows))
+        self._wake = np.zeros(len(self._rows))  # when the clock shows this, look at the cell
 
     def __call__(self, centers: Floats) -> Labels:
         """Assign each point to its nearest center; a tie goes to the lowest index."""
-        extent = np.maximum(self._high, centers.max(axis=0)) - np.minimum(
-            self._low, centers.min(axis=0)
-        )
-        size = float(np.sqrt(np.square(extent).sum()))
-        # Far more than rounding can add up to; the squares of numbers below the constants
-        # are lost in underflow.
-        self._gap_margin = 1e-9 * size + 1e-150
-        self._score_margin = 1e-12 * size * size + 1e-300
+        low, high = centers.min(axis=0), centers.max(axis=0)
+        size = diagonal(np.minimum(self._low, low), np.maximum(self._high, high))
+        if size > 1e6 * self._size or size < 1e-140:
+            # Beyond the range of single precision, all points equal, or squares lost in underflow.
+            self._centers = None
+            self._wake = self._clock.copy()
+            return nearest_center(self._points, centers)
+        # Far more than rounding can add up to; smaller squares are lost in underflow.
+        self._margin = 1e-9 * size + 1e-150
         padded = np.vstack((centers, np.full(centers.shape[1], FAR)))
         if self._centers is None:
             self._choose_candidates(padded, budget=0.0)
@@ -157,7 +158,7 @@ class PrunedAssigner:
         k = len(centers) - 1
         groups, cells = len(self._groups.middle), len(self._cells.middle)
         everyone = np.broadcast_to(np.arange(k), (groups, k))
-        limit = budget + self._gap_margin
+        limit = budget + self._margin
         candidates, counts, *_ = select(
             self._groups, everyone, np.full(groups, k), np.arange(groups), centers, limit
         )
@@ -170,7 +171,7 @@ class PrunedAssigner:
             # A center that was no candidate before was not in the gap that the cell sleeps on.
             new = np.flatnonzero(~self._chosen[cell, candidate])
             cell, gap = cell[new], gap[new]
-            np.minimum.at(self._wake, cell, self._clock[cell] + gap - self._gap_margin)
+            np.minimum.at(self._wake, cell, self._clock[cell] + gap - self._margin)
         self._chosen = chosen
         self._by_width = list(by_width(self._counts))
         self._budget, self._spent = budget, 0.0
@@ -179,6 +180,7 @@ class PrunedAssigner:
         """Assign the points of the cells that are awake, and see how long they may sleep."""
         k = len(centers) - 1
         small = np.min_scalar_type(k)
+        radius = self._cells.diagonal / 2 * self._scale
         awake = np.flatnonzero(self._wake <= self._clock)
         for width, members in by_width(self._counts[awake], per_item=CELL):
             cells = awake[members]
@@ -188,31 +190,40 @@ class PrunedAssigner:
                 self._wake[cells] = np.inf
                 continue
             # |x - c|² - |x - m|² = -2 (c - m)·(x - m) + |c - m|², for all x and c of a cell.
-            offsets = centers[candidates] - self._cells.middle[cells, np.newaxis]
-            squares = np.square(offsets).sum(axis=2, keepdims=True)
-            scores = np.concatenate((-2 * offsets, squares), axis=2) @ self._rows[cells]
+            filled_up = candidates == k
+            offsets = centers[np.where(filled_up, candidates[:, :1], candidates)]
+            offsets = (offsets - self._cells.middle[cells, np.newaxis]) * self._scale
+            squares = np.square(offsets).sum(axis=2)
+            reach = np.sqrt(squares.max(axis=1)) + radius[cells]
+            squares[filled_up] = NEVER
+            factors = np.concatenate((-2 * offsets, squares[:, :, np.newaxis]), axis=2)
+            scores = factors.astype(np.float32) @ self._rows[cells]
             best = scores.min(axis=1)
             is_best = scores == best[:, np.newaxis]
             # The lowest index among the best: the greatest of k - index.
             marks = (k - candidates).astype(small)[:, :, np.newaxis]
             labels = k - (is_best * marks).max(axis=1).astype(np.int32)
-            scores += is_best * FAR
+            scores += is_best * NEVER
             second = scores.min(axis=1)
-            ahead = second - best
+            # Each score is off by less than 8 roundings of its largest term; two are compared.
+            ahead = second - best - (2**-19 * np.square(reach) + 1e-30)[:, np.newaxis]
             if np.count_nonzero(is_best) > best.size:
                 ahead[is_best.sum(axis=1) > 1] = 0
-
-            # |x - b| - |x - a| is at least the difference of squares by twice |x - b|.
-            longest = np.sqrt(second.max(axis=1) + np.square(self._cells.diagonal[cells] / 2))
-            gap = ahead.min(axis=1) / np.maximum(2 * longest, 1 / FAR)
-            unclear = np.flatnonzero(ahead <= self._score_margin)
+            unclear = np.flatnonzero(ahead <= 0)
             if unclear.size:
-                point = np.minimum(
-                    cells[unclear // CELL] * CELL + unclear % CELL, len(self._points) - 1
-                )
-                labels.reshape(-1)[unclear] = nearest_center(self._points[point], centers[:-1])
+                point = cells[unclear // CELL] * CELL + unclear % CELL
+                point = self._points[np.minimum(point, len(self._points) - 1)]
+                labels.reshape(-1)[unclear] = nearest_center(point, centers[:-1])
+            # |x - b| - |x - a| is at least the difference of the squares by twice |x - b|.
+            longest = np.sqrt(second.max(axis=1) + np.square(radius[cells])) + 1e-30
+            gap = ahead.min(axis=1) / (2 * self._scale * longest)
             self._labels[cells] = labels
-            self._wake[cells] = self._clock[cells] + gap - self._gap_margin
+            self._wake[cells] = self._clock[cells] + gap - self._margin
+
+
+def diagonal(low: Floats, high: Floats) -> float:
+    """Return the length of the diagonal of a box."""
+    return float(np.sqrt(squared_distances(low, high)))
 
 
 def select(
