@@ -178,7 +178,8 @@ def kmeans(
     k = validation.as_k(k, len(points), "points")
     weights = validation.as_weights(weights, len(points))
     settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
-    clustering = drain(run(points, k, weights, settings), callback)
+    step = drain(run(points, k, weights, settings), callback)
+    clustering = conclude(step, converged=step.reassigned.size == 0)
     warn_of_shortcomings(clustering, k, settings, "points")
     return clustering
 
@@ -218,19 +219,17 @@ def check_settings(
     )
 
 
-def run(points: Floats, k: int, weights: Floats | None, settings: Settings) -> Events[Clustering]:
-    """Seed and iterate, `n_init` times; yield every seed and step, return the best clustering."""
+def run(points: Floats, k: int, weights: Floats | None, settings: Settings) -> Events[Step]:
+    """Seed and iterate, `n_init` times; yield all that happens, return the best run's last step."""
     best = None
     for _ in range(settings.n_init):
-        if isinstance(settings.init, str):
-            centers = yield from INITS[settings.init](points, k, weights, settings.rng)
-        else:
-            centers = settings.init
-        clustering = yield from descend(points, centers, weights, None, settings)
-        if best is None or clustering.inertia < best.inertia:
-            best = clustering
         if not isinstance(settings.init, str):
-            break  # every further run would be the same
+            # Every run from the same centers would be the same: one is enough.
+            return (yield from descend(points, settings.init, weights, settings))
+        centers = yield from INITS[settings.init](points, k, weights, settings.rng)
+        step = yield from descend(points, centers, weights, settings)
+        if best is None or step.inertia < best.inertia:
+            best = step
     assert best is not None
     return best
 
@@ -239,13 +238,23 @@ def descend(
     points: Floats,
     centers: Floats,
     weights: Floats | None,
-    labels: Labels | None,
     settings: Settings,
-) -> Events[Clustering]:
-    """Run the loop from `centers` to its end, or to max_iter; yield every step."""
-    steps = iterate(points, centers, weights, labels, settings.assign)
-    for step in itertools.islice(steps, settings.max_iter):
+    after: Step | None = None,
+) -> Events[Step]:
+    """Run the loop from `centers` to its end, or to max_iter; yield every step, return the last.
+
+    With `after`, the first pass repeats the last of another run: it starts
+    from its labels and has its number.
+    """
+    first, labels = (1, None) if after is None else (after.iteration, after.labels)
+    steps = iterate(points, centers, weights, labels, settings.assign, first)
+    for step in itertools.islice(steps, settings.max_iter - first + 1):
         yield step
+    return step
+
+
+def conclude(step: Step, converged: bool) -> Clustering:
+    """Make a clustering of the last step."""
     # Only where there are fewer distinct points than centers are there clusters without points.
     # By the labels: the weight of a cluster may be too small to count beside the others.
     filled = np.bincount(step.labels, minlength=len(step.centers)) > 0
@@ -255,7 +264,7 @@ def descend(
         weights=step.weights[filled],
         inertia=step.inertia,
         n_iter=step.iteration,
-        converged=step.reassigned.size == 0,
+        converged=converged,
     )
 
 

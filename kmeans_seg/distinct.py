@@ -28,6 +28,9 @@ Keys: TypeAlias = NDArray[Any]
 # Labels are looked up in a table of all keys up to this many bits: 24 for 8-bit RGB.
 TABLE_BITS = 24
 
+# Pixels worked on at a time: they stay in the cache meanwhile.
+BLOCK = 2**16
+
 
 @dataclass(frozen=True, eq=False)
 class DistinctColors:
@@ -51,10 +54,15 @@ class DistinctColors:
         """Turn a label per color into a label per pixel."""
         if self._keys is None or self._pixel_keys is None:
             return labels
-        if self._keys.dtype == np.uint32 and int(self._keys.max()) < 2**TABLE_BITS:
-            table = np.empty(int(self._keys.max()) + 1, np.int32)
+        if (most := int(self._keys.max())) < 2**TABLE_BITS:
+            # The narrower the labels in the table, the more of it stays in the cache.
+            table = np.empty(most + 1, np.min_scalar_type(int(labels.max())))
             table[self._keys] = labels
-            return table[self._pixel_keys]
+            spread = np.empty(len(self._pixel_keys), np.int32)
+            for start in range(0, len(spread), BLOCK):
+                block = slice(start, start + BLOCK)
+                spread[block] = table.take(self._pixel_keys[block], mode="clip")
+            return spread
         order = self._keys.argsort()
         return labels[order[np.searchsorted(self._keys, self._pixel_keys, sorter=order)]]
 
@@ -88,13 +96,12 @@ def pack(pixels: NDArray[Any]) -> Keys:
     bits = 8 * pixels.dtype.itemsize
     channels = pixels.shape[1]
     keys: Keys = np.empty(len(pixels), np.uint32 if bits * channels <= 32 else np.uint64)
-    size = 2**16  # pixels at a time: they stay in the cache while every channel is added
-    for start in range(0, len(pixels), size):
-        block = keys[start : start + size]
-        block[:] = as_unsigned(pixels[start : start + size, 0])
+    for start in range(0, len(pixels), BLOCK):
+        block = keys[start : start + BLOCK]
+        block[:] = as_unsigned(pixels[start : start + BLOCK, 0])
         for channel in range(1, channels):
             block <<= keys.dtype.type(bits)
-            block |= as_unsigned(pixels[start : start + size, channel])
+            block |= as_unsigned(pixels[start : start + BLOCK, channel])
     return keys
 
 

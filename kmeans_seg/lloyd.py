@@ -150,16 +150,21 @@ def lloyd(
 
 
 def iterate(
-    points: Floats, centers: Floats, weights: Floats | None, labels: Labels | None, assign: str
+    points: Floats,
+    centers: Floats,
+    weights: Floats | None,
+    labels: Labels | None,
+    assign: str,
+    first: int = 1,
 ) -> Iterator[Step]:
-    """Do the work of `lloyd`, whose arguments have been checked."""
+    """Do the work of `lloyd`, whose arguments have been checked; the first pass is `first`."""
     nearest = ASSIGNERS[assign](points)
     clusters = ClusterSums(points, weights, len(centers))
     if labels is None:
         labels = np.full(len(points), -1, np.int32)  # a label that no center has
     else:
         clusters.move(np.arange(len(points)), None, labels)
-    for iteration in itertools.count(1):
+    for iteration in itertools.count(first):
         previous, labels = labels, nearest(centers)  # 2, 3 and 5: distances, nearest center
         reassigned = np.flatnonzero(labels != previous)
         old = None if previous[0] < 0 else previous[reassigned]

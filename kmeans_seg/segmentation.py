@@ -25,6 +25,7 @@ from .clustering import (
     Events,
     Settings,
     check_settings,
+    conclude,
     descend,
     drain,
     run,
@@ -323,27 +324,16 @@ def run_in_order(
     A point between two centers goes to the lowest index, so a new order may
     reassign it. The loop then goes on from the new order, until it agrees.
     """
-    clustering = yield from run(points, k, weights, settings)
+    step = yield from run(points, k, weights, settings)
+    converged = step.reassigned.size == 0
     while True:
-        centers = clustering.centers
-        order = dark_to_light(centers, brightness)
+        order = dark_to_light(step.centers, brightness)
         if (order == np.arange(len(order))).all():
-            return clustering
-        passes = clustering.n_iter - 1  # the first of the next passes repeats the last
-        left = settings.max_iter - passes
-        sorted_ = yield from descend(
-            points,
-            centers[order],
-            weights,
-            order.argsort().astype(np.int32)[clustering.labels],
-            dataclasses.replace(settings, max_iter=left),
-        )
-        clustering = dataclasses.replace(
-            sorted_,
-            n_iter=passes + sorted_.n_iter,
-            # The repeated pass reassigns nothing even where the loop was cut short.
-            converged=clustering.converged and sorted_.converged,
-        )
+            return conclude(step, converged)
+        step = dataclasses.replace(step, labels=order.argsort().astype(np.int32)[step.labels])
+        step = yield from descend(points, step.centers[order], weights, settings, after=step)
+        # The repeated pass reassigns nothing even where the loop was cut short.
+        converged = converged and step.reassigned.size == 0
 
 
 def dark_to_light(centers: Floats, brightness: Callable[[Floats], Floats]) -> NDArray[np.intp]:

@@ -236,26 +236,24 @@ def records(job: Job) -> Iterator[Record]:
                 )
             case Step():
                 first = last is None
-                goes_on = not first and event.iteration == 1  # with its clusters in a new order
+                # Once it has ended it may go on with its clusters in a new order.
+                goes_on = last is not None and event.iteration == last.iteration
                 if last is None:
                     names = np.arange(len(event.centers))  # the number in the records of each row
-                    centers, passes = event.centers, 0
+                    centers = event.centers
                 elif goes_on:
-                    filled = np.flatnonzero(last.weights)
-                    order = dark_to_light(last.centers[filled], SPACES[job.space].brightness)
-                    names, passes = names[filled][order], passes + last.iteration - 1
+                    names = names[dark_to_light(last.centers, SPACES[job.space].brightness)]
                 last = event
                 if goes_on and event.reassigned.size == 0:
                     continue  # it repeats the last step
                 before, centers = centers, replaced(centers, names, event.centers)
                 palette = job.colors(centers)
-                iteration = passes + event.iteration
                 if not first and not goes_on:
                     moved = np.sqrt(squared_distances(before, centers))
-                    yield Update(iteration - 1, before, centers, palette, moved)
+                    yield Update(event.iteration - 1, before, centers, palette, moved)
                 changed = replaced(np.zeros(len(job.points), np.bool_), event.reassigned, True)
                 yield Assign(
-                    iteration,
+                    event.iteration,
                     centers,
                     palette,
                     names.astype(np.int32)[event.labels][color_at],
