@@ -144,7 +144,8 @@ def test_of_equals_the_first_is_kept() -> None:
     first = kmeans(points, 2, rng=rng)
     orders = {tuple(kmeans(points, 2, rng=rng).labels.tolist()) for _ in range(10)}
     assert len(orders) == 2
-    assert_same(kmeans(points, 2, n_init=11, rng=0), first)
+    for n_init in range(2, 12):
+        assert_same(kmeans(points, 2, n_init=n_init, rng=0), first)
 
 
 def test_given_centers_are_run_once() -> None:
