@@ -15,10 +15,13 @@ from .assignment import Floats
 CELL = 64  # points in a cell
 
 
-def in_cells(values: Floats) -> Floats:
-    """Reshape an array (n,) to (cells, 64), filled up with its last value."""
-    missing = -len(values) % CELL
-    return np.pad(values, (0, missing), mode="edge").reshape(-1, CELL)
+def in_cells(columns: Floats) -> Floats:
+    """Reshape arrays (..., n) to (..., cells, 64), filled up with their last values."""
+    *leading, n = columns.shape
+    filled = np.empty((*leading, n + -n % CELL))
+    filled[..., :n] = columns
+    filled[..., n:] = columns[..., -1:]
+    return filled.reshape(*leading, -1, CELL)
 
 
 class Cells:
@@ -33,7 +36,7 @@ class Cells:
     """
 
     def __init__(self, points: Floats) -> None:
-        channels = np.array([in_cells(channel) for channel in points.T])
+        channels = in_cells(points.T)
         self.points = np.moveaxis(channels, 0, -1)
         self.low = channels.min(axis=2).T
         self.high = channels.max(axis=2).T

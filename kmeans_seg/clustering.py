@@ -5,6 +5,9 @@ everything that happens on the way. The seeds come from `seeding`, the steps
 from `lloyd`. Left out: everything about images, which `segmentation` adds.
 """
 
+# So that the annotations do not import numpy.random, which takes longer than all the rest.
+from __future__ import annotations
+
 import itertools
 import warnings
 from collections.abc import Callable, Generator

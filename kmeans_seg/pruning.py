@@ -110,8 +110,11 @@ class PrunedAssigner:
         self._scale = float(np.ldexp(1.0, -int(np.clip(np.frexp(self._size)[1], -1000, 1000))))
         # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
         self._rows = np.ones((len(cells.low), points.shape[1] + 1, CELL), np.float32)
-        centered = (cells.points - self._cells.middle[:, np.newaxis]) * self._scale
-        self._rows[:, :-1] = np.moveaxis(centered, -1, 1)
+        for channel in range(points.shape[1]):
+            centered = cells.points[..., channel] - self._cells.middle[:, channel, np.newaxis]
+            np.multiply(centered, self._scale, out=self._rows[:, channel], casting="same_kind")
+
+        self._radius = self._cells.diagonal / 2 * self._scale
 
         self._centers: Floats | None = None
         self._budget, self._spent = 0.0, 0.0
@@ -139,19 +142,20 @@ class PrunedAssigner:
             drift = float(np.sort(moved)[-2:].sum())
             self._spent += drift
             self._advance_clocks(np.append(moved, 0.0))
-            if self._spent > self._budget or self._budget > 2 * SPAN * drift > 0:
-                self._choose_candidates(padded, SPAN * drift)
+            # Where the centers move little, a budget of a part of a cell costs few candidates.
+            budget = max(SPAN * drift, float(self._cells.diagonal.mean()) / 8)
+            if self._spent > self._budget or self._budget > 2 * budget:
+                self._choose_candidates(padded, budget)
         self._centers = centers
         self._look(padded)
         return self._labels.reshape(-1)[: len(self._points)].copy()
 
     def _advance_clocks(self, moved: Floats) -> None:
         """Let each cell's clock run as far as its two fastest candidates have moved."""
-        for width, cells in self._by_width:
-            if width > 1:
-                fastest = moved.take(self._candidates[cells, :width])
-                fastest.partition(width - 2, axis=1)
-                self._clock[cells] += fastest[:, -2] + fastest[:, -1]
+        for cells, candidates in self._mixed:
+            fastest = moved.take(candidates)
+            fastest.partition(candidates.shape[1] - 2, axis=1)
+            self._clock[cells] += fastest[:, -2] + fastest[:, -1]
 
     def _choose_candidates(self, centers: Floats, budget: float) -> None:
         """Choose each cell's candidates, to hold until the centers have moved by `budget`."""
@@ -173,14 +177,17 @@ class PrunedAssigner:
             cell, gap = cell[new], gap[new]
             np.minimum.at(self._wake, cell, self._clock[cell] + gap - self._margin)
         self._chosen = chosen
-        self._by_width = list(by_width(self._counts))
+        self._mixed = [
+            (members, self._candidates[members, :width])
+            for width, members in by_width(self._counts)
+            if width > 1
+        ]
         self._budget, self._spent = budget, 0.0
 
     def _look(self, centers: Floats) -> None:
         """Assign the points of the cells that are awake, and see how long they may sleep."""
         k = len(centers) - 1
         small = np.min_scalar_type(k)
-        radius = self._cells.diagonal / 2 * self._scale
         awake = np.flatnonzero(self._wake <= self._clock)
         for width, members in by_width(self._counts[awake], per_item=CELL):
             cells = awake[members]
@@ -194,7 +201,7 @@ class PrunedAssigner:
             offsets = centers[np.where(filled_up, candidates[:, :1], candidates)]
             offsets = (offsets - self._cells.middle[cells, np.newaxis]) * self._scale
             squares = np.square(offsets).sum(axis=2)
-            reach = np.sqrt(squares.max(axis=1)) + radius[cells]
+            reach = np.sqrt(squares.max(axis=1)) + self._radius[cells]
             squares[filled_up] = NEVER
             factors = np.concatenate((-2 * offsets, squares[:, :, np.newaxis]), axis=2)
             scores = factors.astype(np.float32) @ self._rows[cells]
@@ -215,7 +222,7 @@ class PrunedAssigner:
                 point = self._points[np.minimum(point, len(self._points) - 1)]
                 labels.reshape(-1)[unclear] = nearest_center(point, centers[:-1])
             # |x - b| - |x - a| is at least the difference of the squares by twice |x - b|.
-            longest = np.sqrt(second.max(axis=1) + np.square(radius[cells])) + 1e-30
+            longest = np.sqrt(second.max(axis=1) + np.square(self._radius[cells])) + 1e-30
             gap = ahead.min(axis=1) / (2 * self._scale * longest)
             self._labels[cells] = labels
             self._wake[cells] = self._clock[cells] + gap - self._margin
@@ -259,10 +266,10 @@ def by_width(counts: Indices, per_item: int = 1) -> Iterator[tuple[int, Indices]
     """Sort items by their number of candidates, so that few places are filled up for nothing.
 
     Yields a width and the indices of items with no more candidates than that,
-    as many at a time as make a block of work.
+    as many at a time as make a block of work; few items are not sorted.
     """
     most = int(counts.max(initial=0))
-    low, width = 0, 1
+    low, width = 0, most if len(counts) * most * per_item <= BLOCK // 8 else 1
     while low < most:
         items = np.flatnonzero((counts > low) & (counts <= width))
         size = max(1, BLOCK // (width * per_item))

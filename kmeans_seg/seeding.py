@@ -8,6 +8,9 @@ the seeds depend on the random generator and the points alone.
 Left out: centers that the caller gives, which need no drawing.
 """
 
+# So that the annotations do not import numpy.random, which takes longer than all the rest.
+from __future__ import annotations
+
 import math
 from collections.abc import Generator
 from dataclasses import dataclass

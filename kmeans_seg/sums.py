@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .assignment import Floats, Labels
 
+BLOCK = 2**14  # points summed at a time
 EXACT = 2.0**52  # whole numbers up to twice this are exact in float64
 
 
@@ -76,37 +77,33 @@ class ClusterSums:
 
     def __init__(self, points: Floats, weights: Floats | None, k: int) -> None:
         n, channels = points.shape
-        self._weights = np.broadcast_to(np.float64(1.0), n) if weights is None else weights
-        self._points = points if weights is None else points * weights[:, np.newaxis]
-        # One column for the weights, then one for each channel.
-        self._units: list[tuple[float, ...]] = []
-        for column in self._columns():
-            unit = unit_for(column)
-            if unit <= 1 and whole_numbers(column):
-                self._units.append((unit,))
-            else:  # what the coarse unit cuts off is at most half of it
-                fine = unit_for(np.broadcast_to(np.float64(unit / 2), n))
-                self._units.append((unit, fine))
-        self._sums = np.zeros((2, k, 1 + channels))
-
-    def _columns(self) -> list[Floats]:
-        return [self._weights, *self._points.T]
+        # A row for each point: its weight, and its weighted channels.
+        self._terms = np.ones((n, 1 + channels))
+        self._terms[:, 1:] = points
+        if weights is not None:
+            self._terms *= weights[:, np.newaxis]
+        coarse = np.array([unit_for(column) for column in self._terms.T])
+        if (coarse <= 1).all() and whole_numbers(self._terms):
+            self._units = [np.ones(1 + channels)]  # nothing needs rounding
+        else:  # what the coarse unit cuts off is at most half of it
+            half = [np.broadcast_to(np.float64(unit / 2), n) for unit in coarse]
+            self._units = [coarse, np.array([unit_for(column) for column in half])]
+        self._sums = np.zeros((len(self._units), k, 1 + channels))
 
     def move(self, members: NDArray[np.intp], source: Labels | None, target: Labels) -> None:
         """Take the points `members` from the clusters `source`, if any, to the clusters `target`.
 
         `source` and `target` hold one label for each of the `members`.
         """
-        k = self._sums.shape[1]
-        everything = members.size == len(self._points)
-        for index, column in enumerate(self._columns()):
-            terms = column if everything else column[members]
-            for level, unit in enumerate(self._units[index]):
-                whole = np.rint(terms / unit)
-                terms = terms - whole * unit
-                self._sums[level, :, index] += np.bincount(target, whole, k)
+        for start in range(0, len(members), BLOCK):
+            block = slice(start, start + BLOCK)
+            terms = self._terms[members[block]]
+            for units, sums in zip(self._units, self._sums, strict=True):
+                whole = np.rint(terms / units) if len(self._units) > 1 else terms
+                terms = terms - whole * units if len(self._units) > 1 else terms
+                sums += sum_by_label(whole, target[block], len(sums))
                 if source is not None:
-                    self._sums[level, :, index] -= np.bincount(source, whole, k)
+                    sums -= sum_by_label(whole, source[block], len(sums))
 
     @property
     def weights(self) -> Floats:
@@ -114,9 +111,7 @@ class ClusterSums:
         return self._totals()[:, 0]
 
     def _totals(self) -> Floats:
-        coarse = np.array([units[0] for units in self._units])
-        fine = np.array([units[1] if len(units) > 1 else 0.0 for units in self._units])
-        totals: Floats = self._sums[0] * coarse + self._sums[1] * fine
+        totals: Floats = (self._sums * np.array(self._units)[:, np.newaxis]).sum(axis=0)
         return totals
 
     def means(self, otherwise: Floats) -> Floats:
@@ -126,3 +121,11 @@ class ClusterSums:
         filled = totals[:, 0] > 0
         means[filled] = totals[filled, 1:] / totals[filled, :1]
         return means
+
+
+def sum_by_label(terms: Floats, labels: Labels, k: int) -> Floats:
+    """Sum the rows of `terms` (n, m) that have the same label: array (k, m)."""
+    width = terms.shape[1]
+    places = labels[:, np.newaxis] * np.intp(width) + np.arange(width)  # in (k, m), flattened
+    sums: Floats = np.bincount(places.ravel(), terms.ravel(), k * width).astype(np.float64)
+    return sums.reshape(k, width)

@@ -4,6 +4,9 @@ A message says what was wrong, with its value, and what to do instead.
 What comes back is ready for the strict core, which checks nothing again.
 """
 
+# So that the annotations do not import numpy.random, which takes longer than all the rest.
+from __future__ import annotations
+
 import operator
 import os
 from collections.abc import Collection
@@ -12,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-RandomGenerator: TypeAlias = int | np.random.Generator | None
+RandomGenerator: TypeAlias = "int | np.random.Generator | None"
 
 # Larger numbers could overflow when they are squared, weighted and summed.
 LARGEST = 1e90
