@@ -1,0 +1,176 @@
+"""How the pages show pictures: photos side by side, and charts in the colors of the page.
+
+Nothing of k-means is computed here. A picture becomes HTML with a text for
+those who do not see it; where the screen is narrow, pictures that stand side
+by side wrap; and the lines and letters of a chart take the color of the text,
+on a light page and on a dark one.
+"""
+
+import base64
+import html
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_seg import read
+from kmeans_seg.teaching.draw import as_rgb, heat, hexadecimal, mark, png_bytes, swatch
+
+__all__ = ["chart", "figure", "gallery", "heat", "mark", "palette_bar", "photo", "table"]
+
+# Names of colors for charts; each is replaced by what the page says.
+INK, MUTED, PAPER, ACCENT = "#010203", "#040506", "#070809", "#0a0b0c"
+ON_PAGE = {
+    INK: "currentColor",
+    MUTED: "var(--pst-color-text-muted)",
+    PAPER: "var(--pst-color-background)",
+    ACCENT: "var(--pst-color-primary)",
+}
+
+
+class Html:
+    """What shows as a piece of HTML."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+def photo(step: int = 1) -> NDArray[np.uint8]:
+    """Read the photo that comes with the package, or only every `step`-th row and column of it."""
+    whole = read(str(files("kmeans_seg") / "data" / "coffee.jpg"))
+    return np.ascontiguousarray(whole[::step, ::step])
+
+
+def image(pixels: NDArray[Any], alt: str) -> str:
+    """Make an `<img>` of an array (H, W) or (H, W, 3)."""
+    colors = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+    data = base64.b64encode(png_bytes(as_rgb(colors))).decode()
+    height, width = pixels.shape[:2]
+    return (
+        f'<img class="dark-light" src="data:image/png;base64,{data}" width="{width}" '
+        f'height="{height}" alt="{html.escape(alt)}">'
+    )
+
+
+def gallery(
+    *panels: tuple[NDArray[Any], str, str], columns: int = 0, pixelated: bool = False
+) -> Html:
+    """Show pictures side by side: each an array, a caption and a text instead of it."""
+    figures = [
+        f"<figure>{image(pixels, alt)}<figcaption>{caption}</figcaption></figure>"
+        for pixels, caption, alt in panels
+    ]
+    kind = "gallery pixelated" if pixelated else "gallery"
+    style = f"--columns:{columns or len(panels)}"
+    return Html(f'<div class="{kind}" style="{style}">{"".join(figures)}</div>')
+
+
+def palette_bar(colors: NDArray[Any], counts: Sequence[float] | NDArray[Any] | None = None) -> str:
+    """Make a bar of colors, each as wide as its count, to stand in a caption."""
+    parts = np.ones(len(colors)) if counts is None else np.asarray(counts, float)
+    pieces = [
+        f'<span style="flex:{part / parts.sum():.4f};background:{hexadecimal(rgb)}"></span>'
+        for rgb, part in zip(as_rgb(colors), parts, strict=True)
+    ]
+    return f'<span class="palette" aria-hidden="true">{"".join(pieces)}</span>'
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Html:
+    """Show a table; its cells are HTML."""
+    top = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    whole = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return Html(f'<div class="plain-table">{whole}</div>')
+
+
+def swatches(colors: NDArray[Any]) -> list[str]:
+    """Make a small square of each color."""
+    return [swatch(rgb) for rgb in as_rgb(colors)]
+
+
+def row_of_pixels(*rows: tuple[str, NDArray[Any]], write: bool = True) -> Html:
+    """Show images of one row as large squares with their values, a title before each."""
+    lines = []
+    for title, pixels in rows:
+        cells = []
+        for value, rgb in zip(pixels.reshape(-1, pixels.shape[-1]), as_rgb(pixels[0]), strict=True):
+            ink = "#000" if rgb @ np.array([0.2126, 0.7152, 0.0722]) > 120 else "#fff"
+            number = "<br>".join(str(v) for v in value) if write else ""
+            cells.append(f'<span style="background:{hexadecimal(rgb)};color:{ink}">{number}</span>')
+        lines.append(f'<div><b>{title}</b><span class="pixels">{"".join(cells)}</span></div>')
+    return Html(f'<div class="pixel-rows">{"".join(lines)}</div>')
+
+
+def figure(width: float = 4.8, height: float = 3.0, **options: Any) -> tuple[Any, Any]:
+    """Begin a chart: small, so that its letters stay readable on a phone."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    mpl.rcParams.update(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "kmeans_seg",
+            "font.size": 9.5,
+            "axes.titlesize": 9.5,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": MUTED,
+            "axes.facecolor": "none",
+            "figure.facecolor": "none",
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "xtick.color": MUTED,
+            "ytick.color": MUTED,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "lines.linewidth": 1.8,
+            "legend.frameon": False,
+        }
+    )
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained", **options)
+
+
+def chart(drawing: Any, alt: str) -> Html:
+    """Show a chart as SVG in the page."""
+    import matplotlib.pyplot as plt
+
+    file = io.StringIO()
+    drawing.savefig(file, format="svg", dpi=160, metadata={"Date": None, "Creator": None})
+    plt.close(drawing)
+    text = file.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+    for name, on_page in ON_PAGE.items():
+        text = text.replace(name, on_page)
+    # A width in points would not shrink with the page; the viewBox stays.
+    head, rest = text.split(">", 1)
+    head = re.sub(r' (width|height)="[^"]*"', "", head)
+    label = html.escape(alt, quote=True)
+    return Html(f'<div class="chart">{head} role="img" aria-label="{label}">{rest}</div>')
+
+
+def run_check(name: str, passes: bool = True) -> None:
+    """Run the checker of the exercise on a file of `learn/`, and show what a student would see.
+
+    It is an error if the file does not pass, or, of a wrong attempt, if it does.
+    """
+    path = Path(__file__).parent / "learn" / name
+    command = [sys.executable, "-m", "kmeans_seg.teaching.check", path.name]
+    done = subprocess.run(
+        command, cwd=path.parent, capture_output=True, text=True, check=False, timeout=50
+    )
+    if done.stderr or (done.returncode == 0) != passes:
+        raise RuntimeError(f"{name}: {done.stdout}{done.stderr}")
+    print("$ python -m kmeans_seg.teaching.check", path.name)
+    print(done.stdout, end="")
