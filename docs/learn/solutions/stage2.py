@@ -1,0 +1,5 @@
+from stage1 import squared_distances
+
+
+def nearest_center(points, centers):
+    return squared_distances(points, centers).argmin(axis=1)
