@@ -8,12 +8,14 @@ Each pixel's channels are packed into one integer key; sorting the keys finds
 the distinct ones. They are handed out in Morton order (along a Z-curve, the
 bits of the channels interleaved; G. M. Morton, 1966), in which neighbors are
 similar colors, and which depends on the colors alone, never on where in the
-image they stand.
+image they stand. Colors that do not fit a key of 64 bits, floating-point ones
+among them, are sorted along the same curve drawn through rounded colors.
 
-Left out: images whose channels do not fit a key of 64 bits, floating-point
-ones among them. Their pixels are all taken as points of their own.
+Left out: colors of more than 8 channels that do not fit a key. Their pixels
+are all taken as points of their own, in the order in which they come.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -27,6 +29,9 @@ Keys: TypeAlias = NDArray[Any]
 
 # Labels are looked up in a table of all keys up to this many bits: 24 for 8-bit RGB.
 TABLE_BITS = 24
+
+# Colors that do not fit a key are sorted up to this many channels.
+MOST_CHANNELS = 8
 
 # Pixels worked on at a time: they stay in the cache meanwhile.
 BLOCK = 2**16
@@ -43,28 +48,13 @@ class DistinctColors:
     counts
         Array (n,) of float64: the number of pixels of each color; None where
         every pixel is taken as a color of its own.
+    spread
+        Turns a label per color into a label per pixel.
     """
 
     colors: NDArray[Any]
     counts: NDArray[np.float64] | None
-    _keys: Keys | None = None
-    _pixel_keys: Keys | None = None
-
-    def spread(self, labels: Labels) -> Labels:
-        """Turn a label per color into a label per pixel."""
-        if self._keys is None or self._pixel_keys is None:
-            return labels
-        if (most := int(self._keys.max())) < 2**TABLE_BITS:
-            # The narrower the labels in the table, the more of it stays in the cache.
-            table = np.empty(most + 1, np.min_scalar_type(int(labels.max())))
-            table[self._keys] = labels
-            spread = np.empty(len(self._pixel_keys), np.int32)
-            for start in range(0, len(spread), BLOCK):
-                block = slice(start, start + BLOCK)
-                spread[block] = table.take(self._pixel_keys[block], mode="clip")
-            return spread
-        order = self._keys.argsort()
-        return labels[order[np.searchsorted(self._keys, self._pixel_keys, sorter=order)]]
+    spread: Callable[[Labels], Labels]
 
 
 def distinct_colors(pixels: NDArray[Any]) -> DistinctColors:
@@ -80,15 +70,72 @@ def distinct_colors(pixels: NDArray[Any]) -> DistinctColors:
     array([5, 7, 5], dtype=int32)
     """
     channels = pixels.shape[1]
-    if pixels.dtype.kind == "f" or 8 * pixels.dtype.itemsize * channels > 64:
-        return DistinctColors(pixels, None)
+    if pixels.dtype.kind != "f" and 8 * pixels.dtype.itemsize * channels <= 64:
+        return by_key(pixels)
+    if channels <= MOST_CHANNELS:
+        return by_order(pixels)
+    return DistinctColors(pixels, None, lambda labels: labels)
+
+
+def by_key(pixels: NDArray[Any]) -> DistinctColors:
+    """Find distinct colors by a key for each pixel."""
     pixel_keys = pack(pixels)
     keys, counts = np.unique(pixel_keys, return_counts=True)
-    colors = unpack(keys, channels, pixels.dtype)
+    colors = unpack(keys, pixels.shape[1], pixels.dtype)
     order = morton_codes(colors).argsort()
-    return DistinctColors(
-        np.asfortranarray(colors[order]), counts[order].astype(np.float64), keys[order], pixel_keys
-    )
+    place = np.empty(len(order), np.intp)  # of each key in Morton order
+    place[order] = np.arange(len(order))
+
+    def spread(labels: Labels) -> Labels:
+        labels = labels[place]
+        if (most := int(keys[-1])) >= 2**TABLE_BITS:
+            return labels[np.searchsorted(keys, pixel_keys)]
+        # The narrower the labels in the table, the more of it stays in the cache.
+        table = np.empty(most + 1, np.min_scalar_type(int(labels.max())))
+        table[keys] = labels
+        result = np.empty(len(pixel_keys), np.int32)
+        for start in range(0, len(result), BLOCK):
+            block = slice(start, start + BLOCK)
+            result[block] = table.take(pixel_keys[block], mode="clip")
+        return result
+
+    colors = np.asfortranarray(colors[order])
+    return DistinctColors(colors, counts[order].astype(np.float64), spread)
+
+
+def by_order(pixels: NDArray[Any]) -> DistinctColors:
+    """Find distinct colors by sorting the pixels themselves."""
+    codes = morton_codes(rounded(pixels))
+    order = codes.argsort()
+    codes = codes[order]
+    # Different colors may share a code: those go by their channels.
+    shared = np.zeros(len(codes) + 1, np.bool_)
+    shared[1:-1] = codes[1:] == codes[:-1]
+    run = np.flatnonzero(shared[1:] | shared[:-1])
+    order[run] = order[run][np.lexsort((*pixels[order[run]].T[::-1], codes[run]))]
+
+    colors = np.asfortranarray(pixels[order])
+    first = np.flatnonzero(np.append(True, (colors[1:] != colors[:-1]).any(axis=1)))
+    counts = np.diff(first, append=len(colors))
+
+    def spread(labels: Labels) -> Labels:
+        result = np.empty(len(order), np.int32)
+        result[order] = np.repeat(labels, counts)
+        return result
+
+    return DistinctColors(np.asfortranarray(colors[first]), counts.astype(np.float64), spread)
+
+
+def rounded(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Round each channel to as many levels between its extremes as fit a key."""
+    unsigned: type[np.unsignedinteger[Any]] = np.uint16 if pixels.shape[1] <= 4 else np.uint8
+    levels = np.empty(pixels.shape, unsigned, order="F")
+    for channel in range(pixels.shape[1]):
+        values = pixels[:, channel].astype(np.float64)
+        values -= values.min()
+        values *= np.iinfo(unsigned).max / max(float(values.max()), 1e-300)
+        levels[:, channel] = values
+    return levels
 
 
 def pack(pixels: NDArray[Any]) -> Keys:

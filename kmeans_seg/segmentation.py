@@ -163,10 +163,11 @@ def segment(
 ) -> Segmentation:
     """Segment an image into k segments of similar color, by k-means.
 
-    Every pixel counts: nothing is subsampled. For images of integers the
-    distinct colors are clustered, weighted by their counts, which comes to
-    the same, and rearranging the pixels rearranges the labels and nothing
-    else. The random generator is seeded the same way in every call, unless
+    Every pixel counts: nothing is subsampled. The distinct colors are
+    clustered, weighted by their counts, which comes to the same, and
+    rearranging the pixels rearranges the labels and nothing else. (Only colors
+    of more than 8 channels that do not fit 64 bits are taken as they come.)
+    The random generator is seeded the same way in every call, unless
     `rng` says otherwise: the same call gives the same answer.
 
     Parameters

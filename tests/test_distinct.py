@@ -164,17 +164,49 @@ def test_labels_are_found_with_and_without_a_table(value: int) -> None:
     assert found.spread(labels).tolist() == expected
 
 
-@pytest.mark.parametrize(
-    "pixels",
-    [
-        np.array([[0.5], [0.25], [0.5]]),
-        np.array([[0.5], [0.25], [0.5]], np.float32),
-        np.zeros((3, 9), np.uint8),
-        np.zeros((3, 5), np.uint16),
-        np.zeros((3, 2), np.int64),
-    ],
-)
-def test_what_does_not_fit_into_a_key_is_taken_pixel_by_pixel(pixels: Pixels) -> None:
+WIDE = [(np.float64, 1), (np.float32, 3), (np.float64, 5), (np.uint16, 5), (np.int64, 2)]
+
+
+@pytest.mark.parametrize(("dtype", "channels"), WIDE)
+@pytest.mark.parametrize("levels", [2, 5, 100_000])
+def test_what_does_not_fit_into_a_key_is_sorted(dtype: type, channels: int, levels: int) -> None:
+    rng = np.random.default_rng(channels)
+    pixels: Pixels = rng.integers(0, levels, (500, channels)).astype(dtype)
+    if np.dtype(dtype).kind == "f":
+        pixels = pixels / dtype(7)
+    found = distinct_colors(pixels)
+    assert found.counts is not None
+    colors, counts = np.unique(pixels, axis=0, return_counts=True)
+    order = np.lexsort(found.colors.T[::-1])
+    np.testing.assert_array_equal(found.colors[order], colors)
+    np.testing.assert_array_equal(found.counts[order], counts)
+    assert found.colors.dtype == pixels.dtype
+    spread = found.spread(np.arange(len(colors), dtype=np.int32))
+    np.testing.assert_array_equal(found.colors[spread], pixels)
+    # The order is that of the colors, wherever they stand.
+    again = distinct_colors(pixels[rng.permutation(500)])
+    np.testing.assert_array_equal(again.colors, found.colors)
+
+
+def test_colors_that_round_to_the_same_are_told_apart() -> None:
+    # Beside the outlier all others round to one level.
+    values = np.array([1e9, 3e-9, 1e-9, 2e-9, 1e-9]).reshape(-1, 1)
+    found = distinct_colors(values)
+    assert found.counts is not None
+    assert found.colors.ravel().tolist() == [1e-9, 2e-9, 3e-9, 1e9]
+    assert found.counts.tolist() == [2, 1, 1, 1]
+    assert found.spread(np.array([0, 1, 2, 3], np.int32)).tolist() == [3, 2, 0, 1, 0]
+
+
+def test_neighbors_in_the_order_are_similar_colors() -> None:
+    pixels = np.random.default_rng(0).random((4096, 3))
+    found = distinct_colors(pixels)
+    steps = np.linalg.norm(np.diff(found.colors, axis=0), axis=1)
+    assert steps.mean() < np.linalg.norm(np.diff(pixels, axis=0), axis=1).mean() / 5
+
+
+def test_more_channels_than_can_be_sorted_are_taken_pixel_by_pixel() -> None:
+    pixels = np.zeros((3, 9), np.uint8)
     found = distinct_colors(pixels)
     assert found.counts is None
     np.testing.assert_array_equal(found.colors, pixels)
