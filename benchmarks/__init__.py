@@ -1,0 +1,1 @@
+"""kmeans_seg beside its peers, on the same images in the same run: see README.md."""

@@ -1,0 +1,391 @@
+"""From what pytest-benchmark measured to docs/benchmarks.md and its plots.
+
+    python -m benchmarks.report MEASURED.json
+
+It prints the table of goals, writes the page, and draws the plots. The page is
+overwritten as a whole: what it shall say stands in `PAGE`. Left out: measuring.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, geometric_mean
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("agg")  # no window
+import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter
+
+from .peers import BROADCAST, ELKAN, FLOOR, LLOYD, OURS, SCRIPT
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+Run = dict[str, Any]  # one benchmark: its extra info, and `seconds`, its fastest round
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A line of the table: ours is to be `factor` times faster than the fastest of `peers`."""
+
+    text: str
+    work: str
+    k: int
+    peers: tuple[str, ...]
+    factor: float
+
+
+LABELS = "image → labels, photos of 4 MP and more, k = {}"
+COLORS = "distinct colors, same start, to the end, k = {}"
+GOALS = [
+    Goal(LABELS.format(8), "image to labels", 8, ("scikit-learn",), 20),
+    Goal(LABELS.format(64), "image to labels", 64, ("scikit-learn",), 50),
+    Goal(LABELS.format(8), "image to labels", 8, ("OpenCV",), 10),
+    Goal(LABELS.format(8), "image to labels", 8, ("SciPy",), 10),
+    Goal(LABELS.format(8), "image to labels", 8, ("faiss",), 10),
+    Goal(LABELS.format(8), "image to labels", 8, ("Pillow",), 10),
+    Goal(COLORS.format(8), "distinct colors to the end", 8, (LLOYD, ELKAN), 2),
+    Goal(COLORS.format(64), "distinct colors to the end", 64, (LLOYD, ELKAN), 4),
+    Goal(COLORS.format(256), "distinct colors to the end", 256, (LLOYD, ELKAN), 8),
+    Goal("image → labels, 0.27 MP, k = 8", "small image to labels", 8, ("scikit-learn",), 3),
+    Goal("JPEG → file, k = 3, Lab", "command", 3, (SCRIPT,), 5),
+    Goal("floating-point image, same start, k = 8", "floating point", 8, (LLOYD, ELKAN), 2),
+    Goal("24 Gabor responses, k = 8", "24 Gabor responses", 8, (BROADCAST,), 1),
+]
+
+PAGE = """\
+# Benchmarks
+
+kmeans_seg beside the libraries that people would otherwise take, on the same
+images in the same run. This page is made by `benchmarks/report.py`;
+`benchmarks/README.md` says how to run it and what exactly each one does.
+
+{machine}
+
+## Goals
+
+A ratio is the peer's time over ours: 20 means that kmeans_seg took a twentieth of the
+time. Over several photos, times and ratios are geometric means. Everybody has all
+processors, and everybody's fastest round counts.
+
+{goals}
+
+## Image to labels
+
+From an array of uint8 to a label for every pixel, each library with its own defaults;
+the geometric mean over the photos of 4 megapixels and more.
+
+![Time from image to labels by library](benchmarks/image-to-labels.png)
+
+{photos}
+
+The libraries stop by different rules. kmeans_seg goes on until no pixel is reassigned,
+scikit-learn until the centers move little, OpenCV after 20 iterations, SciPy after 10,
+faiss after 25; Pillow, like kmeans_seg, when nothing changes.
+
+## The same points from the same start
+
+The distinct colors of a photo weighted by their counts, from the same centers, until no
+color is reassigned: the strongest thing that can be written with scikit-learn
+(`sample_weight=counts, tol=0`). In brackets the number of iterations, which differs where
+rounding makes scikit-learn decide otherwise between two centers that are about equally near.
+
+{colors}
+
+## How the cost of an iteration grows
+
+The time of whole runs divided by their iterations, on distinct colors of {photo}, evenly
+chosen along their order.
+
+![Time per iteration against the number of points and of centers](benchmarks/growth.png)
+
+{growth}
+
+## Memory
+
+What is in use at most beyond the image itself, from 12 megapixels of uint8 to labels, k = 8.
+
+![Peak memory by library](benchmarks/memory.png)
+"""
+
+INK, GRAY, ACCENT = "#1f2933", "#9aa5b1", "#d1495b"
+COLOR = {OURS: ACCENT, BROADCAST: "#e8a598", LLOYD: "#2e6f95", ELKAN: "#7fb2cf"}
+
+
+def main(measured: Path) -> None:
+    data = json.loads(measured.read_text())
+    runs: list[Run] = [
+        {**run["extra_info"], "seconds": run["stats"]["min"]} for run in data["benchmarks"]
+    ]
+    folder = DOCS / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_labels(runs, folder / "image-to-labels.png")
+    draw_growth(runs, folder / "growth.png")
+    draw_memory(runs, folder / "memory.png")
+    goals = goals_table(runs)
+    print(goals)
+    page = PAGE.format(
+        machine=machine(data),
+        goals=goals,
+        photos=photos_table(runs),
+        colors=colors_table(runs),
+        growth=growth_tables(runs),
+        photo=select(runs, work="memory")[0]["photo"],
+    )
+    (DOCS / "benchmarks.md").write_text(page)
+
+
+def select(runs: list[Run], **wanted: Any) -> list[Run]:
+    """Choose the runs whose entries are as wanted."""
+    return [run for run in runs if all(run.get(key) == value for key, value in wanted.items())]
+
+
+def by_photo(runs: list[Run], peers: tuple[str, ...], **wanted: Any) -> dict[str, float]:
+    """Return the seconds of the fastest of some peers on each photo."""
+    seconds: dict[str, float] = {}
+    for peer in peers:
+        for run in select(runs, peer=peer, **wanted):
+            seconds[run["photo"]] = min(run["seconds"], seconds.get(run["photo"], float("inf")))
+    return seconds
+
+
+def mean_seconds(runs: list[Run], *peers: str, **wanted: Any) -> float:
+    """Return the geometric mean over the photos."""
+    return geometric_mean(by_photo(runs, peers, **wanted).values())
+
+
+def duration(seconds: float) -> str:
+    """Format a time with three digits."""
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:.0f} s"
+
+
+def markdown(head: list[str], rows: list[list[str]], words: int = 1) -> str:
+    """Format a table: so many columns of words, then numbers, which stand to the right."""
+    lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def machine(data: dict[str, Any]) -> str:
+    """Say when, where and with what it was measured."""
+    info = data["machine_info"]
+    versions = ", ".join(f"{name} {version}" for name, version in info["versions"].items())
+    return (
+        f"Measured on {data['datetime'][:10]} UTC at commit {data['commit_info']['id'][:10]}, on "
+        f"{info['cpu']['brand_raw']}, {info['cpu']['count']} cores, "
+        f"{info['ram'] / 2**30:.0f} GiB of memory, {info['system']}; load "
+        f"average {info['load']:.1f} at the start. "
+        f"Python {info['python_version']}, {versions}."
+    )
+
+
+def goals_table(runs: list[Run]) -> str:
+    """Compare everything with its goal."""
+    rows = []
+    for goal in GOALS:
+        about = {"work": goal.work, "k": goal.k}
+        ours, theirs = mean_seconds(runs, OURS, **about), mean_seconds(runs, *goal.peers, **about)
+        ratio = theirs / ours
+        target = f"≥ {goal.factor:g}"
+        cells = [duration(ours), duration(theirs), f"{ratio:.3g}", target]
+        rows.append([goal.text, " or ".join(goal.peers), *cells, verdict(ratio / goal.factor)])
+    rows += [floor_row(runs), *inertia_rows(runs), memory_row(runs), import_row(runs)]
+    return markdown(["work", "peer", "ours", "theirs", "ratio", "goal", "reached"], rows, 2)
+
+
+def verdict(share: float) -> str:
+    """Say whether a goal is reached, and if not, which share of it."""
+    return "yes" if share >= 1 else f"**no**, {100 * share:.3g}% of it"
+
+
+def floor_row(runs: list[Run]) -> list[str]:
+    ours, floor = (mean_seconds(runs, peer, work="after reading") for peer in (OURS, FLOOR))
+    text, peer = "everything after reading, all photos, k = 8", "pack, unique, look up in NumPy"
+    cells = [duration(ours), duration(floor), f"{floor / ours:.3g}", "≥ 1/5"]
+    return [text, peer, *cells, verdict(5 * floor / ours)]
+
+
+def inertia_rows(runs: list[Run]) -> list[list[str]]:
+    rows = []
+    for k, n_init in ((8, 1), (64, 1), (8, 10)):
+        some = select(runs, work=f"inertia, n_init={n_init}", k=k)
+        ours, theirs = (
+            {run["photo"]: fmean(run["inertias"]) for run in select(some, peer=peer)}
+            for peer in (OURS, "scikit-learn")
+        )
+        ratio = fmean(ours[photo] / theirs[photo] for photo in ours)
+        text = f"inertia, mean of 10 seeds, small photos, k = {k}, n_init = {n_init}"
+        cells = [f"{ratio:.4f}", "1", f"{1 / ratio:.4f}", "≥ 1"]
+        rows.append([text, "scikit-learn", *cells, verdict(1 / ratio)])
+    return rows
+
+
+def memory_row(runs: list[Run]) -> list[str]:
+    peak = {run["peer"]: run["peak"] / 1e6 for run in select(runs, work="memory")}
+    ours, theirs = peak[OURS], peak["OpenCV"]
+    cells = [f"{ours:.0f} MB", f"{theirs:.0f} MB", f"{theirs / ours:.3g}", "ours ≤ 250 MB"]
+    return ["peak memory over the input, 12 MP, k = 8", "OpenCV", *cells, verdict(250 / ours)]
+
+
+def import_row(runs: list[Run]) -> list[str]:
+    seconds = {run["peer"]: run["seconds"] for run in select(runs, work="import")}
+    ours, theirs = seconds[OURS] - seconds["numpy"], seconds["numpy"] - seconds["sys"]
+    cells = [duration(ours), duration(theirs), f"{theirs / ours:.3g}", "ours ≤ 15 ms"]
+    return ["import, over NumPy's", "NumPy itself", *cells, verdict(0.015 / ours)]
+
+
+def photos_table(runs: list[Run]) -> str:
+    """Show the time of each library on each photo."""
+    runs = select(runs, work="image to labels") + select(runs, work="small image to labels")
+    peers = list(dict.fromkeys(run["peer"] for run in runs))
+    rows = []
+    for photo, k in dict.fromkeys((run["photo"], run["k"]) for run in runs):
+        times = {run["peer"]: run["seconds"] for run in select(runs, photo=photo, k=k)}
+        cells = [duration(times[peer]) if peer in times else "" for peer in peers]
+        rows.append([f"{photo}, k = {k}", *cells])
+    return markdown(["photo", *peers], rows)
+
+
+def colors_table(runs: list[Run]) -> str:
+    """Show time and iterations from the same start on each photo."""
+    runs = select(runs, work="distinct colors to the end")
+    rows = []
+    for photo, k in dict.fromkeys((run["photo"], run["k"]) for run in runs):
+        cells = []
+        for peer in (OURS, LLOYD, ELKAN):
+            (run,) = select(runs, photo=photo, k=k, peer=peer)
+            cells.append(f"{duration(run['seconds'])} ({run['n_iter']})")
+        rows.append([f"{photo}, k = {k}", *cells])
+    return markdown(["photo", OURS, LLOYD, ELKAN], rows)
+
+
+def growth_tables(runs: list[Run]) -> str:
+    """Show the time per iteration against n and against k."""
+    tables = []
+    for variable in ("n", "k"):
+        lines = growth(runs, variable)
+        rows = [
+            [f"{value:,}", *(duration(line[value]) for line in lines.values())]
+            for value in lines[OURS]
+        ]
+        tables.append(markdown([growth_title(runs, variable), *lines], rows))
+    return "\n\n".join(tables)
+
+
+def growth_title(runs: list[Run], variable: str) -> str:
+    """Say what varies, and what does not."""
+    run = select(runs, work=f"iteration against {variable}")[0]
+    return f"points (k = {run['k']})" if variable == "n" else f"k ({run['n']:,} points)"
+
+
+def growth(runs: list[Run], variable: str) -> dict[str, dict[int, float]]:
+    """Return for each peer the seconds per iteration at each value of n or of k."""
+    runs = select(runs, work=f"iteration against {variable}")
+    return {
+        peer: {run[variable]: run["seconds"] / run["n_iter"] for run in select(runs, peer=peer)}
+        for peer in COLOR
+    }
+
+
+def draw_labels(runs: list[Run], path: Path) -> None:
+    """Draw the time from image to labels, at k = 8 above and k = 64 below."""
+    values = {}
+    for k in (8, 64):
+        some = select(runs, work="image to labels", k=k)
+        peers = dict.fromkeys(run["peer"] for run in some)
+        values[f"Image to labels, k = {k}"] = {peer: mean_seconds(some, peer) for peer in peers}
+    draw_bars(values, duration, path)
+
+
+def draw_memory(runs: list[Run], path: Path) -> None:
+    """Draw the peak of memory."""
+    peak = {run["peer"]: run["peak"] / 1e6 for run in select(runs, work="memory")}
+    draw_bars({"Peak memory, 12 megapixels, k = 8": peak}, "{:.0f} MB".format, path)
+
+
+def draw_bars(
+    panels: dict[str, dict[str, float]], unit: Callable[[float], str], path: Path
+) -> None:
+    """Draw panels with a bar for each library: ours first, then the longer the lower."""
+    rows = [len(values) for values in panels.values()]
+    figure, axes = plt.subplots(
+        len(rows),
+        figsize=(8, 0.55 * sum(rows) + 0.7 * len(rows)),
+        height_ratios=rows,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, (title, values) in zip(axes.flat, panels.items(), strict=True):
+        names = sorted(values, key=lambda name: (name != OURS, values[name]))
+        longest = max(values.values())
+        for row, name in enumerate(names):
+            ours = name == OURS
+            bold = {"color": ACCENT, "weight": "bold"} if ours else {}
+            axis.barh(row, values[name], height=0.7, color=ACCENT if ours else GRAY)
+            axis.text(-longest / 50, row, name, ha="right", va="center", **bold)
+            times = "" if ours else f"   {values[name] / values[OURS]:.3g} times ours"
+            text = unit(values[name]) + times
+            axis.text(values[name] + longest / 50, row, text, va="center", **bold)
+        axis.set_xlim(-0.36 * longest, 1.6 * longest)
+        axis.set_ylim(len(names) - 0.5, -0.5)
+        axis.set_title(title, loc="left")
+        axis.set_axis_off()
+    save(figure, path)
+
+
+def draw_growth(runs: list[Run], path: Path) -> None:
+    """Draw the time per iteration against n on the left and against k on the right."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 5.4), sharey=True, layout="constrained")
+    for axis, variable in zip(axes, ("n", "k"), strict=True):
+        for peer, line in growth(runs, variable).items():
+            width, above = (3.5, 3) if peer == OURS else (2, 2)
+            axis.loglog(
+                *(line.keys(), line.values(), "o-"),
+                color=COLOR[peer],
+                label=peer,
+                linewidth=width,
+                zorder=above,
+            )
+        axis.set_xticks(list(line), [compact(value) for value in line])
+        axis.minorticks_off()
+        axis.set_xlabel(growth_title(runs, variable))
+        axis.grid(axis="y", color="#e4e7eb")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
+    figure.suptitle("Time per iteration", weight="bold", x=0.01, ha="left")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    save(figure, path)
+
+
+def compact(number: int) -> str:
+    """Write a number of points short."""
+    return str(number) if number < 1000 else f"{number / 1000:.0f}k"
+
+
+def save(figure: Any, path: Path) -> None:
+    figure.savefig(path, dpi=160)
+    plt.close(figure)
+
+
+STYLE: Any = {
+    "font.size": 14,
+    "axes.titlesize": 16,
+    "axes.titleweight": "bold",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.edgecolor": GRAY,
+    "figure.constrained_layout.w_pad": 0.12,  # inches
+    "figure.constrained_layout.h_pad": 0.12,
+    "legend.frameon": False,
+    "lines.markersize": 7,
+}
+
+if __name__ == "__main__":
+    mpl.rcParams.update(STYLE)
+    main(Path(sys.argv[1]))
