@@ -99,8 +99,7 @@ def by_key(pixels: NDArray[Any]) -> DistinctColors:
             result[block] = table.take(pixel_keys[block], mode="clip")
         return result
 
-    colors = np.asfortranarray(colors[order])
-    return DistinctColors(colors, counts[order].astype(np.float64), spread)
+    return DistinctColors(take_rows(colors, order), counts[order].astype(np.float64), spread)
 
 
 def by_order(pixels: NDArray[Any]) -> DistinctColors:
@@ -114,7 +113,7 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
     run = np.flatnonzero(shared[1:] | shared[:-1])
     order[run] = order[run][np.lexsort((*pixels[order[run]].T[::-1], codes[run]))]
 
-    colors = np.asfortranarray(pixels[order])
+    colors = take_rows(pixels, order)
     first = np.flatnonzero(np.append(True, (colors[1:] != colors[:-1]).any(axis=1)))
     counts = np.diff(first, append=len(colors))
 
@@ -123,7 +122,15 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
         result[order] = np.repeat(labels, counts)
         return result
 
-    return DistinctColors(np.asfortranarray(colors[first]), counts.astype(np.float64), spread)
+    return DistinctColors(take_rows(colors, first), counts.astype(np.float64), spread)
+
+
+def take_rows(colors: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Gather rows, channel by channel, into an array whose channels are contiguous."""
+    taken = np.empty((len(rows), colors.shape[1]), colors.dtype, order="F")
+    for channel in range(colors.shape[1]):
+        taken[:, channel] = colors[:, channel].take(rows)
+    return taken
 
 
 def rounded(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -185,9 +192,9 @@ def morton_codes(colors: NDArray[Any]) -> Keys:
         apart |= (bytes_ >> np.uint64(bit) & np.uint64(1)) << np.uint64(bit * channels)
     codes = np.zeros(len(colors), np.uint64)
     for channel in range(channels):
-        values = as_unsigned(colors[:, channel]).astype(np.uint64)
+        values = as_unsigned(colors[:, channel])
         for byte in range(colors.dtype.itemsize):
             shift = 8 * byte * channels + channels - 1 - channel
-            low = (values >> np.uint64(8 * byte) & np.uint64(255)).astype(np.intp)
-            codes |= apart[low] << np.uint64(shift)
+            low = values if values.dtype.itemsize == 1 else values >> 8 * byte & 255
+            codes |= apart.take(low, mode="clip") << np.uint64(shift)
     return codes

@@ -46,7 +46,8 @@ def unit_for(values: Floats) -> float:
 
 def whole_numbers(values: Floats) -> bool:
     """Whether every value is a whole number."""
-    return bool(np.array_equal(values, np.rint(values)))
+    blocks = (values[start : start + BLOCK] for start in range(0, len(values), BLOCK))
+    return all(np.array_equal(block, np.rint(block)) for block in blocks)
 
 
 def exact_sum(values: Floats) -> float:
