@@ -1,5 +1,6 @@
 """The same bits everywhere: whatever the processor can do, the threads and the blocks."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -53,9 +54,8 @@ def usual() -> str:
 
 def without(*levels: str) -> dict[str, str]:
     """Switch off all that NumPy may use beyond its baseline, from one of these levels up."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-
-    names = [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
+    numpy_core = importlib.import_module("numpy._core._multiarray_umath")
+    names = [name for name in numpy_core.__cpu_dispatch__ if numpy_core.__cpu_features__.get(name)]
     off = [name for name in names if any(name.startswith(level) for level in levels)]
     if not off:
         pytest.skip(f"this processor, or this NumPy, has none of {levels}")
