@@ -354,6 +354,13 @@ def test_the_arguments_are_left_alone(assign: str) -> None:
         np.testing.assert_array_equal(argument, copy)
 
 
+def test_a_step_does_not_change_with_the_array_that_was_given(assign: str) -> None:
+    centers = np.array([[0.0], [4.0]])
+    step = next(lloyd([[1], [4]], centers, assign=assign))
+    centers[:] = 99
+    assert step.centers.ravel().tolist() == [0, 4]
+
+
 def test_bytes_never_wrap_around(assign: str) -> None:
     rng = np.random.default_rng(7)
     points = rng.choice(np.array([0, 1, 127, 128, 254, 255], np.uint8), (80, 3))
