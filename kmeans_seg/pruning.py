@@ -25,11 +25,11 @@ the only ones until the centers have moved by that budget.
 
 **A decision needs no exact distance, only a clear one.** In a cell that is
 awake, one small matrix product gives |x - c|² - |x - m|² for its points x and
-candidates c, where m is the middle of the cell. It is rounded in an order
-that depends on the library that multiplies. So it may decide only where the
-nearest is ahead by far more than any rounding; the few other points go the
-plain way (`assignment.nearest_center`). The labels are those of the plain way
-in every case.
+candidates c, where m is the middle of the cell. It is made in single
+precision, and rounded in an order that depends on the library that multiplies.
+So it may decide only where the nearest is ahead by more than all of that
+rounding; the few other points go the plain way (`assignment.nearest_center`).
+The labels are those of the plain way in every case.
 
 The bounds are those of Elkan, "Using the triangle inequality to accelerate
 k-means" (2003), and Hamerly, "Making k-means even faster" (2010); boxes with
@@ -49,7 +49,7 @@ from .cells import CELL, Cells
 Indices = NDArray[np.intp]
 
 GROUP = 16  # cells in a group, whose candidates are chosen first
-SPAN = 2.0  # the budget of a choice of candidates, in movements as large as the last one
+SPAN = 1.0  # the budget of a choice of candidates, in movements as large as the last one
 MOST_CHANNELS = 5  # with more than these the plain way is used
 BLOCK = 2**17  # numbers worked on at a time
 NEVER = np.float32(1e30)  # a score that never wins
