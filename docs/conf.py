@@ -38,7 +38,6 @@ nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"  # the words of the docstrings say more, and less at a time
-autodoc_class_signature = "separated"  # nobody makes these objects but the library
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -77,8 +76,8 @@ logger = logging.getLogger(__name__)
 
 
 def stay_inside(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Let the design, which is read in the repository too, link to the pages that are here."""
-    if docname == "design":
+    """Let pages that are read in the repository too link to the pages that are here."""
+    if docname in ("design", "benchmarks"):
         source[0] = source[0].replace("(../README.md)", "(index.md)")
 
 
@@ -89,6 +88,13 @@ def check_reference(app: Sphinx, env: BuildEnvironment) -> None:
         for name in importlib.import_module(package).__all__:
             if f"{package}.{name}" not in documented:
                 logger.warning("%s.%s is public, and not in the reference", package, name)
+
+
+def show_no_constructor(
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, result: str
+) -> tuple[str, str] | None:
+    """Show classes without parameters: nobody makes their objects but the library."""
+    return ("", "") if what in ("class", "exception") else None
 
 
 def write_live_page(app: Sphinx, error: Exception | None) -> None:
@@ -108,4 +114,5 @@ def setup(app: Sphinx) -> None:
     """Connect what is above to the build."""
     app.connect("source-read", stay_inside)
     app.connect("env-check-consistency", check_reference)
+    app.connect("autodoc-process-signature", show_no_constructor)
     app.connect("build-finished", write_live_page)
