@@ -9,6 +9,7 @@ Left out: what is asked of the boxes, which stands in `seeding` and `pruning`.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .assignment import Floats
 
@@ -29,14 +30,16 @@ class Cells:
 
     Attributes
     ----------
-    points
-        Array (cells, 64, C), of which each channel is contiguous.
     low, high
         Arrays (cells, C): the corners of the boxes.
     """
 
     def __init__(self, points: Floats) -> None:
-        channels = in_cells(points.T)
-        self.points = np.moveaxis(channels, 0, -1)
-        self.low = channels.min(axis=2).T
-        self.high = channels.max(axis=2).T
+        self._channels = in_cells(points.T)  # (C, cells, 64)
+        self.low = self._channels.min(axis=2).T
+        self.high = self._channels.max(axis=2).T
+
+    def points(self, cells: NDArray[np.intp] | None = None) -> Floats:
+        """Return the points of some cells or all: (m, 64, C), with each channel contiguous."""
+        channels = self._channels if cells is None else self._channels.take(cells, axis=1)
+        return np.moveaxis(channels, 0, -1)

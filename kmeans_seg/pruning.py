@@ -111,7 +111,7 @@ class PrunedAssigner:
         # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
         self._rows = np.ones((len(cells.low), points.shape[1] + 1, CELL), np.float32)
         for channel in range(points.shape[1]):
-            centered = cells.points[..., channel] - self._cells.middle[:, channel, np.newaxis]
+            centered = cells.points()[..., channel] - self._cells.middle[:, channel, np.newaxis]
             np.multiply(centered, self._scale, out=self._rows[:, channel], casting="same_kind")
 
         self._radius = self._cells.diagonal / 2 * self._scale

@@ -158,7 +158,7 @@ class Potential:
         self._cells = Cells(points)
         self._weights = in_cells(weights)
         self._weights.reshape(-1)[len(weights) :] = 0  # what fills up the last cell
-        self._closest = squared_distances(self._cells.points, seed)
+        self._closest = squared_distances(self._cells.points(), seed)
         self._farthest = self._closest.max(axis=1)
         self._weigh()
 
@@ -167,7 +167,7 @@ class Potential:
         potential = self._weights * self._closest
         self._unit = unit_for(potential.reshape(-1))
         self._exact = self._unit <= 1 and whole_numbers(potential)
-        self._terms = np.rint(potential / self._unit)
+        self._terms = potential if self._exact else np.rint(potential / self._unit) * self._unit
         self._sums = self._terms.sum(axis=1)
         self.total = float(self._sums.sum())
 
@@ -186,9 +186,12 @@ class Potential:
         low, high = self._cells.low, self._cells.high
         outside = squared_distances(np.clip(seed, low, high), seed)
         cells = np.flatnonzero(outside < self._farthest)
-        closest = squared_distances(self._cells.points[cells], seed)
-        np.minimum(closest, self._closest[cells], out=closest)
-        terms = np.rint(self._weights[cells] * closest / self._unit)
+        closest = squared_distances(self._cells.points(cells), seed)
+        np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
+        terms = self._weights.take(cells, axis=0)
+        terms *= closest
+        if not self._exact:
+            terms = np.rint(terms / self._unit) * self._unit
         total = self.total - float(self._sums[cells].sum()) + float(terms.sum())
         return total, cells, closest, terms
 
