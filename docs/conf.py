@@ -91,10 +91,11 @@ def check_reference(app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def show_no_constructor(
-    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, result: str
+    app: Sphinx, what: str, name: str, obj: Any, options: object, signature: str, result: str
 ) -> tuple[str, str] | None:
     """Show classes without parameters: nobody makes their objects but the library."""
-    return ("", "") if what in ("class", "exception") else None
+    own = what == "class" and not issubclass(obj, Exception)
+    return ("", "") if own else None
 
 
 def write_live_page(app: Sphinx, error: Exception | None) -> None:
