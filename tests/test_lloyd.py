@@ -92,8 +92,9 @@ def test_tiny_grids_full_of_ties_go_by_the_book(assign: str, hundred: int) -> No
     for seed in range(100 * hundred, 100 * hundred + 100):
         points, centers, weights = tiny_grid(seed)
         expected = tiny_passes(seed)
-        steps = list(lloyd(points, centers, weights=weights, assign=assign))
-        assert_by_the_book(steps, expected)
+        # Not to the end: with a wrong rule for ties there may be none.
+        steps = lloyd(points, centers, weights=weights, assign=assign)
+        assert_by_the_book(list(itertools.islice(steps, len(expected) + 1)), expected)
 
 
 def has_a_tie(points: list[oracle.Point], pass_: oracle.Pass) -> bool:

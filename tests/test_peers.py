@@ -17,12 +17,13 @@ def start(channels: int, k: int) -> tuple[Numbers, Numbers, Numbers]:
     """Make points like those of an image, moved a little so that none of them ties.
 
     Whole numbers do tie, and the rounding of a matrix product, which is how
-    scikit-learn computes its distances, breaks ties by chance.
+    scikit-learn computes its distances, breaks ties by chance. With no more
+    points than its block of 256 its threads do not wait for each other.
     """
     rng = np.random.default_rng(10 * channels + k)
-    points = rng.integers(0, 256, (800, channels)) + rng.uniform(-0.25, 0.25, (800, channels))
-    init = points[rng.choice(800, k, replace=False)]
-    return points, init, rng.integers(1, 20, 800).astype(np.float64)
+    points = rng.integers(0, 256, (250, channels)) + rng.uniform(-0.25, 0.25, (250, channels))
+    init = points[rng.choice(250, k, replace=False)]
+    return points, init, rng.integers(1, 20, 250).astype(np.float64)
 
 
 @functools.cache  # once for all of our strategies
