@@ -127,7 +127,8 @@ def kmeans(
         The number of clusters, at most n.
     weights
         Array (n,) of positive numbers; by default every point weighs 1. A
-        point of weight 3 counts like three equal points, exactly.
+        point of weight 3 counts like three equal points, to the bit where
+        points and weights are whole numbers.
     init
         How to choose the centers to start from: "k-means++" (greedy, see
         `kmeans_plusplus`), "random" (distinct points, in proportion to their
