@@ -204,18 +204,20 @@ class PrunedAssigner:
             reach = np.sqrt(squares.max(axis=1)) + self._radius[cells]
             squares[filled_up] = NEVER
             factors = np.concatenate((-2 * offsets, squares[:, :, np.newaxis]), axis=2)
-            scores = factors.astype(np.float32) @ self._rows[cells]
-            best = scores.min(axis=1)
-            is_best = scores == best[:, np.newaxis]
+            scores = np.empty((width, len(cells), CELL), np.float32)
+            np.matmul(factors.astype(np.float32), self._rows[cells], out=scores.swapaxes(0, 1))
+            best = scores.min(axis=0)
+            is_best = scores == best
             # The lowest index among the best: the greatest of k - index.
-            marks = (k - candidates).astype(small)[:, :, np.newaxis]
-            labels = k - (is_best * marks).max(axis=1).astype(np.int32)
+            marks = (k - candidates.T).astype(small)[:, :, np.newaxis]
+            labels = k - (is_best * marks).max(axis=0).astype(np.int32)
             scores += is_best * NEVER
-            second = scores.min(axis=1)
+            second = scores.min(axis=0)
             # Each score is off by less than 8 roundings of its largest term; two are compared.
-            ahead = second - best - (2**-19 * np.square(reach) + 1e-30)[:, np.newaxis]
+            margin = (2**-19 * np.square(reach) + 1e-30).astype(np.float32)
+            ahead = second - best - margin[:, np.newaxis]
             if np.count_nonzero(is_best) > best.size:
-                ahead[is_best.sum(axis=1) > 1] = 0
+                ahead[is_best.sum(axis=0) > 1] = 0
             unclear = np.flatnonzero(ahead <= 0)
             if unclear.size:
                 point = cells[unclear // CELL] * CELL + unclear % CELL
