@@ -1,13 +1,15 @@
 """From what pytest-benchmark measured to docs/benchmarks.md and its plots.
 
-    python -m benchmarks.report MEASURED.json [REMARK]
+    python -m benchmarks.report MEASURED.json [MORE.json ...] [--remark TEXT]
 
 It prints the table of goals, writes the page, and draws the plots. The page is
-overwritten as a whole: what it shall say stands in `PAGE`. Left out: measuring.
+overwritten as a whole: what it shall say stands in `PAGE`. Of several files the
+later ones replace whole groups of the earlier, so that both times of a ratio
+always come from one run. Left out: measuring.
 """
 
+import argparse
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,11 +124,21 @@ INK, GRAY, ACCENT = "#1f2933", "#9aa5b1", "#d1495b"
 COLOR = {OURS: ACCENT, BROADCAST: "#e8a598", LLOYD: "#2e6f95", ELKAN: "#7fb2cf"}
 
 
-def main(measured: Path, remark: str = "") -> None:
-    data = json.loads(measured.read_text())
-    runs: list[Run] = [
-        {**run["extra_info"], "seconds": run["stats"]["min"]} for run in data["benchmarks"]
-    ]
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("measured", nargs="+", type=Path)
+    parser.add_argument("--remark", default="")
+    args = parser.parse_args()
+    groups: dict[str, list[Run]] = {}
+    for path in args.measured:
+        data = json.loads(path.read_text())
+        groups.update({run["group"]: [] for run in data["benchmarks"]})
+        for run in data["benchmarks"]:
+            seconds = run["stats"]["min"]
+            groups[run["group"]].append({**run["extra_info"], "seconds": seconds})
+    runs = [run for group in groups.values() for run in group]
+    several = f"Put together from {len(args.measured)} runs, of which this was the last."
+    remarks = [machine(data), several if len(args.measured) > 1 else "", args.remark]
     folder = DOCS / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
     draw_labels(runs, folder / "image-to-labels.png")
@@ -135,7 +147,7 @@ def main(measured: Path, remark: str = "") -> None:
     goals = goals_table(runs)
     print(goals)
     page = PAGE.format(
-        machine=f"{machine(data)} {remark}".strip(),
+        machine=" ".join(filter(None, remarks)),
         goals=goals,
         photos=photos_table(runs),
         colors=colors_table(runs),
@@ -415,4 +427,4 @@ STYLE: Any = {
 
 if __name__ == "__main__":
     mpl.rcParams.update(STYLE)
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    main()
