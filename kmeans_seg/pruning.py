@@ -115,6 +115,8 @@ class PrunedAssigner:
             np.multiply(centered, self._scale, out=self._rows[:, channel], casting="same_kind")
 
         self._radius = self._cells.diagonal / 2 * self._scale
+        # Where the centers move little, a budget of a part of a cell costs few candidates.
+        self._least_budget = float(self._cells.diagonal.mean()) / 8
 
         self._centers: Floats | None = None
         self._budget, self._spent = 0.0, 0.0
@@ -142,8 +144,7 @@ class PrunedAssigner:
             drift = float(np.sort(moved)[-2:].sum())
             self._spent += drift
             self._advance_clocks(np.append(moved, 0.0))
-            # Where the centers move little, a budget of a part of a cell costs few candidates.
-            budget = max(SPAN * drift, float(self._cells.diagonal.mean()) / 8)
+            budget = max(SPAN * drift, self._least_budget)
             if self._spent > self._budget or self._budget > 2 * budget:
                 self._choose_candidates(padded, budget)
         self._centers = centers
