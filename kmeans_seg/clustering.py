@@ -8,6 +8,7 @@ from `lloyd`. Left out: everything about images, which `segmentation` adds.
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import warnings
 from collections.abc import Callable, Generator
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, Labels
@@ -236,6 +237,35 @@ def run(points: Floats, k: int, weights: Floats | None, settings: Settings) -> E
             best = step
     assert best is not None
     return best
+
+
+def run_in_order(
+    points: Floats,
+    k: int,
+    weights: Floats | None,
+    settings: Settings,
+    brightness: Callable[[Floats], Floats],
+) -> Events[Clustering]:
+    """Do what `run` does, and bring the clusters into order from dark to light.
+
+    A point between two centers goes to the lowest index, so a new order may
+    reassign it. The loop then goes on from the new order, until it agrees.
+    """
+    step = yield from run(points, k, weights, settings)
+    converged = step.reassigned.size == 0
+    while True:
+        order = dark_to_light(step.centers, brightness)
+        if (order == np.arange(len(order))).all():
+            return conclude(step, converged)
+        step = dataclasses.replace(step, labels=order.argsort().astype(np.int32)[step.labels])
+        step = yield from descend(points, step.centers[order], weights, settings, after=step)
+        # The repeated pass reassigns nothing even where the loop was cut short.
+        converged = converged and step.reassigned.size == 0
+
+
+def dark_to_light(centers: Floats, brightness: Callable[[Floats], Floats]) -> NDArray[np.intp]:
+    """Return the indices of the centers in order of brightness, equals in order of channels."""
+    return np.lexsort((*centers.T[::-1], brightness(centers)))
 
 
 def descend(

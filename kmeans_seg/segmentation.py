@@ -8,7 +8,6 @@ in the table `SPACES`. Left out: how to cluster (`clustering`), how to find
 the distinct colors (`distinct`), what CIELAB is (`colorspace`).
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +24,8 @@ from .clustering import (
     Events,
     Settings,
     check_settings,
-    conclude,
-    descend,
     drain,
-    run,
+    run_in_order,
     warn_of_shortcomings,
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
@@ -311,35 +308,6 @@ class Job:
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:
     """Reshape an image (H, W) or (H, W, C) to pixels (H·W, C)."""
     return image.reshape(-1, image.shape[2] if image.ndim == 3 else 1)
-
-
-def run_in_order(
-    points: Floats,
-    k: int,
-    weights: Floats | None,
-    settings: Settings,
-    brightness: Callable[[Floats], Floats],
-) -> Events[Clustering]:
-    """Do what `clustering.run` does, and bring the clusters into order from dark to light.
-
-    A point between two centers goes to the lowest index, so a new order may
-    reassign it. The loop then goes on from the new order, until it agrees.
-    """
-    step = yield from run(points, k, weights, settings)
-    converged = step.reassigned.size == 0
-    while True:
-        order = dark_to_light(step.centers, brightness)
-        if (order == np.arange(len(order))).all():
-            return conclude(step, converged)
-        step = dataclasses.replace(step, labels=order.argsort().astype(np.int32)[step.labels])
-        step = yield from descend(points, step.centers[order], weights, settings, after=step)
-        # The repeated pass reassigns nothing even where the loop was cut short.
-        converged = converged and step.reassigned.size == 0
-
-
-def dark_to_light(centers: Floats, brightness: Callable[[Floats], Floats]) -> NDArray[np.intp]:
-    """Return the indices of the centers in order of brightness, equals in order of channels."""
-    return np.lexsort((*centers.T[::-1], brightness(centers)))
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..assignment import Floats, Labels, squared_distances
-from ..clustering import Clustering, Events, Result, warn_of_shortcomings
+from ..clustering import Clustering, Events, Result, dark_to_light, warn_of_shortcomings
 from ..lloyd import Step
 from ..seeding import Seed
-from ..segmentation import SPACES, Job, Segmentation, dark_to_light, prepare
+from ..segmentation import SPACES, Job, Segmentation, prepare
 from ..validation import RandomGenerator
 
 
