@@ -44,7 +44,7 @@ def test_small_image_to_labels(measure: Measure, china: Path, peer: str) -> None
 @functools.cache
 def colors_and_start(path: Path, k: int) -> tuple[NDArray[np.float64], ...]:
     """Return the distinct colors of a photo, their counts, and k centers to start from."""
-    found = distinct_colors(pixels(path).reshape(-1, 3))
+    found = distinct_colors([pixels(path).reshape(-1, 3)])
     assert found.counts is not None
     points = np.ascontiguousarray(found.colors, np.float64)
     return points, found.counts, kmeans_seg.kmeans_plusplus(points, k, weights=found.counts)

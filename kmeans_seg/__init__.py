@@ -10,6 +10,7 @@ array([[0, 0, 1],
 The files, in reading order: `segmentation` (the way from an image to its
 segments), `clustering` (seeds and the loop), `seeding`, `lloyd` (the loop),
 `assignment` (the distance), `sums` (means that do not depend on the order),
+`pixels` (which take part, in blocks),
 `distinct` (colors and counts), `colorspace`, `cells` and `pruning` (the fast
 assignment), `validation`, `files`, `cli`.
 """

@@ -4,19 +4,22 @@ Clustering the distinct colors, each weighted by its count, gives the same
 sums, hence the same centers and labels, as clustering every pixel: in real
 photos on 7 to 1000 times fewer points.
 
-Each pixel's channels are packed into one integer key; sorting the keys finds
-the distinct ones. They are handed out in Morton order (along a Z-curve, the
-bits of the channels interleaved; G. M. Morton, 1966), in which neighbors are
-similar colors, and which depends on the colors alone, never on where in the
-image they stand. Colors that do not fit a key of 64 bits, floating-point ones
-among them, are sorted along the same curve drawn through rounded colors.
+The bits of a pixel's channels are interleaved into one code (G. M. Morton,
+1966). Colors in the order of their codes have similar neighbors, and stand in
+the same order wherever in the image their pixels are. Codes of up to 24 bits
+(gray, 8-bit RGB) are counted in a table of all codes, longer ones by sorting.
+The pixels come in blocks, and only the colors are kept: the memory depends on
+them, not on the size of the image.
 
-Left out: colors of more than 8 channels that do not fit a key. Their pixels
-are all taken as points of their own, in the order in which they come.
+Floating-point colors, and integers of more than 64 bits a pixel, are sorted
+along the same curve drawn through rounded colors; for this all are gathered.
+Left out: such colors with more than 8 channels. Their pixels are all taken as
+points of their own, in the order in which they come.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,17 +27,18 @@ from numpy.typing import NDArray
 
 from .assignment import Labels
 
-# uint32 where the key fits, else uint64: smaller keys sort faster.
-Keys: TypeAlias = NDArray[Any]
+# intp where a table holds all of them, uint64 where not.
+Codes: TypeAlias = NDArray[Any]
+LookUp: TypeAlias = Callable[[NDArray[Any]], Labels]
 
-# Labels are looked up in a table of all keys up to this many bits: 24 for 8-bit RGB.
+# Codes are counted in a table of all codes up to this many bits: 24 for 8-bit RGB.
 TABLE_BITS = 24
 
-# Colors that do not fit a key are sorted up to this many channels.
+# Colors that do not fit a code are sorted up to this many channels.
 MOST_CHANNELS = 8
 
 # Pixels worked on at a time: they stay in the cache meanwhile.
-BLOCK = 2**16
+BLOCK = 2**14
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,63 +52,135 @@ class DistinctColors:
     counts
         Array (n,) of float64: the number of pixels of each color; None where
         every pixel is taken as a color of its own.
-    spread
-        Turns a label per color into a label per pixel.
+    look_up
+        Turns a label per color into a function from the blocks of pixels that
+        the colors come from, in their order, to the labels of those pixels.
     """
 
     colors: NDArray[Any]
     counts: NDArray[np.float64] | None
-    spread: Callable[[Labels], Labels]
+    look_up: Callable[[Labels], LookUp]
 
 
-def distinct_colors(pixels: NDArray[Any]) -> DistinctColors:
-    """Find the distinct colors of `pixels`, an array (N, C), and count them.
+def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
+    """Find the distinct colors of the pixels in `blocks`, arrays (m, C), and count them.
 
     Examples
     --------
     >>> pixels = np.array([[9, 0], [3, 3], [9, 0]], np.uint8)
-    >>> found = distinct_colors(pixels)
+    >>> found = distinct_colors([pixels])
     >>> found.colors.tolist(), found.counts.tolist()
     ([[3, 3], [9, 0]], [1.0, 2.0])
-    >>> found.spread(np.array([7, 5], np.int32))
+    >>> found.look_up(np.array([7, 5], np.int32))(pixels)
     array([5, 7, 5], dtype=int32)
     """
-    channels = pixels.shape[1]
-    if pixels.dtype.kind != "f" and 8 * pixels.dtype.itemsize * channels <= 64:
-        return by_key(pixels)
-    if channels <= MOST_CHANNELS:
-        return by_order(pixels)
-    return DistinctColors(pixels, None, lambda labels: labels)
+    blocks = iter(blocks)
+    first = next(blocks)
+    blocks = chained(first, blocks)
+    channels = first.shape[1]
+    if has_codes(channels, first.dtype):
+        return from_codes(*count_codes(blocks), channels, first.dtype)
+    pixels = np.concatenate(list(blocks))
+    return by_order(pixels) if channels <= MOST_CHANNELS else as_they_come(pixels)
 
 
-def by_key(pixels: NDArray[Any]) -> DistinctColors:
-    """Find distinct colors by a key for each pixel."""
-    pixel_keys = pack(pixels)
-    keys, counts = np.unique(pixel_keys, return_counts=True)
-    colors = unpack(keys, pixels.shape[1], pixels.dtype)
-    order = morton_codes(colors).argsort()
-    place = np.empty(len(order), np.intp)  # of each key in Morton order
-    place[order] = np.arange(len(order))
+def chained(first: NDArray[Any], others: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """Yield the first block and then the others."""
+    yield first
+    yield from others
 
-    def spread(labels: Labels) -> Labels:
-        labels = labels[place]
-        if (most := int(keys[-1])) >= 2**TABLE_BITS:
-            return labels[np.searchsorted(keys, pixel_keys)]
-        # The narrower the labels in the table, the more of it stays in the cache.
-        table = np.empty(most + 1, np.min_scalar_type(int(labels.max())))
-        table[keys] = labels
-        result = np.empty(len(pixel_keys), np.int32)
-        for start in range(0, len(result), BLOCK):
-            block = slice(start, start + BLOCK)
-            result[block] = table.take(pixel_keys[block], mode="clip")
+
+def has_codes(channels: int, dtype: np.dtype[Any]) -> bool:
+    """Say whether colors fit a code of 64 bits."""
+    return dtype.kind != "f" and code_bits(channels, dtype) <= 64
+
+
+def code_bits(channels: int, dtype: np.dtype[Any]) -> int:
+    """Return the number of bits of a color."""
+    return 8 * dtype.itemsize * channels
+
+
+def from_codes(
+    codes: Codes, counts: NDArray[np.integer[Any]], channels: int, dtype: np.dtype[Any]
+) -> DistinctColors:
+    """Make the distinct colors of their codes, which ascend, and of their counts."""
+    return DistinctColors(
+        colors_of(codes, channels, dtype),
+        counts.astype(np.float64),
+        lambda labels: CodeLookUp(codes, labels),
+    )
+
+
+def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64]]:
+    """Find the distinct codes of pixels, in ascending order, and count them."""
+    table: NDArray[np.int64] | None = None
+    parts: list[tuple[Codes, NDArray[np.int64]]] = []
+    for block in blocks:
+        if table is None and code_bits(block.shape[1], block.dtype) <= TABLE_BITS:
+            table = np.zeros(2 ** code_bits(block.shape[1], block.dtype), np.int64)
+        if table is not None:
+            for codes in morton_codes(block):
+                np.add.at(table, codes, 1)
+            continue
+        all_codes = np.concatenate([np.empty(0, np.uint64), *morton_codes(block)])
+        parts.append(np.unique(all_codes, return_counts=True))
+        # Like carrying in binary numbers: each count is merged a few times, not with every block.
+        while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
+            parts[-2:] = [merge_counts(parts[-2:])]
+    if table is None:
+        return merge_counts(parts)
+    found = np.flatnonzero(table != 0)
+    return found, table[found]
+
+
+def merge_counts(parts: list[tuple[Codes, NDArray[np.int64]]]) -> tuple[Codes, NDArray[np.int64]]:
+    """Add up counts of codes; both ascend.
+
+    Examples
+    --------
+    >>> one, other = (np.array([3, 5]), np.array([1, 1])), (np.array([4, 5]), np.array([2, 7]))
+    >>> merge_counts([one, other])
+    (array([3, 4, 5]), array([1, 2, 8]))
+    """
+    codes, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = codes.argsort(kind="stable")  # which takes advantage of sorted parts
+    codes, counts = codes[order], counts[order]
+    first = np.flatnonzero(np.append(codes[:1] == codes[:1], codes[1:] != codes[:-1]))
+    return codes[first], np.add.reduceat(counts, first) if len(first) else counts
+
+
+class CodeLookUp:
+    """A label for every code: a function from pixels to labels."""
+
+    def __init__(self, codes: Codes, labels: Labels) -> None:
+        self._codes = codes
+        self._labels = labels
+
+    def __call__(self, pixels: NDArray[Any]) -> Labels:
+        """Look up pixels, an array (m, C), each of which has one of the codes."""
+        result = np.empty(len(pixels), np.int32)
+        if code_bits(pixels.shape[1], pixels.dtype) <= TABLE_BITS:
+            start = 0
+            for codes in morton_codes(pixels):
+                result[start : start + len(codes)] = self._table.take(codes, mode="clip")
+                start += len(codes)
+        elif len(pixels):
+            codes = np.concatenate(list(morton_codes(pixels)))
+            order = codes.argsort()  # what is looked up in order is found near the last one
+            result[order] = self._labels[np.searchsorted(self._codes, codes[order])]
         return result
 
-    return DistinctColors(take_rows(colors, order), counts[order].astype(np.float64), spread)
+    @cached_property
+    def _table(self) -> NDArray[Any]:
+        # The narrower the labels in the table, the more of it stays in the cache.
+        table = np.empty(int(self._codes[-1]) + 1, np.min_scalar_type(int(self._labels.max())))
+        table[self._codes] = self._labels
+        return table
 
 
 def by_order(pixels: NDArray[Any]) -> DistinctColors:
     """Find distinct colors by sorting the pixels themselves."""
-    codes = morton_codes(rounded(pixels))
+    codes = np.concatenate(list(morton_codes(rounded(pixels))))
     order = codes.argsort()
     codes = codes[order]
     # Different colors may share a code: those go by their channels.
@@ -117,12 +193,29 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
     first = np.flatnonzero(np.append(True, (colors[1:] != colors[:-1]).any(axis=1)))
     counts = np.diff(first, append=len(colors))
 
-    def spread(labels: Labels) -> Labels:
+    def look_up(labels: Labels) -> LookUp:
         result = np.empty(len(order), np.int32)
         result[order] = np.repeat(labels, counts)
-        return result
+        return in_turn(result)
 
-    return DistinctColors(take_rows(colors, first), counts.astype(np.float64), spread)
+    return DistinctColors(take_rows(colors, first), counts.astype(np.float64), look_up)
+
+
+def as_they_come(pixels: NDArray[Any]) -> DistinctColors:
+    """Take every pixel as a color of its own."""
+    return DistinctColors(pixels, None, in_turn)
+
+
+def in_turn(labels: Labels) -> LookUp:
+    """Make a function that hands out labels from the first to the last, as many as asked for."""
+    start = 0
+
+    def next_labels(pixels: NDArray[Any]) -> Labels:
+        nonlocal start
+        start += len(pixels)
+        return labels[start - len(pixels) : start]
+
+    return next_labels
 
 
 def take_rows(colors: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
@@ -134,9 +227,9 @@ def take_rows(colors: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
 
 
 def rounded(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Round each channel to as many levels between its extremes as fit a key."""
+    """Round each channel to as many levels between its extremes as fit a code."""
     unsigned: type[np.unsignedinteger[Any]] = np.uint16 if pixels.shape[1] <= 4 else np.uint8
-    levels = np.empty(pixels.shape, unsigned, order="F")
+    levels = np.empty(pixels.shape, unsigned)
     for channel in range(pixels.shape[1]):
         values = pixels[:, channel].astype(np.float64)
         values -= values.min()
@@ -145,56 +238,82 @@ def rounded(pixels: NDArray[Any]) -> NDArray[Any]:
     return levels
 
 
-def pack(pixels: NDArray[Any]) -> Keys:
-    """Pack the channels of each pixel into one key, the first channel in the highest bits."""
-    bits = 8 * pixels.dtype.itemsize
-    channels = pixels.shape[1]
-    keys: Keys = np.empty(len(pixels), np.uint32 if bits * channels <= 32 else np.uint64)
+def morton_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
+    """Interleave the bits of the channels of pixels (m, C); yield the codes of some at a time.
+
+    The first channel gives the highest of each C bits. Signed integers count
+    from their lowest value, so that codes ascend as they do.
+    """
+    channels, dtype = pixels.shape[1], pixels.dtype
+    unsigned = np.dtype(f"u{dtype.itemsize}")
+    bits = code_bits(channels, dtype)
+    tables = code_tables(channels, dtype.itemsize, np.intp if bits <= TABLE_BITS else np.uint64)
     for start in range(0, len(pixels), BLOCK):
-        block = keys[start : start + BLOCK]
-        block[:] = as_unsigned(pixels[start : start + BLOCK, 0])
-        for channel in range(1, channels):
-            block <<= keys.dtype.type(bits)
-            block |= as_unsigned(pixels[start : start + BLOCK, channel])
-    return keys
+        block = np.ascontiguousarray(pixels[start : start + BLOCK], dtype.newbyteorder("="))
+        block = block.view(unsigned)
+        if dtype.kind == "i":
+            block = block ^ unsigned.type(1 << (8 * dtype.itemsize - 1))
+        bytes_ = block.view(np.uint8)
+        codes: Codes | None = None
+        for place, table in tables.items():
+            values = bytes_[:, place] if len(table) == 256 else pairs(bytes_, place)
+            part = table.take(values, mode="clip")
+            codes = part if codes is None else np.bitwise_or(codes, part, out=codes)
+        assert codes is not None
+        yield codes
 
 
-def unpack(keys: Keys, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Turn keys back into colors, an array (n, channels) of `dtype`."""
-    bits = 8 * dtype.itemsize
-    colors = np.empty((len(keys), channels), dtype, order="F")
-    for channel in range(channels):
-        values = keys.astype(np.uint64) >> np.uint64(bits * (channels - 1 - channel))
-        values &= np.uint64(2**bits - 1)
-        colors[:, channel] = values.view(np.int64) + lowest(dtype)
-    return colors
+def pairs(bytes_: NDArray[np.uint8], place: int) -> NDArray[np.uint16]:
+    """Take two neighboring bytes of each row as one number."""
+    return bytes_[:, place : place + 2].view(np.uint16)[:, 0]
 
 
-def as_unsigned(values: NDArray[Any]) -> NDArray[Any]:
-    """Map integers of one dtype to unsigned ones in the same order."""
-    if values.dtype.kind != "i":
-        return values
-    return (values.astype(np.int64) - lowest(values.dtype)).view(np.uint64)
+@lru_cache(maxsize=8)
+def code_tables(channels: int, itemsize: int, dtype: type[Any]) -> dict[int, Codes]:
+    """Make tables of what the bytes of a pixel add to its code, by their places.
+
+    Two bytes are looked up at a time, which is faster; a last odd one alone.
+    """
+    bit = np.arange(8, dtype=np.uint64)
+    is_set = np.arange(256, dtype=np.uint64)[:, np.newaxis] >> bit & np.uint64(1)
+    single = []
+    for place in range(channels * itemsize):
+        channel, byte = divmod(place, itemsize)
+        byte = byte if np.little_endian else itemsize - 1 - byte
+        target = (8 * byte + bit) * np.uint64(channels) + np.uint64(channels - 1 - channel)
+        single.append((is_set << target).sum(axis=1, dtype=np.uint64).astype(dtype))
+    first, second = pairs_of_bytes()
+    tables = {
+        place: single[place][first] | single[place + 1][second]
+        for place in range(0, len(single) - 1, 2)
+    }
+    if len(single) % 2:
+        tables[len(single) - 1] = single[-1]
+    return tables
 
 
-def lowest(dtype: np.dtype[Any]) -> int:
-    """Return the lowest integer of a dtype."""
-    return int(np.iinfo(dtype).min) if dtype.kind == "i" else 0
+def pairs_of_bytes() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the two bytes of every number of 16 bits, in the order of this machine."""
+    bytes_ = np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+    return bytes_[:, 0], bytes_[:, 1]
 
 
-def morton_codes(colors: NDArray[Any]) -> Keys:
-    """Interleave the bits of the channels of each color, an array (n, C)."""
-    channels = colors.shape[1]
-    # A byte with its bits spread apart to every C-th place.
-    bytes_ = np.arange(256, dtype=np.uint64)
-    apart = np.zeros(256, np.uint64)
-    for bit in range(8):
-        apart |= (bytes_ >> np.uint64(bit) & np.uint64(1)) << np.uint64(bit * channels)
-    codes = np.zeros(len(colors), np.uint64)
-    for channel in range(channels):
-        values = as_unsigned(colors[:, channel])
-        for byte in range(colors.dtype.itemsize):
-            shift = 8 * byte * channels + channels - 1 - channel
-            low = values if values.dtype.itemsize == 1 else values >> 8 * byte & 255
-            codes |= apart.take(low, mode="clip") << np.uint64(shift)
-    return codes
+def colors_of(codes: Codes, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Turn codes back into colors, an array (n, channels) of `dtype`."""
+    unsigned = np.dtype(f"u{dtype.itemsize}")
+    colors = np.zeros((len(codes), channels), unsigned, order="F")
+    byte = np.arange(256)
+    for start in range(0, code_bits(channels, dtype), 8):
+        found = (codes >> codes.dtype.type(start) & codes.dtype.type(255)).astype(np.intp)
+        for channel in range(channels):
+            table = np.zeros(256, unsigned)
+            for bit in range(8):
+                place, rest = divmod(start + bit, channels)
+                if rest == channels - 1 - channel:
+                    table |= ((byte >> bit & 1).astype(np.uint64) << np.uint64(place)).astype(
+                        unsigned
+                    )
+            colors[:, channel] |= table.take(found)
+    if dtype.kind == "i":
+        colors ^= unsigned.type(1 << (8 * dtype.itemsize - 1))
+    return colors.view(dtype.newbyteorder("=")).astype(dtype, copy=False)

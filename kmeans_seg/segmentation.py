@@ -1,6 +1,6 @@
 """Segment an image: the way from its pixels to a label, a center and a color for each.
 
-    image → checked → distinct colors + counts → points in a color space
+    image → checked pixels (`pixels`) → distinct colors + counts → points in a color space
           → k-means (`clustering`) → a label per color → a label per pixel
 
 `segment` goes this way top-down; the color spaces that it can cluster in are
@@ -8,7 +8,9 @@ in the table `SPACES`. Left out: how to cluster (`clustering`), how to find
 the distinct colors (`distinct`), what CIELAB is (`colorspace`).
 """
 
+import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +32,8 @@ from .clustering import (
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
 from .distinct import DistinctColors, distinct_colors
+from .pixels import Pixels
+from .sums import exact_sum
 from .validation import RandomGenerator
 
 
@@ -44,17 +48,21 @@ class Segmentation:
     Attributes
     ----------
     labels
-        Array (H, W) of int32, from 0 to k - 1: for each pixel the index of
-        its nearest center.
+        Array of int32 in the shape of the image without its channels, from 0
+        to k - 1: for each pixel the index of its nearest center. Pixels that
+        took no part (outside of the mask, fully transparent) have -1.
     centers
-        Array (k, C) of float64, in the color space that was clustered.
+        Array (k, C) of float64, in the color space that was clustered; with a
+        position there follow as many columns as `labels` has axes: the mean
+        row and column of the segment, in pixels.
     palette
         Array (k, C) in the dtype of the image: the color that each segment is
         painted with, which is its center in the image's own colors.
     counts
         Array (k,) of int64: the number of pixels in each segment.
     inertia
-        The sum over all pixels of the squared distance to their center.
+        The sum over all pixels of the squared distance to their center, in
+        the units that were clustered (see `normalize` and `position`).
     n_iter
         The number of passes of the loop.
     converged
@@ -86,27 +94,46 @@ class Segmentation:
     n_iter: int
     converged: bool
     space: str
-    _shape: tuple[int, ...]
+    _channel_axis: int | None  # of the image, from 0 on
+    _alpha: NDArray[Any] | None
+    _features: "Features"
+    _points: Floats  # the centers as they were clustered
 
     @functools.cached_property
     def painted(self) -> NDArray[Any]:
-        """The image with every pixel in its segment's color: its shape and its dtype."""
-        return self.palette[self.labels].reshape(self._shape)
+        """The image with every pixel in its segment's color: its shape and its dtype.
 
-    def predict(self, image: ArrayLike) -> Labels:
+        Pixels that took no part are 0 in every channel. Alpha is the original.
+        """
+        k, channels = self.palette.shape
+        palette = np.zeros((k + 1, channels), self.palette.dtype)
+        palette[:k] = self.palette
+        painted = palette[np.asarray(self.labels)]  # the label -1 finds the last row
+        if self._channel_axis is None:
+            return painted[..., 0]
+        if self._alpha is not None:
+            painted = np.concatenate((painted, self._alpha), axis=-1, dtype=painted.dtype)
+        return np.moveaxis(painted, -1, self._channel_axis)
+
+    def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
         """Label another image by the same centers.
 
         Parameters
         ----------
         image
-            Array (H, W) or (H, W, C) with as many channels as the image that
-            was segmented and the same dtype.
+            Array with as many channels as the image that was segmented, on
+            the same axis, and the same dtype. It may have an alpha channel or
+            not.
+        mask
+            Array of bool in the shape of the image without its channels: True
+            for the pixels to label. By default all.
 
         Returns
         -------
         labels
-            Array (H, W) of int32: for each pixel the index of the nearest
-            center, the lowest of equally near ones.
+            Array of int32 in the shape of the image without its channels: for
+            each pixel the index of the nearest center, the lowest of equally
+            near ones; -1 outside of the mask and where alpha is 0.
 
         Raises
         ------
@@ -119,19 +146,25 @@ class Segmentation:
         array([[0, 1]], dtype=int32)
         """
         space = SPACES[self.space]
-        array = validation.as_image(image, self.space, space.channel_counts)
-        validation.check_same_kind(array, self.palette)
-        space.check(array)
-        found = distinct_colors(as_pixels(array))
-        labels = nearest_center(space.to_points(found.colors), self.centers)
-        return found.spread(labels).reshape(array.shape[:2])
+        axis: int | None = -1 if self._channel_axis is None else self._channel_axis
+        array = validation.as_image(image)
+        if len(array.shape) <= len(self.labels.shape):
+            axis = None  # gray may come with an axis of one channel or without
+        pixels = Pixels(array, self.space, space.channel_counts, axis, mask)
+        validation.check_same_kind(
+            pixels.array.dtype, pixels.channels, pixels.array.shape, self.palette
+        )
+        found, columns = self._features.read(pixels, space)
+        labels = nearest_center(self._features.to_points(columns), self._points)
+        result: Labels = pixels.spread(found.look_up(labels))
+        return result
 
     def __repr__(self) -> str:
         """Sum it up in a line."""
         state = "converged" if self.converged else "not converged"
-        height, width = self.labels.shape
+        size = " by ".join(str(length) for length in self.labels.shape)
         return (
-            f"Segmentation(k={len(self.centers)}, {height} by {width} pixels, "
+            f"Segmentation(k={len(self.centers)}, {size} pixels, "
             f"space={self.space!r}, inertia={self.inertia:.6g}, n_iter={self.n_iter}, {state})"
         )
 
@@ -151,12 +184,17 @@ def segment(
     k: int,
     *,
     space: str = "rgb",
+    channel_axis: int | None = -1,
+    mask: ArrayLike | None = None,
+    position: float = 0,
+    normalize: bool = False,
     init: str | ArrayLike = "k-means++",
     n_init: int = 1,
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
     assign: str = "pruned",
     callback: Callback | None = None,
+    out: Any = None,
 ) -> Segmentation:
     """Segment an image into k segments of similar color, by k-means.
 
@@ -170,19 +208,40 @@ def segment(
     Parameters
     ----------
     image
-        Array (H, W) or (H, W, C) of integers or finite floating-point numbers.
+        Array (H, W) or (H, W, C) of bool, integers or finite floating-point
+        numbers; or with more axes, as volumes (D, H, W, C) and stacks of
+        frames (T, H, W, C) have them, which get one palette. It is read in
+        blocks, so it may also be a `numpy.memmap` or anything else that slices
+        like an array (zarr, h5py). Masked elements of a `numpy.ma` array take
+        no part.
     k
         The number of segments, at most the number of pixels.
     space
         The color space in which to measure distances. "rgb": gray or RGB
         values as they are. "lab": gray or sRGB values, taken to CIELAB (D65),
         where distances are closer to what people see; uint8, uint16, or
-        floating point in [0, 1]. "raw": any number of channels, taken as
-        plain numbers.
+        floating point in [0, 1]. In both a second channel with gray or a
+        fourth with RGB is alpha: pixels where it is 0 take no part, the others
+        count fully. "raw": any number of channels, each a plain number.
+    channel_axis
+        The axis of the channels; None if there is none, as in a gray volume
+        (D, H, W). An image (H, W) is gray without saying so.
+    mask
+        Array of bool in the shape of the image without its channels: True for
+        the pixels that take part. By default all.
+    position
+        How much the position of a pixel counts beside its color. Row and
+        column (every axis but that of the channels) join as features, scaled
+        so that with 1.0 the diagonal of the image is as long as that of the
+        box around all colors. With 0 positions are left out.
+    normalize
+        Whether to shift and scale each channel (of the color space) to mean 0
+        and variance 1 before the clustering. The centers are returned in the
+        units of the input.
     init
         How to choose the centers to start from: "k-means++" (greedy, see
         `kmeans_plusplus`), "random" (distinct colors, in proportion to their
-        counts), or an array (k, C) of centers in the color space.
+        counts), or an array of centers, as the result has them.
     n_init
         The number of runs from different seeds; the one of lowest inertia is
         kept.
@@ -197,6 +256,10 @@ def segment(
     callback
         Called with every `Step` of the loop, as it is made; the points of a
         step are the distinct colors.
+    out
+        An array of integers to write the labels into, block by block: in the
+        shape of the image without its channels, and not the image itself. It
+        becomes the `labels` of the result. By default a new array of int32.
 
     Returns
     -------
@@ -238,7 +301,10 @@ def segment(
     array([[ 11,  11, 201],
            [ 11,  90, 201]], dtype=uint8)
     """
-    job = prepare(image, k, space, init, n_init, max_iter, rng, assign)
+    job = prepare(
+        image, k, space, init, n_init, max_iter, rng, assign,
+        channel_axis=channel_axis, mask=mask, position=position, normalize=normalize, out=out,
+    )  # fmt: skip
     clustering = drain(job.events(), callback)
     warn_of_shortcomings(clustering, job.k, job.settings, "colors")
     return job.finish(clustering)
@@ -253,56 +319,153 @@ def prepare(
     max_iter: int,
     rng: RandomGenerator,
     assign: str,
+    *,
+    channel_axis: int | None = -1,
+    mask: ArrayLike | None = None,
+    position: float = 0,
+    normalize: bool = False,
+    out: Any = None,
 ) -> "Job":
     """Check the arguments of `segment` and go from the image to points."""
     validation.check_choice("space", space, SPACES)
     chosen = SPACES[space]
-    array = validation.as_image(image, space, chosen.channel_counts)
-    chosen.check(array)
-    pixels = as_pixels(array)
-    k = validation.as_k(k, len(pixels), "pixels")
-
-    found = distinct_colors(pixels)
-    points = chosen.to_points(found.colors)
-    settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
-    return Job(array, k, space, found, points, settings)
+    pixels = Pixels(image, space, chosen.channel_counts, channel_axis, mask)
+    features = Features(validation.as_position(position) > 0)
+    found, columns = features.read(pixels, chosen)
+    k = validation.as_k(k, pixels.size, "pixels")
+    out = validation.as_out(out, pixels.shape, -(pixels.size < math.prod(pixels.shape)), k - 1)
+    if position or normalize:
+        features = features.scaled(columns, found.counts, pixels.shape, position, normalize)
+    settings = check_settings(k, columns.shape[1], init, n_init, max_iter, rng, assign)
+    if not isinstance(settings.init, str):
+        settings = dataclasses.replace(settings, init=features.to_points(settings.init))
+    points = features.to_points(columns)
+    validation.check_span(points)
+    return Job(pixels, k, space, found, features, points, settings, out)
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
     """An image made ready to be clustered: what `segment` and a trace of it share."""
 
-    image: NDArray[Any]
+    pixels: Pixels
     k: int
     space: str
     found: DistinctColors
+    features: "Features"
     points: Floats
     settings: Settings
+    out: Any = None
 
     def events(self) -> Events[Clustering]:
         """Cluster the distinct colors; yield every seed and step on the way."""
-        return run_in_order(
-            self.points, self.k, self.found.counts, self.settings, SPACES[self.space].brightness
-        )
+        return run_in_order(self.points, self.k, self.found.counts, self.settings, self.brightness)
+
+    def brightness(self, centers: Floats) -> Floats:
+        """Return the numbers that centers, as they are clustered, are ordered by."""
+        return SPACES[self.space].brightness(self.in_space(centers))
+
+    def in_space(self, centers: Floats) -> Floats:
+        """Turn centers, as they are clustered, into ones of the color space, without position."""
+        columns = self.features.to_columns(centers)
+        axes = len(self.pixels.shape) if self.features.position else 0
+        return columns[:, : columns.shape[1] - axes]
 
     def colors(self, centers: Floats) -> NDArray[Any]:
-        """Turn centers into colors of the image."""
-        channels = self.found.colors.shape[1]
-        return SPACES[self.space].to_colors(centers, channels, self.image.dtype)
+        """Turn centers, as they are clustered, into colors of the image."""
+        to_colors = SPACES[self.space].to_colors
+        return to_colors(self.in_space(centers), self.pixels.channels, self.pixels.array.dtype)
 
     def finish(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
         return Segmentation(
-            labels=self.found.spread(clustering.labels).reshape(self.image.shape[:2]),
-            centers=clustering.centers,
+            labels=self.pixels.spread(self.found.look_up(clustering.labels), self.out),
+            centers=self.features.to_columns(clustering.centers),
             palette=self.colors(clustering.centers),
             counts=clustering.weights.astype(np.int64),
             inertia=clustering.inertia,
             n_iter=clustering.n_iter,
             converged=clustering.converged,
             space=self.space,
-            _shape=self.image.shape,
+            _channel_axis=self.pixels.channel_axis,
+            _alpha=self.pixels.alpha(),
+            _features=self.features,
+            _points=clustering.centers,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What of a pixel is clustered, and in which scale.
+
+    Attributes
+    ----------
+    position
+        Whether the position of a pixel joins its color.
+    shift, factor
+        Column x of the color space or of the position is clustered as
+        (x - shift) · factor; None for x as it is.
+    """
+
+    position: bool
+    shift: Floats | None = None
+    factor: Floats | None = None
+
+    def read(self, pixels: Pixels, space: "Space") -> tuple[DistinctColors, Floats]:
+        """Find the distinct colors of an image, and their columns before scaling.
+
+        With a position nearly every pixel is a point of its own.
+        """
+        colors = pixels.colors(space.check)
+        if not self.position:
+            found = distinct_colors(colors)
+            return found, space.to_points(found.colors)
+        columns = (
+            np.hstack((space.to_points(block), position))
+            for block, position in zip(colors, pixels.positions(), strict=True)
+        )
+        found = distinct_colors(columns)
+        return found, np.asarray(found.colors, np.float64, order="F")
+
+    def scaled(
+        self,
+        columns: Floats,
+        counts: Floats | None,
+        shape: tuple[int, ...],
+        position: float,
+        normalize: bool,
+    ) -> "Features":
+        """Choose the scale for an image of this shape."""
+        channels = columns.shape[1] - (len(shape) if self.position else 0)
+        shift, factor = np.zeros(columns.shape[1]), np.ones(columns.shape[1])
+        if normalize:
+            weights = np.ones(len(columns)) if counts is None else counts
+            for channel in range(channels):
+                values = columns[:, channel]
+                shift[channel] = exact_sum(weights * values) / weights.sum()
+                deviations = values - shift[channel]
+                variance = exact_sum(weights * np.square(deviations)) / weights.sum()
+                # A channel of one value alone carries nothing; the mean of it may be rounded.
+                if values.min() < values.max() and variance > 0:
+                    factor[channel] = 1 / math.sqrt(variance)
+        if position:
+            spans = (columns.max(axis=0) - columns.min(axis=0))[:channels] * factor[:channels]
+            size = math.sqrt(sum((length - 1) ** 2 for length in shape))
+            factor[channels:] = position * (np.sqrt(np.square(spans).sum()) or 1.0) / (size or 1.0)
+        return Features(self.position, shift, factor)
+
+    def to_points(self, columns: Floats) -> Floats:
+        """Scale columns to points."""
+        if self.shift is None or self.factor is None:
+            return columns
+        return np.asfortranarray((columns - self.shift) * self.factor)
+
+    def to_columns(self, points: Floats) -> Floats:
+        """Scale points back to columns."""
+        if self.shift is None or self.factor is None:
+            return points
+        columns: Floats = points / self.factor + self.shift
+        return columns
 
 
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:

@@ -21,6 +21,10 @@ RandomGenerator: TypeAlias = "int | np.random.Generator | None"
 LARGEST = 1e90
 # Up to here float64 holds every integer.
 LARGEST_INTEGER = 2**53
+# Squares of smaller numbers come close to the smallest that float64 has.
+SMALLEST_SPAN = 1e-140
+# With more the colors would not count at all.
+MOST_POSITION = 1e6
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
@@ -72,30 +76,41 @@ def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -
         array = np.asarray(values)
     except ValueError:
         raise ValueError(f"{name} is ragged: its rows must all have the same length") from None
-    if array.dtype.kind not in "buif":
+    check_kind(name, array.dtype, advice)
+    check_values(name, array)
+    return array
+
+
+def check_kind(name: str, dtype: np.dtype[Any], advice: str) -> None:
+    """Check that a dtype is of bool, integer or floating-point numbers."""
+    if dtype.kind not in "buif":
         raise TypeError(
-            f"{name} has dtype {array.dtype}: it must hold real numbers "
+            f"{name} has dtype {dtype}: it must hold real numbers "
             f"(bool, integer or floating point); {advice}"
         )
+
+
+def check_values(name: str, array: NDArray[Any]) -> None:
+    """Check that all numbers are finite and not too large."""
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             bad = array[~np.isfinite(array)].flat[0]
             raise ValueError(
                 f"{name} contains {bad}: every value must be finite; "
                 "replace the others first, for instance with numpy.nan_to_num"
+                + (", or leave them out by mask=" if name == "image" else "")
             )
         # As a Python float: in float16 or float32 the comparison would overflow, and warn.
         largest, limit = float(np.abs(array).max(initial=0)), LARGEST
     elif array.dtype.itemsize == 8 and array.size:
         largest, limit = max(-int(array.min()), int(array.max())), LARGEST_INTEGER
     else:
-        return array
+        return
     if largest > limit:
         raise ValueError(
             f"{name} contains a value of size {largest:.3g}: at most {limit:.3g} can be "
             "squared and summed safely; scale it down first"
         )
-    return array
 
 
 def as_points(points: ArrayLike) -> NDArray[np.float64]:
@@ -156,54 +171,179 @@ def as_labels(labels: ArrayLike | None, n: int, k: int) -> NDArray[np.int32] | N
     return array.astype(np.int32)
 
 
-def as_image(image: ArrayLike, space: str, channel_counts: Collection[int] | None) -> NDArray[Any]:
-    """Check an image (H, W) or (H, W, C) for a color space that knows these numbers of channels.
+def as_image(image: Any) -> Any:
+    """Check the dtype and the dimensions of an image; an array that slices like NumPy's stays one.
 
-    With None for `channel_counts` any number will do.
+    What has a shape and a dtype (`numpy.memmap`, zarr, h5py) is not read here.
     """
-    array = as_numbers("image", image, advice="read it as numbers first")
-    if array.ndim not in (2, 3):
+    slices = isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__")
+    if not (slices and hasattr(image, "shape")):
+        try:
+            image = np.asarray(image)
+        except ValueError:
+            raise ValueError("image is ragged: its rows must all have the same length") from None
+    check_kind("image", image.dtype, advice="read it as numbers first")
+    if len(image.shape) < 2:
         raise ValueError(
-            f"image has {array.ndim} dimensions, shape {array.shape}: it must be (H, W) or "
-            "(H, W, C); reshape it first"
+            f"image has {len(image.shape)} dimensions, shape {image.shape}: it must be (H, W), "
+            "(H, W, C), or have more axes, as volumes and stacks do; reshape it first"
         )
-    if array.size == 0:
-        raise ValueError(f"image is empty, shape {array.shape}: give at least one pixel")
-    channels = array.shape[2] if array.ndim == 3 else 1
-    if channel_counts is not None and channels not in channel_counts:
-        known = " or ".join(str(count) for count in channel_counts)
-        raise ValueError(
-            f"image has {channels} channels, shape {array.shape}: space={space!r} knows "
-            f'{known}; drop the others, or use space="raw" to take every channel as a plain number'
-        )
-    return array
+    if 0 in image.shape:
+        raise ValueError(f"image is empty, shape {image.shape}: give at least one pixel")
+    return image
 
 
-def check_same_kind(image: NDArray[Any], palette: NDArray[Any]) -> None:
-    """Check that an image to label has the dtype and the channels of the one segmented before."""
-    if image.dtype != palette.dtype:
+def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
+    """Check which axis of an image holds its channels; it comes back from 0 on."""
+    dimensions = len(shape)
+    if channel_axis is None or (dimensions == 2 and channel_axis == -1):
+        return None
+    axis = as_count("channel_axis", channel_axis, least=-dimensions)
+    if axis >= dimensions:
+        raise ValueError(
+            f"channel_axis={axis} is not there: image has {dimensions} axes, shape {shape}; "
+            f"give one from {-dimensions} to {dimensions - 1}, or None"
+        )
+    if dimensions == 2:
+        raise ValueError(
+            f"channel_axis={axis} leaves one axis of the image, shape {shape}: "
+            "leave it out for a gray image, or reshape to (1, N, C)"
+        )
+    return axis % dimensions
+
+
+def check_channels(
+    channels: int, shape: tuple[int, ...], space: str, known: Collection[int] | None
+) -> bool:
+    """Check the number of channels for a color space; say whether the last one is alpha.
+
+    With None for `known` any number will do, and none of them is alpha.
+    """
+    if known is None or channels in known:
+        return False
+    if channels - 1 in known:
+        return True
+    listed = " or ".join(str(count) for count in known)
+    gray = " (for gray volumes and stacks say channel_axis=None)" if len(shape) > 2 else ""
+    raise ValueError(
+        f"image has {channels} channels, shape {shape}: space={space!r} knows {listed}, "
+        f"and one more for alpha{gray}; drop the others, "
+        'or use space="raw" to take every channel as a plain number'
+    )
+
+
+def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
+    """Check a mask for labels of this shape; None stays None, and what slices is not read."""
+    if mask is None:
+        return None
+    if not (hasattr(mask, "shape") and hasattr(mask, "dtype") and hasattr(mask, "__getitem__")):
+        mask = np.asarray(mask)
+    if mask.dtype != np.bool_:
         raise TypeError(
-            f"image has dtype {image.dtype}, but the image that was segmented had {palette.dtype}: "
+            f"mask has dtype {mask.dtype}: it must be bool, True for the pixels that take part; "
+            "compare it first, for instance mask > 0"
+        )
+    if tuple(mask.shape) != shape:
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)}: it must be {shape}, "
+            "that of the image without its channels"
+        )
+    return mask
+
+
+def nothing_left() -> ValueError:
+    """Make the error for an image of which no pixel takes part."""
+    return ValueError(
+        "image has no pixel left: the mask is False, or alpha is 0, everywhere; "
+        "check that True in the mask means to include"
+    )
+
+
+def as_position(position: object) -> float:
+    """Check the weight of the position."""
+    if isinstance(position, (bool, np.bool_)) or not isinstance(
+        position, (int, float, np.integer, np.floating)
+    ):
+        raise TypeError(f"position must be a number, not {position!r}")
+    weight = float(position)
+    if not 0 <= weight <= MOST_POSITION:
+        raise ValueError(
+            f"position={position} is out of range: it must be from 0, which leaves positions "
+            f"out, to {MOST_POSITION:g}"
+        )
+    return weight
+
+
+def as_out(out: Any, shape: tuple[int, ...], lowest: int, highest: int) -> Any:
+    """Check the array that labels from `lowest` to `highest` will be written into."""
+    if out is None:
+        return None
+    if not (hasattr(out, "shape") and hasattr(out, "dtype") and hasattr(out, "__setitem__")):
+        raise TypeError(f"out must be an array to write labels into, not {type(out).__name__}")
+    if tuple(out.shape) != shape:
+        raise ValueError(
+            f"out has shape {tuple(out.shape)}: it must be {shape}, "
+            "that of the image without its channels"
+        )
+    if out.dtype.kind not in "ui":
+        raise TypeError(f"out has dtype {out.dtype}: labels are integers; use int32")
+    if lowest < np.iinfo(out.dtype).min or highest > np.iinfo(out.dtype).max:
+        raise ValueError(
+            f"out has dtype {out.dtype}, which cannot hold labels from {lowest} to {highest}: "
+            "use int32"
+        )
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
+        raise ValueError("out is read-only: give an array that can be written to")
+    return out
+
+
+def check_span(points: NDArray[np.float64]) -> None:
+    """Check that colors that differ do so by numbers whose squares are not lost."""
+    span = float((points.max(axis=0) - points.min(axis=0)).max())
+    if 0 < span < SMALLEST_SPAN:
+        raise ValueError(
+            f"image has values that differ by {span:.3g} at most: squares of such numbers are lost "
+            "in underflow; scale it up first"
+        )
+
+
+def check_every_pixel(image: NDArray[Any], mask: object, has_alpha: bool) -> None:
+    """Check an image for the lessons: two axes and channels, and every pixel takes part."""
+    if image.ndim > 3 or mask is not None or has_alpha:
+        raise ValueError(
+            f"image has shape {image.shape}: the lessons take a gray or RGB image (H, W) or "
+            "(H, W, C) without transparency; choose one picture, and drop the alpha channel"
+        )
+
+
+def check_same_kind(
+    dtype: np.dtype[Any], channels: int, shape: tuple[int, ...], palette: NDArray[Any]
+) -> None:
+    """Check that an image to label has the dtype and the channels of the one segmented before."""
+    if dtype != palette.dtype:
+        raise TypeError(
+            f"image has dtype {dtype}, but the image that was segmented had {palette.dtype}: "
             "convert it to the same dtype and range"
         )
-    channels = image.shape[2] if image.ndim == 3 else 1
     if channels != palette.shape[1]:
         raise ValueError(
-            f"image has {channels} channels, shape {image.shape}, but the image that was segmented "
+            f"image has {channels} channels, shape {shape}, but the image that was segmented "
             f"had {palette.shape[1]}: convert it to the same channels"
         )
 
 
 def check_srgb(image: NDArray[Any]) -> None:
-    """Check that the values of an image are sRGB: unsigned 8 or 16 bits, or floats in [0, 1]."""
-    if image.dtype.kind == "f":
+    """Check that values of an image are sRGB: unsigned 8 or 16 bits, or floats in [0, 1]."""
+    if image.dtype.kind == "f" and image.size:
         low, high = image.min(), image.max()
         if low < 0 or high > 1:
             raise ValueError(
                 f'image goes from {low} to {high}: space="lab" takes floating-point images '
                 "in [0, 1]; divide by the largest possible value first"
             )
-    elif image.dtype.newbyteorder("=") not in (np.bool_, np.uint8, np.uint16):
+    elif image.dtype.newbyteorder("=") not in (np.bool_, np.uint8, np.uint16) and (
+        image.dtype.kind != "f"
+    ):
         raise TypeError(
             f'image has dtype {image.dtype}: space="lab" takes uint8, uint16, '
             "or floating point in [0, 1]; convert it first"

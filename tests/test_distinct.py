@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from kmeans_seg.distinct import distinct_colors, morton_codes, pack, unpack
+from kmeans_seg.distinct import colors_of, distinct_colors, merge_counts, morton_codes
 
 Pixels = NDArray[Any]
 
@@ -53,9 +53,9 @@ def naive_codes(colors: Pixels) -> list[int]:
 @every_kind
 def test_there_and_back(dtype: str, channels: int) -> None:
     pixels = random_pixels(dtype, channels)
-    found = distinct_colors(pixels)
+    found = distinct_colors([pixels])
     labels = np.arange(len(found.colors), dtype=np.int32)
-    spread = found.spread(labels)
+    spread = found.look_up(labels)(pixels)
     assert spread.dtype == np.int32
     np.testing.assert_array_equal(found.colors[spread], pixels)
     assert found.colors.dtype == pixels.dtype
@@ -64,7 +64,7 @@ def test_there_and_back(dtype: str, channels: int) -> None:
 @every_kind
 def test_the_colors_and_counts_are_those_of_unique_rows(dtype: str, channels: int) -> None:
     pixels = random_pixels(dtype, channels)
-    found = distinct_colors(pixels)
+    found = distinct_colors([pixels])
     colors, counts = np.unique(pixels, axis=0, return_counts=True)
     order = np.lexsort(found.colors.T[::-1])
     np.testing.assert_array_equal(found.colors[order], colors)
@@ -75,16 +75,16 @@ def test_the_colors_and_counts_are_those_of_unique_rows(dtype: str, channels: in
 
 @every_kind
 def test_the_order_is_that_of_morton(dtype: str, channels: int) -> None:
-    found = distinct_colors(random_pixels(dtype, channels))
+    found = distinct_colors([random_pixels(dtype, channels)])
     codes = naive_codes(found.colors)
     assert codes == sorted(codes)
-    assert morton_codes(found.colors).tolist() == codes
+    assert [int(code) for block in morton_codes(found.colors) for code in block] == codes
 
 
 def test_morton_order_worked_by_hand() -> None:
     # A Z over the four cells of a square, then the same Z over four such squares.
     square = np.stack(np.meshgrid(range(4), range(4), indexing="ij"), axis=-1).reshape(-1, 2)
-    found = distinct_colors(square.astype(np.uint8)[::-1])
+    found = distinct_colors([square.astype(np.uint8)[::-1]])
     assert found.colors.tolist()[:8] == [
         [0, 0], [0, 1], [1, 0], [1, 1],
         [0, 2], [0, 3], [1, 2], [1, 3],
@@ -94,13 +94,15 @@ def test_morton_order_worked_by_hand() -> None:
 @every_kind
 def test_where_the_pixels_stand_makes_no_difference(dtype: str, channels: int) -> None:
     pixels = random_pixels(dtype, channels)
-    expected = distinct_colors(pixels)
+    expected = distinct_colors([pixels])
     order = np.random.default_rng(1).permutation(len(pixels))
-    found = distinct_colors(pixels[order])
+    found = distinct_colors([pixels[order]])
     np.testing.assert_array_equal(found.colors, expected.colors)
     np.testing.assert_array_equal(found.counts, expected.counts)
     labels = np.random.default_rng(2).integers(0, 9, len(found.colors)).astype(np.int32)
-    np.testing.assert_array_equal(found.spread(labels), expected.spread(labels)[order])
+    np.testing.assert_array_equal(
+        found.look_up(labels)(pixels[order]), expected.look_up(labels)(pixels)[order]
+    )
 
 
 def layouts(pixels: Pixels) -> dict[str, Pixels]:
@@ -126,11 +128,11 @@ def layouts(pixels: Pixels) -> dict[str, Pixels]:
 def test_the_layout_in_memory_makes_no_difference(dtype: str, channels: int, layout: str) -> None:
     pixels = random_pixels(dtype, channels)
     laid = layouts(pixels)[layout]
-    expected, found = distinct_colors(pixels), distinct_colors(laid)
+    expected, found = distinct_colors([pixels]), distinct_colors([laid])
     np.testing.assert_array_equal(found.colors, expected.colors)
     np.testing.assert_array_equal(found.counts, expected.counts)
     labels = np.arange(len(found.colors), dtype=np.int32)
-    np.testing.assert_array_equal(found.spread(labels), expected.spread(labels))
+    np.testing.assert_array_equal(found.look_up(labels)(laid), expected.look_up(labels)(pixels))
 
 
 @given(
@@ -141,8 +143,8 @@ def test_the_layout_in_memory_makes_no_difference(dtype: str, channels: int, lay
     )
 )
 def test_any_pixels_come_back(pixels: Pixels) -> None:
-    found = distinct_colors(pixels)
-    spread = found.spread(np.arange(len(found.colors), dtype=np.int32))
+    found = distinct_colors([pixels])
+    spread = found.look_up(np.arange(len(found.colors), dtype=np.int32))(pixels)
     np.testing.assert_array_equal(found.colors[spread], pixels)
     assert len({tuple(color) for color in found.colors.tolist()}) == len(found.colors)
     np.testing.assert_array_equal(found.counts, np.bincount(spread))
@@ -150,18 +152,18 @@ def test_any_pixels_come_back(pixels: Pixels) -> None:
 
 def test_more_pixels_than_one_block_holds() -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (2**16 + 77, 3)).astype(np.uint8)
-    found = distinct_colors(pixels)
-    spread = found.spread(np.arange(len(found.colors), dtype=np.int32))
+    found = distinct_colors([pixels])
+    spread = found.look_up(np.arange(len(found.colors), dtype=np.int32))(pixels)
     np.testing.assert_array_equal(found.colors[spread], pixels)
 
 
 @pytest.mark.parametrize("value", [0, 1, 2**24 - 1, 2**24, 2**32 - 1])
 def test_labels_are_found_with_and_without_a_table(value: int) -> None:
     pixels = np.array([[value], [5], [value], [5]], np.uint32)
-    found = distinct_colors(pixels)
+    found = distinct_colors([pixels])
     labels = np.array([7, 9], np.int32)
     expected = [7, 9, 7, 9] if value < 5 else [9, 7, 9, 7]
-    assert found.spread(labels).tolist() == expected
+    assert found.look_up(labels)(pixels).tolist() == expected
 
 
 WIDE = [(np.float64, 1), (np.float32, 3), (np.float64, 5), (np.uint16, 5), (np.int64, 2)]
@@ -174,60 +176,83 @@ def test_what_does_not_fit_into_a_key_is_sorted(dtype: type, channels: int, leve
     pixels: Pixels = rng.integers(0, levels, (500, channels)).astype(dtype)
     if np.dtype(dtype).kind == "f":
         pixels = pixels / dtype(7)
-    found = distinct_colors(pixels)
+    found = distinct_colors([pixels])
     assert found.counts is not None
     colors, counts = np.unique(pixels, axis=0, return_counts=True)
     order = np.lexsort(found.colors.T[::-1])
     np.testing.assert_array_equal(found.colors[order], colors)
     np.testing.assert_array_equal(found.counts[order], counts)
     assert found.colors.dtype == pixels.dtype
-    spread = found.spread(np.arange(len(colors), dtype=np.int32))
+    spread = found.look_up(np.arange(len(colors), dtype=np.int32))(pixels)
     np.testing.assert_array_equal(found.colors[spread], pixels)
     # The order is that of the colors, wherever they stand.
-    again = distinct_colors(pixels[rng.permutation(500)])
+    again = distinct_colors([pixels[rng.permutation(500)]])
     np.testing.assert_array_equal(again.colors, found.colors)
 
 
 def test_colors_that_round_to_the_same_are_told_apart() -> None:
     # Beside the outlier all others round to one level.
     values = np.array([1e9, 3e-9, 1e-9, 2e-9, 1e-9]).reshape(-1, 1)
-    found = distinct_colors(values)
+    found = distinct_colors([values])
     assert found.counts is not None
     assert found.colors.ravel().tolist() == [1e-9, 2e-9, 3e-9, 1e9]
     assert found.counts.tolist() == [2, 1, 1, 1]
-    assert found.spread(np.array([0, 1, 2, 3], np.int32)).tolist() == [3, 2, 0, 1, 0]
+    assert found.look_up(np.array([0, 1, 2, 3], np.int32))(values).tolist() == [3, 2, 0, 1, 0]
 
 
 def test_neighbors_in_the_order_are_similar_colors() -> None:
     pixels = np.random.default_rng(0).random((4096, 3))
-    found = distinct_colors(pixels)
+    found = distinct_colors([pixels])
     steps = np.linalg.norm(np.diff(found.colors, axis=0), axis=1)
     assert steps.mean() < np.linalg.norm(np.diff(pixels, axis=0), axis=1).mean() / 5
 
 
 def test_more_channels_than_can_be_sorted_are_taken_pixel_by_pixel() -> None:
     pixels = np.zeros((3, 9), np.uint8)
-    found = distinct_colors(pixels)
+    found = distinct_colors([pixels])
     assert found.counts is None
     np.testing.assert_array_equal(found.colors, pixels)
-    assert found.spread(np.array([4, 2, 0], np.int32)).tolist() == [4, 2, 0]
+    assert found.look_up(np.array([4, 2, 0], np.int32))(pixels).tolist() == [4, 2, 0]
 
 
 def test_the_pixels_are_left_alone() -> None:
     for dtype, channels in FITTING:
         pixels = random_pixels(dtype, channels)
         copy = pixels.copy()
-        found = distinct_colors(pixels)
-        found.spread(np.zeros(len(found.colors), np.int32))
+        found = distinct_colors([pixels])
+        found.look_up(np.zeros(len(found.colors), np.int32))(pixels)
         np.testing.assert_array_equal(pixels, copy)
 
 
-def test_keys_hold_the_first_channel_in_the_highest_bits() -> None:
-    keys = pack(np.array([[1, 2, 3]], np.uint8))
-    assert keys.dtype == np.uint32
-    assert keys.tolist() == [0x010203]
-    assert unpack(keys, 3, np.dtype(np.uint8)).tolist() == [[1, 2, 3]]
-    wide = pack(np.array([[-1, -(2**15), 2**15 - 1]], np.int16))
-    assert wide.dtype == np.uint64
-    assert wide.tolist() == [0x7FFF_0000_FFFF]
-    assert unpack(wide, 3, np.dtype(np.int16)).tolist() == [[-1, -(2**15), 2**15 - 1]]
+@every_kind
+def test_codes_turn_back_into_colors(dtype: str, channels: int) -> None:
+    pixels = random_pixels(dtype, channels)
+    codes = np.concatenate(list(morton_codes(pixels)))
+    back = colors_of(codes, channels, pixels.dtype)
+    assert back.dtype == pixels.dtype
+    np.testing.assert_array_equal(back, pixels)
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("u1", 3), ("u1", 4), ("i2", 3), ("f8", 2)])
+def test_the_blocks_that_pixels_come_in_make_no_difference(dtype: str, channels: int) -> None:
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 50, (5000, channels)).astype(dtype)
+    expected = distinct_colors([pixels])
+    cuts = [0, 0, 1, 2, 700, 2000, 2000, 4999]
+    blocks = np.split(pixels, cuts)
+    found = distinct_colors(blocks)
+    np.testing.assert_array_equal(found.colors, expected.colors)
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    labels = rng.integers(0, 9, len(found.colors)).astype(np.int32)
+    look_up = found.look_up(labels)
+    labeled = np.concatenate([look_up(block) for block in blocks])
+    np.testing.assert_array_equal(labeled, expected.look_up(labels)(pixels))
+
+
+@given(st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=9), min_size=1, max_size=5))
+def test_counts_add_up(lists: list[list[int]]) -> None:
+    parts = [np.unique(np.array(codes, np.uint64), return_counts=True) for codes in lists]
+    codes, counts = merge_counts(parts)
+    whole = [code for part in lists for code in part]
+    assert codes.tolist() == sorted(set(whole))
+    assert counts.tolist() == [whole.count(code) for code in sorted(set(whole))]

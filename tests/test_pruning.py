@@ -25,7 +25,7 @@ def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = 
 
 @pytest.fixture(scope="module")
 def china() -> tuple[Floats, Floats]:
-    found = distinct_colors(load_sample_image("china.jpg")[::4, ::4].reshape(-1, 3))
+    found = distinct_colors([load_sample_image("china.jpg")[::4, ::4].reshape(-1, 3)])
     assert found.counts is not None
     return found.colors.astype(np.float64), found.counts
 

@@ -45,6 +45,8 @@ def plane(image: Image) -> Image:
 
 def assert_same(one: Segmentation, other: Segmentation) -> None:
     for field in dataclasses.fields(Segmentation):
+        if field.name == "_features":
+            continue  # it has no equality; what it does shows in the centers
         np.testing.assert_array_equal(
             getattr(one, field.name), getattr(other, field.name), err_msg=field.name
         )

@@ -94,7 +94,13 @@ ARRAYS: dict[str, tuple[str, tuple[int, ...], Call]] = {
     "segment raw image": ("image", (4, 5, 7), lambda image: segment(image, 2, space="raw")),
     "segment lab image": ("image", (4, 5, 3), lambda image: segment(image, 2, space="lab")),
     "segment init": ("init", (2, 3), lambda init: segment(IMAGE, 2, init=init)),
-    "predict image": ("image", (3, 3, 3), lambda image: segment(IMAGE / 24, 2).predict(image)),
+    "predict image": (
+        "image",
+        (3, 3, 3),
+        lambda image: segment((IMAGE / 24).astype(getattr(image, "dtype", float)), 2).predict(
+            image
+        ),
+    ),
     "kmeans points": ("points", (4, 2), lambda points: kmeans(points, 2)),
     "kmeans init": ("init", (3, 2), lambda init: kmeans(POINTS, 3, init=init)),
     "kmeans weights": ("weights", (4,), lambda weights: kmeans(POINTS, 2, weights=weights)),
@@ -177,10 +183,10 @@ def test_integers_that_float64_does_not_hold(dtype: Any) -> None:
         assert_refused(lambda image: segment(image, 1), lowest, ValueError, "9.22e+18")
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (2, 2, 3, 1), (1, 2, 2, 3), (1, 1, 1, 1, 1)], ids=str)
+@pytest.mark.parametrize("shape", [(), (3,)], ids=str)
 @pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
 def test_an_image_with_the_wrong_number_of_dimensions(shape: tuple[int, ...], space: str) -> None:
-    said = f"image has {len(shape)} dimensions", f"shape {shape}", "(H, W) or (H, W, C)", "reshape"
+    said = f"image has {len(shape)} dimensions", f"shape {shape}", "(H, W), (H, W, C)", "reshape"
     image = np.zeros(shape, np.uint8)
     assert_refused(lambda image: segment(image, 1, space=space), image, ValueError, *said)
 
@@ -195,11 +201,16 @@ def test_an_empty_image(shape: tuple[int, ...], space: str) -> None:
     assert_refused(lambda image: segment(image, 1, space=space), image, ValueError, *said)
 
 
-@pytest.mark.parametrize("channels", [2, 4, 5])
+@pytest.mark.parametrize("channels", [5, 6, 24])
 @pytest.mark.parametrize("space", ["rgb", "lab"])
 def test_a_number_of_channels_that_the_space_does_not_know(space: str, channels: int) -> None:
     image = np.zeros((2, 2, channels), np.uint8)
-    said = f"image has {channels} channels", f"space={space!r} knows 1 or 3", 'space="raw"'
+    said = (
+        f"image has {channels} channels",
+        f"space={space!r} knows 1 or 3",
+        "channel_axis=None",
+        'space="raw"',
+    )
     assert_refused(lambda image: segment(image, 1, space=space), image, ValueError, *said)
     segment(image, 1, space="raw")
 
@@ -346,10 +357,10 @@ def test_predict_wants_an_image_like_the_one_that_was_segmented() -> None:
         image = np.zeros(shape, np.uint8)
         said = f"image has 1 channels, shape {shape}", "had 3", "convert"
         assert_refused(result.predict, image, ValueError, *said)
-    wide = np.zeros((4, 4, 4), np.uint8)
-    assert_refused(result.predict, wide, ValueError, "image has 4 channels", 'space="raw"')
+    wide = np.zeros((4, 4, 5), np.uint8)
+    assert_refused(result.predict, wide, ValueError, "image has 5 channels", 'space="raw"')
     assert_refused(
-        segment(wide + IMAGE[0, 0, 0], 1, space="raw").predict, IMAGE, ValueError, "had 4"
+        segment(wide + IMAGE[0, 0, 0], 1, space="raw").predict, IMAGE, ValueError, "had 5"
     )
     lab = segment(IMAGE / 24, 2, space="lab")
     assert_refused(lab.predict, IMAGE / 2.0, ValueError, "[0, 1]", "divide")

@@ -165,7 +165,8 @@ def explain(
     nearest: center 0
     """
     job = prepare(image, k, space, init, 1, max_iter, rng, assign)
-    shape = job.image.shape[:2]
+    validation.check_every_pixel(job.pixels.array, job.pixels.mask, job.pixels.has_alpha)
+    shape = job.pixels.shape
     row = validation.as_index("row", row, shape[0])
     column = validation.as_index("column", column, shape[1])
     state: Assign | Segmentation
@@ -176,7 +177,7 @@ def explain(
     else:
         validation.check_same_shape(shape, at.labels.shape)
         state = at
-    color = as_pixels(job.image[row : row + 1, column : column + 1])[0]
+    color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0]
     point = SPACES[space].to_points(color[np.newaxis])[0]
     return Explanation(
         (row, column),

@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import validation
 from ..assignment import Floats, Labels, squared_distances
 from ..clustering import Clustering, Events, Result, dark_to_light, warn_of_shortcomings
 from ..lloyd import Step
 from ..seeding import Seed
-from ..segmentation import SPACES, Job, Segmentation, prepare
+from ..segmentation import Job, Segmentation, prepare
 from ..validation import RandomGenerator
 
 
@@ -214,14 +215,15 @@ def trace(
     assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
     done [ 11. 164.] were [1 0]
     """
-    return records(prepare(image, k, space, init, 1, max_iter, rng, assign))
+    job = prepare(image, k, space, init, 1, max_iter, rng, assign)
+    validation.check_every_pixel(job.pixels.array, job.pixels.mask, job.pixels.has_alpha)
+    return records(job)
 
 
 def records(job: Job) -> Iterator[Record]:
     """Do the work of `trace`, whose arguments have been checked."""
     # Which of the distinct colors each pixel has: it turns a value per color into one per pixel.
-    color_at = job.found.spread(np.arange(len(job.points), dtype=np.int32))
-    color_at = color_at.reshape(job.image.shape[:2])
+    color_at = job.pixels.spread(job.found.look_up(np.arange(len(job.points), dtype=np.int32)))
     seeds = itertools.count()
     last: Step | None = None
     for event in ending_in_the_result(job.events()):
@@ -242,7 +244,7 @@ def records(job: Job) -> Iterator[Record]:
                     names = np.arange(len(event.centers))  # the number in the records of each row
                     centers = event.centers
                 elif goes_on:
-                    names = names[dark_to_light(last.centers, SPACES[job.space].brightness)]
+                    names = names[dark_to_light(last.centers, job.brightness)]
                 last = event
                 if goes_on and event.reassigned.size == 0:
                     continue  # it repeats the last step

@@ -1,0 +1,164 @@
+"""An image as blocks of pixels: what its axes mean, and which of its pixels take part.
+
+`segment` works on pixels (m, C) and on labels (m,). Here is where they come
+from and go to: any axis may hold the channels, any number of others the rows,
+columns, slices and frames; pixels outside of the mask and fully transparent
+ones are left out, and labeled -1.
+
+An image is read in blocks and never whole, twice: for its colors, and for its
+labels. It may be whatever slices like an array of NumPy, so that images
+larger than the memory can be segmented. Left out: what the colors mean
+(`segmentation`), and files (`files`).
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import validation
+from .assignment import Floats, Labels
+
+Index: TypeAlias = tuple[slice, ...]
+
+BLOCK = 2**18  # pixels of an array read at a time: they stay in the cache
+FILE_BLOCK = 2**22  # of anything else: opening a chunk of a file is dear
+
+
+class Pixels:
+    """The pixels of an image, checked as they are read.
+
+    Attributes
+    ----------
+    array
+        The image.
+    channel_axis
+        Its axis of channels, from 0 on; None for gray.
+    channels
+        The number of channels without alpha.
+    has_alpha
+        Whether there is one channel more, for alpha.
+    shape
+        The shape of the image without its axis of channels, which is that of the labels.
+    size
+        The number of pixels that take part; known once `colors` has been read.
+    """
+
+    def __init__(
+        self,
+        image: Any,
+        space: str,
+        channel_counts: tuple[int, ...] | None,
+        channel_axis: int | None,
+        mask: Any,
+    ) -> None:
+        array = self.array = validation.as_image(image)
+        axis = self.channel_axis = validation.as_channel_axis(channel_axis, array.shape)
+        channels = 1 if axis is None else int(array.shape[axis])
+        self.has_alpha = validation.check_channels(channels, array.shape, space, channel_counts)
+        self.channels = channels - self.has_alpha
+        self.shape = tuple(int(n) for i, n in enumerate(array.shape) if i != axis)
+        self.mask = validation.as_mask(mask, self.shape)
+        self.size = 0
+
+    def colors(self, check: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
+        """Yield the pixels that take part, arrays (m, channels), after checking them."""
+        self.size = 0
+        for _, pixels, _ in self._blocks():
+            validation.check_values("image", pixels)
+            check(pixels)
+            self.size += len(pixels)
+            yield pixels
+        if not self.size:
+            raise validation.nothing_left()
+
+    def positions(self) -> Iterator[Floats]:
+        """Yield the row, the column and so on of the pixels of `colors`, arrays (m, axes)."""
+        for index, _, included in self._blocks():
+            axes = np.meshgrid(*[np.arange(s.start, s.stop) for s in index], indexing="ij")
+            found = np.stack(axes, axis=-1).reshape(-1, len(index)).astype(np.float64)
+            yield found if included is None else found[included]
+
+    def spread(self, look_up: Callable[[NDArray[Any]], Labels], out: Any = None) -> Any:
+        """Label every pixel by a function of those that take part; the others get -1.
+
+        The labels go into `out`, which is returned, or into a new array of int32.
+        """
+        labels = np.empty(self.shape, np.int32) if out is None else out
+        for index, pixels, included in self._blocks():
+            found = look_up(pixels)
+            if included is not None:
+                everywhere = np.full(len(included), -1, np.int32)
+                everywhere[included] = found
+                found = everywhere
+            block = found.reshape([s.stop - s.start for s in index])
+            labels[index] = block.astype(labels.dtype, copy=False)
+        return labels
+
+    def alpha(self) -> NDArray[Any] | None:
+        """Return the alpha channel, if there is one."""
+        if not self.has_alpha:
+            return None
+        assert self.channel_axis is not None
+        last = [slice(None)] * len(self.array.shape)
+        last[self.channel_axis] = slice(self.channels, None)
+        return np.array(np.moveaxis(np.asarray(self.array[tuple(last)]), self.channel_axis, -1))
+
+    def _blocks(self) -> Iterator[tuple[Index, NDArray[Any], NDArray[np.bool_] | None]]:
+        """Yield where a block stands, its pixels that take part, and which those are.
+
+        The last is None where all of them do.
+        """
+        axis = self.channel_axis
+        for index in tiles(self.shape, *self._block_size()):
+            where = index if axis is None else (*index[:axis], slice(None), *index[axis:])
+            # Slices may end early: what is left of them is all.
+            part = self.array[where[: len(self.array.shape)]]
+            pixels = flat(np.asarray(part), axis)
+            tests: list[Any] = []
+            if isinstance(part, np.ma.MaskedArray):
+                tests.append(~flat(np.ma.getmaskarray(part), axis).any(axis=1))
+            if self.mask is not None:
+                tests.append(np.asarray(self.mask[index]).reshape(-1))
+            if self.has_alpha:
+                tests.append(pixels[:, -1] != 0)
+                pixels = pixels[:, :-1]
+            included = functools.reduce(np.logical_and, tests) if tests else None
+            yield index, pixels if included is None else pixels[included], included
+
+    def _block_size(self) -> tuple[int, int]:
+        """Say how many pixels to read at a time, and how many rows the file keeps together."""
+        if isinstance(self.array, np.ndarray):
+            return BLOCK, 1
+        chunks = getattr(self.array, "chunks", None)
+        rows = chunks[1 if self.channel_axis == 0 else 0] if chunks else 1
+        return FILE_BLOCK, rows if isinstance(rows, int) else 1
+
+
+def flat(block: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:
+    """Reshape a block of an image to pixels (m, C)."""
+    if channel_axis is None:
+        return block.reshape(-1, 1)
+    return np.moveaxis(block, channel_axis, -1).reshape(-1, block.shape[channel_axis])
+
+
+def tiles(shape: tuple[int, ...], most: int, rows: int = 1) -> Iterator[Index]:
+    """Cut a shape into blocks of at most `most` elements, in the order of the array.
+
+    The first axis is cut at multiples of `rows`, even if this makes blocks too large.
+
+    >>> list(tiles((4, 3), most=6))
+    [(slice(0, 2, None), slice(0, 3, None)), (slice(2, 4, None), slice(0, 3, None))]
+    """
+    row = math.prod(shape[1:])
+    if row > most and len(shape) > 1 and rows == 1:
+        for start in range(shape[0]):
+            for rest in tiles(shape[1:], most):
+                yield (slice(start, start + 1), *rest)
+        return
+    step = max(1, most // row // rows) * rows
+    for start in range(0, shape[0], step):
+        yield (slice(start, min(start + step, shape[0])), *(slice(0, n) for n in shape[1:]))
