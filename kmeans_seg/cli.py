@@ -123,7 +123,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--labels",
         type=Path,
         metavar="LABELS",
-        help="also write the labels, 0 to K - 1 from dark to light, as a gray image: "
+        help="also write the labels, 0 to K - 1 from dark to light, as a gray image, where "
+        "255 (65535 of 16 bits) marks transparent pixels, or to .npy, where -1 does: "
         "a file, or a directory for IMAGE-labels.png",
     )
     parser.add_argument(
@@ -204,10 +205,12 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     """Read, segment and write one image; return the line to print."""
     start = time.perf_counter()
     image.stat()  # if there is no such file, that is the first thing to say
+    pixels = read(image)
     origin = Path(name)  # which for the demo is in the current directory
-    targets = [destination(args.output, origin.parent / f"{origin.stem}-segmented.png")]
+    suffix = ".tif" if validation.is_stack(pixels) else ".png"  # which keeps every frame
+    targets = [destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")]
     if args.labels is not None:
-        targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels.png"))
+        targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{suffix}"))
         if targets[0].resolve() == targets[1].resolve():
             raise RefusedError(f"{targets[1]}: give the picture and the labels different names")
     for target in targets:
@@ -219,7 +222,6 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         validation.check_page_name(page)
         validation.check_page_k(args.k)
         check_target(page, protected, args.force)
-    pixels = read(image)
     if page is not None:
         validation.as_picture(pixels)
     with live_line(name) as show:
@@ -231,9 +233,10 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         write_steps(pixels, page, origin.name, args)
         protected.add(identity(page))
         targets.append(page)
-    height, width = result.labels.shape
+    *frames, height, width = result.labels.shape
+    stack = f"{frames[0]} frames of " if frames else ""
     return (
-        f"{name}: {width}x{height}, k={len(result.centers)}, {result.n_iter} iterations, "
+        f"{name}: {stack}{width}x{height}, k={len(result.centers)}, {result.n_iter} iterations, "
         f"{time.perf_counter() - start:.2f} s -> {', '.join(map(str, targets))}"
     )
 

@@ -15,6 +15,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+
+class FileError(ValueError):
+    """What is wrong with an image file, or with an image for a file, and what to do."""
+
+
 RandomGenerator: TypeAlias = "int | np.random.Generator | None"
 
 # Larger numbers could overflow when they are squared, weighted and summed.
@@ -350,8 +355,9 @@ def check_srgb(image: NDArray[Any]) -> None:
         )
 
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".jpeg")
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
 SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
+STACK_SUFFIXES = (".tif", ".tiff", ".gif", ".webp", ".png")
 
 
 def as_image_suffix(path: str | os.PathLike[str]) -> str:
@@ -368,8 +374,11 @@ def as_image_suffix(path: str | os.PathLike[str]) -> str:
 
 
 def as_writable(path: str | os.PathLike[str], image: ArrayLike) -> NDArray[Any]:
-    """Check an image for the file at `path`; it comes back as uint8 or uint16."""
-    name = os.fspath(path)
+    """Check an image for the file at `path`; it comes back as uint8 or uint16.
+
+    The label -1, of pixels that took no part, becomes the largest value of its dtype.
+    """
+    name, suffix = os.fspath(path), as_image_suffix(path)
     array = np.asarray(image)
     if array.dtype.kind not in "bui":
         raise TypeError(
@@ -378,33 +387,78 @@ def as_writable(path: str | os.PathLike[str], image: ArrayLike) -> NDArray[Any]:
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    channels = array.shape[2] if array.ndim == 3 else 1
-    if array.ndim not in (2, 3) or array.size == 0 or channels > 4:
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    many = is_stack(array)
+    channels = array.shape[-1] if array.ndim == 3 + many else 1
+    if array.ndim not in (2, 3, 4) or array.size == 0 or channels > 4:
         raise ValueError(
-            f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W) or "
-            "(H, W, C), not empty, with at most 4 channels; write its channels one by one"
+            f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W), "
+            "(H, W, C), or a stack of such, not empty, with at most 4 channels; "
+            "write its channels one by one, or to .npy"
+        )
+    if many and suffix not in STACK_SUFFIXES:
+        raise ValueError(
+            f"{name}: this format holds one picture, not a stack of shape {array.shape}: "
+            f"write to one of {', '.join(STACK_SUFFIXES)} instead"
         )
     if array.dtype == np.bool_:
         return array * np.uint8(255)
     low, high = int(array.min()), int(array.max())
+    sixteen = high > 255 or (array.dtype == np.uint16) or (low < 0 and high == 255)
+    if low == -1 and high < 65535:  # labels, of which some pixels have none
+        array = np.where(array == -1, 65535 if sixteen else 255, array)
+        low, high = 0, int(array.max())
     if low < 0 or high > 65535:
         raise ValueError(
             f"{name}: an image with values from {low} to {high} cannot be written: "
-            "shift and scale them to 0 to 255, or to 0 to 65535 for 16 bits"
+            "shift and scale them to 0 to 255, or to 0 to 65535 for 16 bits, or write to .npy"
         )
-    if high <= 255 and (array.dtype != np.uint16 or channels > 1):
+    if high <= 255 and not sixteen:
         return array.astype(np.uint8)
-    if channels > 1:
-        raise ValueError(
-            f"{name}: an image of {channels} channels can be written with values up to 255 only, "
-            f"not {high}: scale it down, for instance (image // 257).astype(numpy.uint8)"
-        )
-    if as_image_suffix(path) not in SIXTEEN_BIT_SUFFIXES:
+    if suffix not in SIXTEEN_BIT_SUFFIXES or (many and suffix == ".png"):
+        if high <= 255:
+            return array.astype(np.uint8)
         raise ValueError(
             f"{name}: this format cannot hold 16 bits, dtype {array.dtype} with values up to "
-            f"{high}: write to .png or .tif instead"
+            f"{high}: write to .tif{'' if many else ' or .png'} instead"
         )
     return array.astype(np.uint16)
+
+
+def is_stack(image: NDArray[Any]) -> bool:
+    """Say whether an image to be written is a stack: of gray frames more than 4 pixels wide."""
+    return image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
+
+
+def empty_file(path: str | os.PathLike[str]) -> FileError:
+    """Make the error for a file of no bytes."""
+    return FileError(f"{os.fspath(path)}: the file is empty: get it again")
+
+
+def unreadable_color(path: str | os.PathLike[str], mode: str) -> FileError:
+    """Make the error for colors that have no exact values in RGB."""
+    return FileError(
+        f"{os.fspath(path)}: the image has {mode} colors, which become RGB only by way of a color "
+        "profile: convert it to RGB with an image editor first"
+    )
+
+
+def unequal_pages(path: str | os.PathLike[str], shapes: Collection[tuple[int, ...]]) -> FileError:
+    """Make the error for a file of many pages that are no stack."""
+    listed = ", ".join(str(shape) for shape in sorted(shapes))
+    return FileError(
+        f"{os.fspath(path)}: its pages have different shapes, {listed}: "
+        "save the one to segment as a file of its own"
+    )
+
+
+def missing_tiff(path: str | os.PathLike[str]) -> FileError:
+    """Make the error for a TIFF that the extra `tiff` is needed for."""
+    return FileError(
+        f"{os.fspath(path)}: TIFF with 16 bits per color channel needs the package tifffile: "
+        'install it with pip install "kmeans_seg[tiff]", or use PNG'
+    )
 
 
 def unreadable_image(path: str | os.PathLike[str], error: Exception) -> ValueError:
@@ -426,7 +480,7 @@ def unwritable_image(
     """Make the error for an image that its format cannot hold."""
     return ValueError(
         f"{os.fspath(path)}: this format cannot hold an image of shape {image.shape} and dtype "
-        f"{image.dtype}: write to .png instead ({error})"
+        f"{image.dtype}: write to {'.tif' if image.ndim == 4 else '.png'} instead ({error})"
     )
 
 

@@ -109,7 +109,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, photos: dict[str,
     (tmp_path / "note.txt").write_text("not an image\n")
     (tmp_path / "cut.jpg").write_bytes(photos["china.jpg"].read_bytes()[:20_000])
     (tmp_path / "folder").mkdir()
-    write(tmp_path / "clear.png", np.zeros((4, 4, 4), np.uint8))
+    write(tmp_path / "clear.png", np.zeros((4, 4, 4), np.uint8))  # all transparent
     done = run(
         *("missing.jpg", "camera.png", "note.txt", "cut.jpg", "folder", ".", "clear.png"),
         "chelsea.png",
@@ -126,7 +126,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, photos: dict[str,
         r"cut\.jpg: the image is damaged or cut short: get the file again",
         r"folder: Is a directory: name the files in it",
         r"\.: Is a directory: name the files in it",
-        r'clear\.png: image has 4 channels.*space="raw"',
+        r"clear\.png: image has no pixel left.*alpha is 0",
     ]
     lines = done.stderr.splitlines()
     assert len(lines) == len(reasons)
@@ -225,7 +225,9 @@ def test_an_error_on_a_terminal_has_its_line_for_itself(folder: Path) -> None:
     write(folder / "clear.png", np.zeros((4, 4, 4), np.uint8))
     status, out, shown, _ = on_a_terminal("clear.png", cwd=folder)
     assert (status, out) == (1, "")
-    assert shown.decode().split("\r")[-2].startswith("kmeans-seg: clear.png: image has 4 channels")
+    assert (
+        shown.decode().split("\r")[-2].startswith("kmeans-seg: clear.png: image has no pixel left")
+    )
 
 
 def test_ctrl_c_is_quiet_and_leaves_nothing(tmp_path: Path, photos: dict[str, Path]) -> None:
@@ -524,3 +526,33 @@ def test_a_reader_that_went_away(dots: Path, folder: Path) -> None:
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_transparent_pixels_stay_transparent(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(1, 256, (9, 8, 4), dtype=np.uint8)
+    image[2:5, :, 3] = 0
+    write(tmp_path / "cut-out.png", image)
+    done = run("cut-out.png", "--labels", "labels.png", cwd=tmp_path)
+    assert done.returncode == 0
+    painted, labels = read(tmp_path / "cut-out-segmented.png"), read(tmp_path / "labels.png")
+    assert np.array_equal(painted[..., 3], image[..., 3])
+    assert np.array_equal(labels == 255, image[..., 3] == 0)
+    done = run("cut-out.png", "-o", "flat.jpg", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "flat.jpg" in done.stderr
+    assert not (tmp_path / "flat.jpg").exists()
+
+
+def test_an_animation_gets_one_palette(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 5, (3, 9, 8, 3), dtype=np.uint8) * 50
+    write(tmp_path / "film.tif", frames)
+    done = run("film.tif", "-k", "4", "--labels", "labels.npy", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "3 frames of 8x9" in done.stdout
+    painted, labels = read(tmp_path / "film-segmented.tif"), read(tmp_path / "labels.npy")
+    expected = segment(frames, 4)
+    assert np.array_equal(painted, expected.painted)
+    assert np.array_equal(labels, expected.labels)
+    done = run("film.tif", "--explain", "steps.html", "--force", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "to be shown it must be gray (H, W) or RGB (H, W, 3)" in done.stderr
