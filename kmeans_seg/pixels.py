@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from . import validation
 from .assignment import Floats, Labels
+from .distinct import DistinctColors, distinct_colors
 
 Index: TypeAlias = tuple[slice, ...]
 
@@ -66,14 +67,21 @@ class Pixels:
 
     def colors(self, check: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
         """Yield the pixels that take part, arrays (m, channels), after checking them."""
+        yield from self.some_colors(check)
+        validation.check_some_left(self.size)
+
+    def some_colors(self, check: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
+        """Do as `colors` does, but let there be none."""
         self.size = 0
         for _, pixels, _ in self._blocks():
             validation.check_values("image", pixels)
             check(pixels)
             self.size += len(pixels)
             yield pixels
-        if not self.size:
-            raise validation.nothing_left()
+
+    def distinct(self, check: Callable[[NDArray[Any]], None]) -> DistinctColors:
+        """Find the distinct colors of the pixels that take part, after checking them."""
+        return distinct_colors(self.colors(check))
 
     def positions(self) -> Iterator[Floats]:
         """Yield the row, the column and so on of the pixels of `colors`, arrays (m, axes)."""
@@ -98,7 +106,7 @@ class Pixels:
             labels[index] = block.astype(labels.dtype, copy=False)
         return labels
 
-    def alpha(self) -> NDArray[Any] | None:
+    def alpha(self) -> Any:
         """Return the alpha channel, if there is one."""
         if not self.has_alpha:
             return None

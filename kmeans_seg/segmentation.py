@@ -95,7 +95,7 @@ class Segmentation:
     converged: bool
     space: str
     _channel_axis: int | None  # of the image, from 0 on
-    _alpha: NDArray[Any] | None
+    _alpha: Any  # array (..., 1), or None
     _features: "Features"
     _points: Floats  # the centers as they were clustered
 
@@ -112,7 +112,8 @@ class Segmentation:
         if self._channel_axis is None:
             return painted[..., 0]
         if self._alpha is not None:
-            painted = np.concatenate((painted, self._alpha), axis=-1, dtype=painted.dtype)
+            alpha = np.asarray(self._alpha)
+            painted = np.concatenate((painted, alpha), axis=-1, dtype=painted.dtype)
         return np.moveaxis(painted, -1, self._channel_axis)
 
     def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
@@ -328,8 +329,27 @@ def prepare(
 ) -> "Job":
     """Check the arguments of `segment` and go from the image to points."""
     validation.check_choice("space", space, SPACES)
+    pixels = Pixels(image, space, SPACES[space].channel_counts, channel_axis, mask)
+    return prepare_pixels(
+        pixels, k, space, init, n_init, max_iter, rng, assign, position, normalize, out
+    )
+
+
+def prepare_pixels(
+    pixels: Pixels,
+    k: int,
+    space: str,
+    init: str | ArrayLike,
+    n_init: int,
+    max_iter: int,
+    rng: RandomGenerator,
+    assign: str,
+    position: float,
+    normalize: bool,
+    out: Any,
+) -> "Job":
+    """Go from pixels, wherever they are, to points."""
     chosen = SPACES[space]
-    pixels = Pixels(image, space, chosen.channel_counts, channel_axis, mask)
     features = Features(validation.as_position(position) > 0)
     found, columns = features.read(pixels, chosen)
     k = validation.as_k(k, pixels.size, "pixels")
@@ -416,10 +436,10 @@ class Features:
 
         With a position nearly every pixel is a point of its own.
         """
-        colors = pixels.colors(space.check)
         if not self.position:
-            found = distinct_colors(colors)
+            found = pixels.distinct(space.check)
             return found, space.to_points(found.colors)
+        colors = pixels.colors(space.check)
         columns = (
             np.hstack((space.to_points(block), position))
             for block, position in zip(colors, pixels.positions(), strict=True)

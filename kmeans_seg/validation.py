@@ -256,12 +256,36 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
     return mask
 
 
-def nothing_left() -> ValueError:
-    """Make the error for an image of which no pixel takes part."""
-    return ValueError(
-        "image has no pixel left: the mask is False, or alpha is 0, everywhere; "
-        "check that True in the mask means to include"
-    )
+def check_some_left(size: int) -> None:
+    """Check that some of the pixels take part."""
+    if not size:
+        raise ValueError(
+            "image has no pixel left: the mask is False, or alpha is 0, everywhere; "
+            "check that True in the mask means to include"
+        )
+
+
+def check_dask(name: str, array: Any) -> None:
+    """Check a dask array, whose chunks must be known."""
+    if not hasattr(array, "dask"):
+        raise TypeError(
+            f"{name} is no dask array but {type(array).__name__}: "
+            "for arrays in memory or in files use kmeans_seg.segment"
+        )
+    if any(length != length for length in array.shape):  # not a number
+        raise ValueError(
+            f"{name} has chunks of unknown sizes: call its compute_chunk_sizes() first"
+        )
+
+
+def check_counted(dtype: np.dtype[Any], channels: int, fits: bool) -> None:
+    """Check that the colors of a dask array can be counted."""
+    if not fits:
+        raise ValueError(
+            f"image has {channels} channels of {dtype}: of a dask array only integers of up to 64 "
+            "bits a pixel can be segmented, whose colors can be counted; round it first, for "
+            'instance (image * 65535).round().astype("uint16"), or use kmeans_seg.segment'
+        )
 
 
 def as_position(position: object) -> float:

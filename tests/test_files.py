@@ -173,8 +173,10 @@ def test_an_animation_is_a_stack(tmp_path: Path, name: str) -> None:
     assert np.array_equal(read(tmp_path / f"again-{name}"), expected)
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".gif", ".webp", ".png"])
-@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("suffix", "channels"),
+    [(s, c) for s in (".tif", ".gif", ".webp", ".png") for c in (1, 3, 4) if (s, c) != (".gif", 4)],
+)
 def test_stacks_come_back(tmp_path: Path, suffix: str, channels: int) -> None:
     stack = RNG.integers(0, 2, (3, 6, 7, channels), dtype=np.uint8) * 255
     if channels == 4:

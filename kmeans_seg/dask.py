@@ -1,0 +1,207 @@
+"""Segment a dask array: images on more than one machine, by the same seeds and the same loop.
+
+    chunks → distinct colors + counts of each → merged in a tree
+           → k-means in memory → a label per color → a label per pixel, chunk by chunk
+
+>>> import dask.array as da
+>>> from kmeans_seg.dask import segment
+>>> image = da.from_array(np.array([[10, 12, 200], [11, 90, 202]], np.uint8), chunks=(1, 2))
+>>> result = segment(image, 2)
+>>> result.labels
+dask.array<label, shape=(2, 3), dtype=int32, chunksize=(1, 2), chunktype=numpy.ndarray>
+>>> result.labels.compute()
+array([[0, 0, 1],
+       [0, 1, 1]], dtype=int32)
+
+The data is passed twice, once for its colors and once for its labels, whatever
+the number of iterations, and the labels are those that `kmeans_seg.segment`
+gives to the same array, to the bit. It needs the extra `dask`, and nothing
+else imports it.
+
+Left out: images whose colors cannot be counted, which are those of floating
+point or of more than 64 bits a pixel. They would have to be passed in every
+iteration; an error says what to do instead.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import validation
+from .assignment import Labels
+from .clustering import drain, warn_of_shortcomings
+from .distinct import (
+    CodeLookUp,
+    Codes,
+    DistinctColors,
+    count_codes,
+    from_codes,
+    has_codes,
+    merge_counts,
+)
+from .pixels import Pixels
+from .segmentation import SPACES, Segmentation, prepare_pixels
+from .validation import RandomGenerator
+
+MERGED = 8  # counts merged by one task
+
+
+def segment(
+    image: Any,
+    k: int,
+    *,
+    space: str = "rgb",
+    channel_axis: int | None = -1,
+    mask: Any = None,
+    normalize: bool = False,
+    init: str | ArrayLike = "k-means++",
+    n_init: int = 1,
+    max_iter: int = 1000,
+    rng: RandomGenerator = 0,
+    assign: str = "pruned",
+) -> Segmentation:
+    """Segment an image in a dask array into k segments of similar color, by k-means.
+
+    Parameters
+    ----------
+    image
+        A dask array of bool or integers of up to 64 bits a pixel, in any
+        shape that `kmeans_seg.segment` takes, with any chunks.
+    mask
+        A dask array of bool in the shape of the image without its channels:
+        True for the pixels that take part. By default all.
+    k, space, channel_axis, normalize, init, n_init, max_iter, rng, assign
+        As for `kmeans_seg.segment`.
+
+    Returns
+    -------
+    segmentation
+        A `Segmentation` whose `labels` are a lazy dask array, with the chunks
+        of the image. All else is in memory, and `painted` computes the
+        labels; to paint lazily, map `palette[block]` over the blocks of the
+        labels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of the form above; the message says which, and
+        what to do. Values that a space does not know are found by the workers.
+
+    Warns
+    -----
+    FewerClustersWarning
+        If the image has fewer distinct colors than k.
+    ConvergenceWarning
+        If pixels were still being reassigned after `max_iter` passes.
+
+    References
+    ----------
+    S. P. Lloyd, "Least squares quantization in PCM" (1957; 1982).
+
+    Examples
+    --------
+    >>> image = da.from_array(np.array([[0, 9, 7, 1]], np.uint8), chunks=2)
+    >>> segment(image, 2).counts
+    array([2, 2])
+    """
+    validation.check_choice("space", space, SPACES)
+    pixels = Chunks(image, space, SPACES[space].channel_counts, channel_axis, mask)
+    job = prepare_pixels(
+        pixels, k, space, init, n_init, max_iter, rng, assign, 0, normalize, out=None
+    )
+    clustering = drain(job.events(), None)
+    warn_of_shortcomings(clustering, job.k, job.settings, "colors")
+    return job.finish(clustering)
+
+
+class Chunks(Pixels):
+    """The pixels of a dask array: read by its workers."""
+
+    def __init__(
+        self,
+        image: Any,
+        space: str,
+        channel_counts: tuple[int, ...] | None,
+        channel_axis: int | None,
+        mask: Any,
+    ) -> None:
+        validation.check_dask("image", image)
+        super().__init__(image, space, channel_counts, channel_axis, mask)
+        validation.check_counted(image.dtype, self.channels, has_codes(self.channels, image.dtype))
+        axis = self.channel_axis
+        if axis is not None:
+            self.array = image.rechunk({axis: -1})
+        chunks = tuple(c for i, c in enumerate(self.array.chunks) if i != axis)
+        if mask is not None:
+            validation.check_dask("mask", mask)
+            self.mask = mask.rechunk(chunks)
+        self._kind = (space, channel_counts, axis)
+
+    def distinct(self, check: Callable[[NDArray[Any]], None]) -> DistinctColors:
+        """Find the distinct colors: of each chunk, then of a few together, and so on."""
+        blocks = self.array.to_delayed().ravel()
+        masks = [None] * len(blocks) if self.mask is None else self.mask.to_delayed().ravel()
+        count = dask.delayed(count_chunk)
+        parts = [count(*pair, self._kind, check) for pair in zip(blocks, masks, strict=True)]
+        merge = dask.delayed(merge_counts)
+        while len(parts) > 1:
+            parts = [merge(parts[i : i + MERGED]) for i in range(0, len(parts), MERGED)]
+        ((codes, counts),) = dask.compute(*parts)
+        self.size = int(counts.sum())
+        validation.check_some_left(self.size)
+        return from_codes(codes, counts, self.channels, self.array.dtype)
+
+    def spread(self, look_up: Callable[[NDArray[Any]], Labels], out: Any = None) -> Any:
+        """Label every pixel, when the labels are asked for."""
+        axis = self.channel_axis
+        arrays = [self.array]
+        if self.mask is not None:
+            arrays.append(self.mask if axis is None else da.expand_dims(self.mask, axis))
+        return da.map_blocks(
+            label_chunk,
+            *arrays,
+            look_up=dask.delayed(look_up),
+            kind=self._kind,
+            drop_axis=[] if axis is None else axis,
+            dtype=np.int32,
+            meta=np.empty((0,) * len(self.shape), np.int32),
+            name="label",
+        )
+
+    def alpha(self) -> Any:
+        """Return the alpha channel, if there is one, as a lazy array."""
+        if not self.has_alpha:
+            return None
+        return da.moveaxis(self.array, self.channel_axis, -1)[..., self.channels :]
+
+
+Kind = tuple[str, tuple[int, ...] | None, int | None]
+
+
+def count_chunk(
+    block: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    kind: Kind,
+    check: Callable[[NDArray[Any]], None],
+) -> tuple[Codes, NDArray[np.int64]]:
+    """Find the distinct colors of a chunk."""
+    pixels = Pixels(block, *kind, mask)
+    return count_codes(pixels.some_colors(check))
+
+
+def label_chunk(
+    block: NDArray[Any],
+    mask: NDArray[np.bool_] | None = None,
+    *,
+    look_up: CodeLookUp,
+    kind: Kind,
+) -> Labels:
+    """Label the pixels of a chunk."""
+    if mask is not None and kind[2] is not None:
+        mask = mask.squeeze(kind[2])
+    labels: Labels = Pixels(block, *kind, mask).spread(look_up)
+    return labels

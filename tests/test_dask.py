@@ -1,0 +1,172 @@
+"""segment() of dask arrays: the labels of the one in memory, on any chunks and any workers."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from numpy.typing import NDArray
+
+import kmeans_seg
+from kmeans_seg.dask import segment
+
+RNG = np.random.default_rng(0)
+IMAGES: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
+    "RGB": (RNG.integers(0, 40, (20, 30, 3), dtype=np.uint8), {}),
+    "gray": (RNG.integers(0, 256, (20, 30), dtype=np.uint8), {}),
+    "Lab": (RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8), {"space": "lab"}),
+    "16 bits": (RNG.integers(0, 65536, (20, 30, 3), dtype=np.uint16), {}),
+    "negative": (RNG.integers(-1000, 1000, (20, 30), dtype=np.int16), {"normalize": True}),
+    "raw": (RNG.integers(0, 9, (20, 30, 7), dtype=np.uint8), {"space": "raw"}),
+    "stack": (RNG.integers(0, 40, (4, 20, 30, 3), dtype=np.uint8), {"init": "random"}),
+    "volume": (RNG.integers(0, 40, (4, 20, 30), dtype=np.uint8), {"channel_axis": None}),
+    "channels first": (RNG.integers(0, 40, (3, 20, 30), dtype=np.uint8), {"channel_axis": 0}),
+    "transparent": (RNG.integers(0, 3, (20, 30, 4), dtype=np.uint8), {}),
+}
+
+
+def assert_like_in_memory(image: NDArray[Any], chunks: Any, **options: Any) -> None:
+    expected = kmeans_seg.segment(image, 5, **options)
+    result = segment(da.from_array(image, chunks=chunks), 5, **options)
+    assert isinstance(result.labels, da.Array)
+    assert result.labels.dtype == np.int32
+    np.testing.assert_array_equal(result.labels.compute(), expected.labels)
+    np.testing.assert_array_equal(result.centers, expected.centers)
+    np.testing.assert_array_equal(result.counts, expected.counts)
+    np.testing.assert_array_equal(result.painted, expected.painted)
+    assert result.inertia == expected.inertia
+    assert result.n_iter == expected.n_iter
+
+
+@pytest.fixture(autouse=True)
+def fixture_synchronous(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "cluster" in request.fixturenames:
+        yield
+    else:
+        with dask.config.set(scheduler="synchronous"):
+            yield
+
+
+@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("chunks", [-1, 7, 16])
+def test_the_labels_are_those_of_the_array_in_memory(name: str, chunks: int) -> None:
+    image, options = IMAGES[name]
+    assert_like_in_memory(image, chunks, **options)
+
+
+def test_the_chunks_stay() -> None:
+    image = da.from_array(IMAGES["RGB"][0], chunks=((1, 3, 16), (29, 1), (2, 1)))
+    result = segment(image, 5)
+    assert result.labels.chunks == image.chunks[:2]  # type: ignore[attr-defined]
+
+
+def test_chunks_of_single_pixels_and_threads() -> None:
+    image = IMAGES["RGB"][0][:5, :6]
+    with dask.config.set(scheduler="threads"):
+        assert_like_in_memory(image, 1)
+
+
+@pytest.mark.parametrize("name", ["RGB", "gray", "volume", "channels first", "transparent"])
+def test_a_mask(name: str) -> None:
+    image, options = IMAGES[name]
+    expected = kmeans_seg.segment(image, 1, **options)
+    mask = RNG.random(expected.labels.shape) < 0.5
+    mask[..., :10] = False  # whole chunks of it
+    expected = kmeans_seg.segment(image, 5, mask=mask, **options)
+    lazy_mask = da.from_array(mask, chunks=9)
+    result = segment(da.from_array(image, chunks=7), 5, mask=lazy_mask, **options)
+    np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+    with pytest.raises(ValueError, match="no pixel left"):
+        segment(da.from_array(image, chunks=7), 5, mask=da.zeros_like(lazy_mask), **options)
+
+
+def load(block_id: tuple[int, ...], log: str = "", pause: float = 0) -> NDArray[np.uint8]:
+    """Make a chunk of an image, and note that it was made."""
+    with Path(log).open("a") as file:
+        file.write("x")
+    time.sleep(pause)
+    seed = 100 * block_id[0] + block_id[1]
+    return np.random.default_rng(seed).integers(0, 50, (8, 8, 3), dtype=np.uint8)
+
+
+def logged(log: Path, pause: float = 0) -> da.Array:
+    return da.map_blocks(
+        lambda block_info=None: load(block_info[None]["chunk-location"], str(log), pause),  # type: ignore[index]
+        chunks=((8,) * 5, (8,) * 4, (3,)),
+        dtype=np.uint8,
+        meta=np.empty((0, 0, 0), np.uint8),
+    )
+
+
+def test_the_data_is_passed_twice_whatever_the_number_of_iterations(tmp_path: Path) -> None:
+    image = logged(tmp_path / "log")
+    result = segment(image, 6)
+    assert result.n_iter > 3
+    assert len((tmp_path / "log").read_text()) == 20
+    result.labels.compute()  # type: ignore[attr-defined]
+    assert len((tmp_path / "log").read_text()) == 40
+
+
+@pytest.fixture(name="cluster", scope="module")
+def fixture_cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def test_two_worker_processes(cluster: LocalCluster) -> None:
+    with Client(cluster):
+        for name in ("RGB", "transparent", "16 bits"):
+            image, options = IMAGES[name]
+            assert_like_in_memory(image, 7, **options)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_is_killed_in_the_middle(cluster: LocalCluster, tmp_path: Path) -> None:
+    expected = kmeans_seg.segment(logged(tmp_path / "none").compute(scheduler="sync"), 6)
+    with Client(cluster) as client:
+        killed = []
+
+        def kill() -> None:
+            log = tmp_path / "log"
+            while not (log.exists() and len(log.read_text()) >= 5):
+                time.sleep(0.01)
+            killed.append(next(iter(client.run(os.getpid).values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        result = segment(logged(tmp_path / "log", pause=0.1), 6)
+        thread.join()
+        np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+        np.testing.assert_array_equal(result.centers, expected.centers)
+    assert killed
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 5, 3)), np.zeros((4, 5, 9), np.uint8)])
+def test_colors_that_cannot_be_counted_are_refused(image: NDArray[Any]) -> None:
+    with pytest.raises(ValueError, match=r"only integers of up to 64 .*uint16"):
+        segment(da.from_array(image), 2, space="raw")
+
+
+def test_what_is_no_dask_array_is_refused() -> None:
+    image = IMAGES["RGB"][0]
+    with pytest.raises(TypeError, match=r"image is no dask array but ndarray: .*use kmeans_seg"):
+        segment(image, 2)
+    lazy = da.from_array(image)
+    with pytest.raises(TypeError, match="mask is no dask array"):
+        segment(lazy, 2, mask=np.ones((20, 30), np.bool_))
+    gray = da.from_array(IMAGES["gray"][0])
+    with pytest.raises(ValueError, match="unknown sizes: call its compute_chunk_sizes"):
+        segment(gray[gray[:, 0] > 9], 2)
+    with pytest.raises(ValueError, match="k=0 is too small"):
+        segment(gray, 0)
