@@ -46,7 +46,7 @@ def make(path: Path, height: int, width: int, photo: Path | None) -> None:
 
     from kmeans_seg import read
 
-    tile = data.coffee() if photo is None else read(photo)
+    tile = data.coffee() if photo is None else read(photo)  # type: ignore[no-untyped-call]
     image = np.memmap(path, np.uint8, "w+", shape=(height, width, 3))
     rng = np.random.default_rng(0)
     for row in range(0, height, len(tile)):

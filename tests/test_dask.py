@@ -99,7 +99,7 @@ def load(block_id: tuple[int, ...], log: str = "", pause: float = 0) -> NDArray[
 
 def logged(log: Path, pause: float = 0) -> da.Array:
     return da.map_blocks(
-        lambda block_info=None: load(block_info[None]["chunk-location"], str(log), pause),  # type: ignore[index]
+        lambda block_info=None: load(block_info[None]["chunk-location"], str(log), pause),
         chunks=((8,) * 5, (8,) * 4, (3,)),
         dtype=np.uint8,
         meta=np.empty((0, 0, 0), np.uint8),

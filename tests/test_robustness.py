@@ -1,0 +1,185 @@
+"""Tried to break: any array gives a documented error or a result that holds together; so do files.
+
+The environment variable KMEANS_SEG_FUZZ multiplies the number of inputs; docs/robustness.md says
+how many have been tried.
+"""
+
+import os
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays, from_dtype
+from numpy.typing import NDArray
+
+from kmeans_seg import ConvergenceWarning, FewerClustersWarning, read, segment, write
+from kmeans_seg.cli import main
+
+TIMES = int(os.environ.get("KMEANS_SEG_FUZZ", "1"))
+DTYPES = "?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", ">u2", ">i4", ">f8"
+HUGE = [0.0, 1.0, 1e-320, 5e-324, 1e-200, 1e-160, 1e89, 1e90, 2e90, 1e300, -1e300, 1.7e308]
+
+
+@st.composite
+def images(draw: st.DrawFn) -> NDArray[Any]:
+    dtype = np.dtype(draw(st.sampled_from(DTYPES)))
+    shape = draw(array_shapes(min_dims=1, max_dims=4, max_side=6))
+    elements = from_dtype(dtype)
+    few = draw(st.lists(elements, min_size=1, max_size=4))
+    if dtype.kind == "f" and dtype.itemsize == 8:
+        few.append(draw(st.sampled_from(HUGE)))
+    image: NDArray[Any] = draw(arrays(dtype, shape, elements=elements | st.sampled_from(few)))
+    match draw(st.sampled_from(["plain", "transposed", "reversed", "sliced", "read-only"])):
+        case "transposed":
+            image = image.T
+        case "reversed":
+            image = image[::-1, ..., ::-1] if image.ndim > 1 else image[::-1]
+        case "sliced":
+            image = np.repeat(image, 2, axis=0)[::2]
+        case "read-only":
+            image.flags.writeable = False
+    return image
+
+
+@settings(max_examples=1000 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    images(),
+    st.integers(1, 5),
+    st.sampled_from(["rgb", "lab", "raw"]),
+    st.sampled_from([-1, -1, None, 0]),
+    st.sampled_from([0, 0, 0.5, 1e6]),
+    st.booleans(),
+    st.sampled_from([None, None, 0.5, 0.0]),
+    st.sampled_from(["pruned", "broadcast"]),
+)
+def test_any_array_is_refused_or_segmented(
+    image: NDArray[Any],
+    k: int,
+    space: str,
+    axis: int | None,
+    position: float,
+    normalize: bool,
+    share: float | None,
+    assign: str,
+) -> None:
+    before = image.tobytes()
+    shape = image.shape
+    if axis is not None and image.ndim > 2:
+        shape = tuple(np.delete(shape, axis).tolist())
+    mask = None if share is None else np.random.default_rng(k).random(shape) < share
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", FewerClustersWarning)
+            result = segment(
+                image, k, space=space, channel_axis=axis, position=position, normalize=normalize,
+                mask=mask, assign=assign, max_iter=60,
+            )  # fmt: skip
+    except (TypeError, ValueError) as error:
+        where = traceback.extract_tb(error.__traceback__)[-1].filename
+        assert Path(where).name == "validation.py", error
+        assert "\n" not in str(error)
+        return
+    finally:
+        assert image.tobytes() == before
+    assert result.labels.shape == shape
+    assert result.painted.shape == image.shape
+    assert result.painted.dtype == image.dtype
+    outside = np.zeros(shape, np.bool_) if mask is None else ~mask
+    assert not (result.labels[outside] != -1).any()
+    inside = result.labels[result.labels >= 0]
+    found = len(result.centers)
+    assert 1 <= found <= k
+    np.testing.assert_array_equal(np.bincount(inside, minlength=found), result.counts)
+    assert (result.counts > 0).all()
+    assert np.isfinite(result.centers).all()
+    assert np.isfinite(result.inertia)
+    assert result.inertia >= 0
+    # Every label is that of the nearest center, by the plain distances.
+    np.testing.assert_array_equal(result.predict(image, mask=mask), result.labels)
+
+
+def seeds(folder: Path) -> dict[str, bytes]:
+    """Make a small file of every format."""
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    stack = rng.integers(0, 4, (3, 9, 11, 3), dtype=np.uint8) * 60
+    deep = rng.integers(0, 65536, (9, 11, 4), dtype=np.uint16)
+    contents: dict[str, NDArray[Any]] = {
+        "a.png": rgb, "b.png": deep, "c.png": stack, "d.png": rgb[..., :2], "a.jpg": rgb,
+        "a.tif": rgb, "b.tif": stack, "c.tif": deep, "a.gif": stack, "a.webp": rgb,
+        "b.webp": stack, "a.bmp": rgb, "a.npy": rgb.astype(np.float32),
+    }  # fmt: skip
+    for name, content in contents.items():
+        write(folder / name, content)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """Cut, repeat, insert or overwrite some bytes, often in the header."""
+    content = bytearray(data)
+    for _ in range(int(rng.integers(1, 5))):
+        reach = len(content) if rng.random() < 0.5 else min(64, len(content))
+        place, length = int(rng.integers(0, reach + 1)), int(rng.integers(1, 9))
+        match int(rng.integers(0, 5)):
+            case 0:
+                del content[place:]
+            case 1:
+                content[place:place] = content[place : place + 8 * length]
+            case 2:
+                content[place:place] = rng.bytes(length)
+            case 3:
+                content[place : place + length] = rng.bytes(length)
+            case _:
+                content[place : place + length] = bytes([rng.choice([0, 255, 127, 128])]) * length
+    return bytes(content)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of decoders
+def test_a_mutated_file_is_read_or_refused(tmp_path: Path) -> None:
+    files = seeds(tmp_path)
+    rng = np.random.default_rng(TIMES)
+    path = tmp_path / "mutated"
+    for _ in range(150 * TIMES):
+        for name, data in files.items():
+            content = mutated(data, rng)
+            path.write_bytes(content)
+            try:
+                image = read(path)
+            except ValueError as error:
+                assert str(error).startswith(f"{path}: "), (name, content)
+            else:
+                assert image.dtype.kind in "buif"
+                assert image.ndim >= 2
+                assert image.size
+
+
+def test_the_command_survives_mutated_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = seeds(tmp_path)
+    rng = np.random.default_rng(TIMES + 1)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    image = folder / "image"
+    for _ in range(20 * TIMES):
+        for name, data in files.items():
+            image.write_bytes(mutated(data, rng))
+            status = main([str(image), "--force", "-k", "2"])
+            shown = capsys.readouterr()
+            made = sorted(path.name for path in folder.iterdir() if path != image)
+            if status:
+                assert status == 1
+                assert made == [], name
+                assert shown.out == ""
+                assert len(shown.err.splitlines()) >= 1
+                assert all(line.startswith("kmeans-seg: ") for line in shown.err.splitlines())
+            else:
+                assert len(made) == 1
+                assert read(folder / made[0]).size
+                (folder / made[0]).unlink()
