@@ -88,6 +88,15 @@ The libraries stop by different rules. kmeans_seg goes on until no pixel is reas
 scikit-learn until the centers move little, OpenCV after 20 iterations, SciPy after 10,
 faiss after 25; Pillow, like kmeans_seg, when nothing changes.
 
+## Other images
+
+Images made of {kinds_photo}: 16 bits with noise in the lower ones, seven bands of floating
+point with a strip that is missing, gray of 16 bits with negative values; beside scikit-learn on
+all pixels. And {dask_photo} as a dask array in chunks of 512 by 512, in threads on this
+machine, beside dask-ml. All with k = 8.
+
+{kinds}
+
 ## The same points from the same start
 
 The distinct colors of a photo weighted by their counts, from the same centers, until no
@@ -150,6 +159,9 @@ def main() -> None:
         machine=" ".join(filter(None, remarks)),
         goals=goals,
         photos=photos_table(runs),
+        kinds=kinds_table(runs),
+        kinds_photo=select(runs, work="floating point")[0]["photo"],
+        dask_photo=select(runs, work="command")[0]["photo"],
         colors=colors_table(runs),
         inertia=inertia_table(runs),
         growth=growth_tables(runs),
@@ -276,6 +288,18 @@ def photos_table(runs: list[Run]) -> str:
         cells = [duration(times[peer]) if peer in times else "" for peer in peers]
         rows.append([f"{photo}, k = {k}", *cells])
     return markdown(["photo", *peers], rows)
+
+
+def kinds_table(runs: list[Run]) -> str:
+    """Show the times of images that are no 8-bit photos."""
+    runs = select(runs, work="kinds")
+    rows = []
+    for kind in dict.fromkeys(run["kind"] for run in runs):
+        times = {run["peer"]: run["seconds"] for run in select(runs, kind=kind)}
+        (peer,) = set(times) - {OURS}
+        ratio = f"{times[peer] / times[OURS]:.1f}"
+        rows.append([kind, peer, duration(times[OURS]), duration(times[peer]), ratio])
+    return markdown(["image", "peer", "ours", "theirs", "ratio"], rows, words=2)
 
 
 def colors_table(runs: list[Run]) -> str:
