@@ -78,9 +78,17 @@ def nearest_center(points: Floats, centers: Floats) -> Labels:
     size = max(1, BLOCK // len(centers))
     for start in range(0, len(points), size):
         block = slice(start, start + size)
-        distances = squared_distances(points[block, np.newaxis], centers)
-        labels[block] = distances.argmin(axis=1)  # the first of equals: the lowest index
+        distances = squared_distances(points[block], centers[:, np.newaxis])
+        labels[block] = first_of(distances == distances.min(axis=0))  # the lowest index of equals
     return labels
+
+
+def first_of(found: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the first place along axis 0 where `found` is true; faster than argmax and argmin."""
+    k = len(found)
+    marks = np.arange(k, 0, -1, dtype=np.min_scalar_type(k)).reshape(-1, *[1] * (found.ndim - 1))
+    place: NDArray[np.intp] = k - (found * marks).max(axis=0).astype(np.intp)
+    return place
 
 
 Assigner: TypeAlias = Callable[[Floats], Labels]

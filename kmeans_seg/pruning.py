@@ -43,7 +43,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import Assigner, Floats, Labels, broadcast, nearest_center, squared_distances
+from .assignment import (
+    Assigner,
+    Floats,
+    Labels,
+    broadcast,
+    first_of,
+    nearest_center,
+    squared_distances,
+)
 from .cells import CELL, Cells
 
 Indices = NDArray[np.intp]
@@ -279,11 +287,3 @@ def by_width(counts: Indices, per_item: int = 1) -> Iterator[tuple[int, Indices]
         for start in range(0, len(items), size):
             yield min(width, most), items[start : start + size]
         low, width = width, width + max(1, width // 2)
-
-
-def first_of(found: NDArray[np.bool_]) -> Indices:
-    """Return the first place along axis 0 where `found` is true; faster than argmax."""
-    k = len(found)
-    marks = np.arange(k, 0, -1, dtype=np.min_scalar_type(k)).reshape(-1, *[1] * (found.ndim - 1))
-    place: Indices = k - (found * marks).max(axis=0).astype(np.intp)
-    return place

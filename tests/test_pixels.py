@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -337,6 +339,21 @@ def test_a_memory_mapped_image_and_labels(tmp_path: Path) -> None:
     labels = np.fromfile(tmp_path / "labels", np.uint8).reshape(64, 50)
     np.testing.assert_array_equal(labels, segment(image, 5).labels)
     np.testing.assert_array_equal(result.painted, segment(image, 5).painted)
+
+
+def test_images_and_labels_in_hdf5_and_zarr(tmp_path: Path) -> None:
+    image = noise(70, 50, 3)
+    expected = segment(image, 5)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        stored = file.create_dataset("image", data=image, chunks=(16, 16, 3))
+        out = file.create_dataset("labels", (70, 50), np.int16)
+        result = segment(stored, 5, out=out)
+        np.testing.assert_array_equal(out[...], expected.labels)
+        np.testing.assert_array_equal(result.painted, expected.painted)
+    stored = zarr.create_array(tmp_path / "a.zarr", data=image, chunks=(16, 16, 3))
+    out = zarr.create_array(tmp_path / "b.zarr", shape=(70, 50), dtype="i4", chunks=(16, 50))
+    segment(stored, 5, out=out)
+    np.testing.assert_array_equal(out[...], expected.labels)
 
 
 @pytest.mark.parametrize(
