@@ -26,10 +26,16 @@ iteration; an error says what to do instead.
 from collections.abc import Callable
 from typing import Any
 
-import dask
-import dask.array as da
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+try:
+    import dask
+    import dask.array as da
+except ImportError as error:
+    raise ImportError(
+        'kmeans_seg.dask needs dask: install it with pip install "kmeans_seg[dask]"'
+    ) from error
 
 from . import validation
 from .assignment import Labels
