@@ -170,6 +170,10 @@ class CodeLookUp:
             result[order] = self._labels[np.searchsorted(self._codes, codes[order])]
         return result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without the table, which it can make anew."""
+        return CodeLookUp, (self._codes, self._labels)
+
     @cached_property
     def _table(self) -> NDArray[Any]:
         # The narrower the labels in the table, the more of it stays in the cache.
