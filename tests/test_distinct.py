@@ -266,3 +266,12 @@ def test_a_look_up_is_pickled_without_its_table() -> None:
     sent = pickle.dumps(look_up)
     assert len(sent) < 1000
     assert pickle.loads(sent)(pixels).tolist() == [7, 4]
+
+
+def test_small_blocks_are_sorted_and_large_ones_go_into_a_table() -> None:
+    pixels = np.random.default_rng(5).integers(0, 50, (140_010, 3), dtype=np.uint8)
+    found = distinct_colors(np.split(pixels, [0, 3, 3, 140_005]))
+    colors, counts = np.unique(pixels, axis=0, return_counts=True)
+    order = np.lexsort(found.colors.T[::-1])
+    np.testing.assert_array_equal(found.colors[order], colors)
+    np.testing.assert_array_equal(found.counts, counts[np.argsort(order)])
