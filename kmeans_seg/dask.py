@@ -23,6 +23,7 @@ point or of more than 64 bits a pixel. They would have to be passed in every
 iteration; an error says what to do instead.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,7 @@ from .distinct import (
     merge_counts,
 )
 from .pixels import Pixels
-from .segmentation import SPACES, Segmentation, prepare_pixels
+from .segmentation import SPACES, Segmentation, paint, prepare_pixels
 from .validation import RandomGenerator
 
 MERGED = 8  # counts merged by one task
@@ -86,10 +87,8 @@ def segment(
     Returns
     -------
     segmentation
-        A `Segmentation` whose `labels` are a lazy dask array, with the chunks
-        of the image. All else is in memory, and `painted` computes the
-        labels; to paint lazily, map `palette[block]` over the blocks of the
-        labels.
+        A `Segmentation` whose `labels` and `painted` are lazy dask arrays,
+        with the chunks of the image. All else is in memory.
 
     Raises
     ------
@@ -103,6 +102,10 @@ def segment(
         If the image has fewer distinct colors than k.
     ConvergenceWarning
         If pixels were still being reassigned after `max_iter` passes.
+    UserWarning
+        By distributed, of a large graph, when labels of an image of about a
+        million distinct colors are computed. Their labels, 12 bytes for each,
+        travel in the graph: so they are not lost with a worker.
 
     References
     ----------
@@ -121,7 +124,30 @@ def segment(
     )
     clustering = drain(job.events(), None)
     warn_of_shortcomings(clustering, job.k, job.settings, "colors")
-    return job.finish(clustering)
+    return LazySegmentation(**vars(job.finish(clustering)))
+
+
+class LazySegmentation(Segmentation):
+    """A segmentation whose labels and painted image are lazy dask arrays."""
+
+    @functools.cached_property
+    def painted(self) -> Any:
+        """The image with every pixel in its segment's color, when it is asked for."""
+        labels: Any = self.labels
+        axes = list(range(labels.ndim))
+        alpha_axes = None if self._alpha is None else [*axes, labels.ndim + 1]
+        channels = self.palette.shape[1] + (self._alpha is not None)
+        painted_axes = axes.copy()
+        if self._channel_axis is not None:
+            painted_axes.insert(self._channel_axis, labels.ndim)
+        return da.blockwise(
+            *(paint, painted_axes, labels, axes, self._alpha, alpha_axes),
+            palette=self.palette,
+            channel_axis=self._channel_axis,
+            new_axes={labels.ndim: channels} if self._channel_axis is not None else None,
+            concatenate=True,
+            meta=np.empty((0,) * len(painted_axes), self.palette.dtype),
+        )
 
 
 class Chunks(Pixels):

@@ -105,16 +105,7 @@ class Segmentation:
 
         Pixels that took no part are 0 in every channel. Alpha is the original.
         """
-        k, channels = self.palette.shape
-        palette = np.zeros((k + 1, channels), self.palette.dtype)
-        palette[:k] = self.palette
-        painted = palette[np.asarray(self.labels)]  # the label -1 finds the last row
-        if self._channel_axis is None:
-            return painted[..., 0]
-        if self._alpha is not None:
-            alpha = np.asarray(self._alpha)
-            painted = np.concatenate((painted, alpha), axis=-1, dtype=painted.dtype)
-        return np.moveaxis(painted, -1, self._channel_axis)
+        return paint(np.asarray(self.labels), self._alpha, self.palette, self._channel_axis)
 
     def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
         """Label another image by the same centers.
@@ -486,6 +477,21 @@ class Features:
             return points
         columns: Floats = points / self.factor + self.shift
         return columns
+
+
+def paint(
+    labels: Labels, alpha: Any, palette: NDArray[Any], channel_axis: int | None
+) -> NDArray[Any]:
+    """Give every pixel the color of its label, 0 where that is -1; put alpha beside it."""
+    k, channels = palette.shape
+    colors = np.zeros((k + 1, channels), palette.dtype)
+    colors[:k] = palette
+    painted = colors[labels]  # the label -1 finds the last row
+    if channel_axis is None:
+        return painted[..., 0]
+    if alpha is not None:
+        painted = np.concatenate((painted, np.asarray(alpha)), axis=-1, dtype=painted.dtype)
+    return np.moveaxis(painted, -1, channel_axis)
 
 
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:

@@ -41,7 +41,10 @@ def assert_like_in_memory(image: NDArray[Any], chunks: Any, **options: Any) -> N
     np.testing.assert_array_equal(result.labels.compute(), expected.labels)
     np.testing.assert_array_equal(result.centers, expected.centers)
     np.testing.assert_array_equal(result.counts, expected.counts)
-    np.testing.assert_array_equal(result.painted, expected.painted)
+    assert isinstance(result.painted, da.Array)
+    assert result.painted.shape == image.shape
+    assert result.painted.dtype == image.dtype
+    np.testing.assert_array_equal(result.painted.compute(), expected.painted)
     assert result.inertia == expected.inertia
     assert result.n_iter == expected.n_iter
 
@@ -92,6 +95,7 @@ def test_a_mask(name: str) -> None:
     lazy_mask = da.from_array(mask, chunks=9)
     result = segment(da.from_array(image, chunks=7), 5, mask=lazy_mask, **options)
     np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+    np.testing.assert_array_equal(np.asarray(result.painted), expected.painted)
     with pytest.raises(ValueError, match="no pixel left"):
         segment(da.from_array(image, chunks=7), 5, mask=da.zeros_like(lazy_mask), **options)
 
