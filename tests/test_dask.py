@@ -143,14 +143,17 @@ def test_two_worker_processes(cluster: LocalCluster) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_that_is_killed_in_the_middle(cluster: LocalCluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("loaded", [5, 25], ids=["while counting", "while labeling"])
+def test_a_worker_that_is_killed_in_the_middle(
+    cluster: LocalCluster, tmp_path: Path, loaded: int
+) -> None:
     expected = kmeans_seg.segment(logged(tmp_path / "none").compute(scheduler="sync"), 6)
     with Client(cluster) as client:
         killed = []
 
         def kill() -> None:
             log = tmp_path / "log"
-            while not (log.exists() and len(log.read_text()) >= 5):
+            while not (log.exists() and len(log.read_text()) >= loaded):
                 time.sleep(0.01)
             killed.append(next(iter(client.run(os.getpid).values())))
             os.kill(killed[0], signal.SIGKILL)
@@ -158,8 +161,9 @@ def test_a_worker_that_is_killed_in_the_middle(cluster: LocalCluster, tmp_path: 
         thread = threading.Thread(target=kill)
         thread.start()
         result = segment(logged(tmp_path / "log", pause=0.1), 6)
+        labels = np.asarray(result.labels)
         thread.join()
-        np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+        np.testing.assert_array_equal(labels, expected.labels)
         np.testing.assert_array_equal(result.centers, expected.centers)
     assert killed
 
