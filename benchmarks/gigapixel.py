@@ -13,8 +13,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -65,17 +67,39 @@ def measure(path: Path, height: int, width: int, k: int) -> None:
     image = np.memmap(path, np.uint8, "r", shape=(height, width, 3))
     out = np.memmap(path.with_suffix(".labels"), np.uint8, "w+", shape=(height, width))
     start = time.perf_counter()
-    result = segment(image, k, out=out)
-    out.flush()
+    with Peak() as peak:
+        result = segment(image, k, out=out)
+        out.flush()
     seconds = time.perf_counter() - start
-    status = Path("/proc/self/status").read_text()
-    data = next(line.split()[1] for line in status.splitlines() if line.startswith("VmData"))
     megapixels = height * width / 1e6
     print(
         f"{megapixels:.0f} MP, {len(result.counts)} segments after {result.n_iter} iterations: "
-        f"{seconds:.1f} s, {1000 * seconds / megapixels:.1f} ms per megapixel, "
-        f"private memory at the end {int(data) / 1000:.0f} MB, limit {LIMIT / 1e6:.0f} MB"
+        f"{seconds:.1f} s, {megapixels / seconds:.0f} megapixels per second, "
+        f"private memory at most {peak.bytes / 1e6:.0f} MB, limit {LIMIT / 1e6:.0f} MB"
     )
+
+
+class Peak:
+    """The most private memory that there is meanwhile, as the limit counts it: looked at often."""
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self.bytes = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Look no more."""
+        self._done.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._done.wait(0.05):
+            status = Path("/proc/self/status").read_text()
+            data = next(line.split()[1] for line in status.splitlines() if line[:6] == "VmData")
+            self.bytes = max(self.bytes, 1024 * int(data))
 
 
 if __name__ == "__main__":
