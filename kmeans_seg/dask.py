@@ -175,7 +175,7 @@ class Chunks(Pixels):
             drop_axis=[] if axis is None else axis,
             dtype=np.int32,
             meta=np.empty((0,) * len(self.shape), np.int32),
-            name="label",
+            token="label",  # not `name`, which two results in one graph would share
         )
 
     def alpha(self) -> Any:

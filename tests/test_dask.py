@@ -68,6 +68,14 @@ def test_the_chunks_stay() -> None:
     assert result.labels.chunks == image.chunks[:2]  # type: ignore[attr-defined]
 
 
+def test_two_results_in_one_graph_stay_apart() -> None:
+    images = [RNG.integers(0, 256, (8, 9, 3), dtype=np.uint8) for _ in range(2)]
+    results = [segment(da.from_array(image, chunks=5), 4) for image in images]
+    both = dask.compute(*[result.labels for result in results])
+    for image, labels in zip(images, both, strict=True):
+        np.testing.assert_array_equal(labels, kmeans_seg.segment(image, 4).labels)
+
+
 def test_chunks_of_single_pixels_and_threads() -> None:
     image = IMAGES["RGB"][0][:5, :6]
     with dask.config.set(scheduler="threads"):
