@@ -138,7 +138,7 @@ def test_of_a_stack_the_first_picture_is_shown() -> None:
         assert shape in shown.alt
         assert shown.picture is not None
         alone = draw.painted_card("title", result.labels[0], result.palette, result.counts)
-        np.testing.assert_array_equal(shown.picture, alone.picture)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(shown.picture, alone.picture)
     assert result._repr_png_().startswith(b"\x89PNG")
 
 
