@@ -7,7 +7,8 @@ photos on 7 to 1000 times fewer points.
 The bits of a pixel's channels are interleaved into one code (G. M. Morton,
 1966). Colors in the order of their codes have similar neighbors, and stand in
 the same order wherever in the image their pixels are. Codes of up to 24 bits
-(gray, 8-bit RGB) are counted in a table of all codes, longer ones by sorting.
+(gray, 8-bit RGB) are counted in a table of all codes, longer ones and those of
+small images by sorting.
 The pixels come in blocks, and only the colors are kept: the memory depends on
 them, not on the size of the image.
 
@@ -33,6 +34,10 @@ LookUp: TypeAlias = Callable[[NDArray[Any]], Labels]
 
 # Codes are counted in a table of all codes up to this many bits: 24 for 8-bit RGB.
 TABLE_BITS = 24
+
+# The entries that such a table may have for each pixel of a block: it costs more than sorting
+# a few pixels.
+MOST_PER_PIXEL = 128
 
 # Colors that do not fit a code are sorted up to this many channels.
 MOST_CHANNELS = 8
@@ -100,6 +105,11 @@ def code_bits(channels: int, dtype: np.dtype[Any]) -> int:
     return 8 * dtype.itemsize * channels
 
 
+def code_type(bits: int) -> type[Any]:
+    """Return the type of codes of so many bits."""
+    return np.intp if bits <= TABLE_BITS else np.uint64
+
+
 def from_codes(
     codes: Codes, counts: NDArray[np.integer[Any]], channels: int, dtype: np.dtype[Any]
 ) -> DistinctColors:
@@ -116,21 +126,22 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
     table: NDArray[np.int64] | None = None
     parts: list[tuple[Codes, NDArray[np.int64]]] = []
     for block in blocks:
-        if table is None and code_bits(block.shape[1], block.dtype) <= TABLE_BITS:
-            table = np.zeros(2 ** code_bits(block.shape[1], block.dtype), np.int64)
+        bits = code_bits(block.shape[1], block.dtype)
+        if table is None and bits <= TABLE_BITS and 2**bits <= len(block) * MOST_PER_PIXEL:
+            table = np.zeros(2**bits, np.int64)
         if table is not None:
             for codes in morton_codes(block):
                 np.add.at(table, codes, 1)
             continue
-        all_codes = np.concatenate([np.empty(0, np.uint64), *morton_codes(block)])
+        all_codes = np.concatenate([np.empty(0, code_type(bits)), *morton_codes(block)])
         parts.append(np.unique(all_codes, return_counts=True))
         # Like carrying in binary numbers: each count is merged a few times, not with every block.
         while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
             parts[-2:] = [merge_counts(parts[-2:])]
-    if table is None:
-        return merge_counts(parts)
-    found = np.flatnonzero(table != 0)
-    return found, table[found]
+    if table is not None:
+        found = np.flatnonzero(table != 0)
+        parts.append((found, table[found]))
+    return merge_counts(parts) if len(parts) > 1 else parts[0]
 
 
 def merge_counts(parts: list[tuple[Codes, NDArray[np.int64]]]) -> tuple[Codes, NDArray[np.int64]]:
@@ -169,6 +180,10 @@ class CodeLookUp:
             order = codes.argsort()  # what is looked up in order is found near the last one
             result[order] = self._labels[np.searchsorted(self._codes, codes[order])]
         return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without the table, which it can make anew."""
+        return CodeLookUp, (self._codes, self._labels)
 
     @cached_property
     def _table(self) -> NDArray[Any]:
@@ -246,8 +261,7 @@ def morton_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
     """
     channels, dtype = pixels.shape[1], pixels.dtype
     unsigned = np.dtype(f"u{dtype.itemsize}")
-    bits = code_bits(channels, dtype)
-    tables = code_tables(channels, dtype.itemsize, np.intp if bits <= TABLE_BITS else np.uint64)
+    tables = code_tables(channels, dtype.itemsize, code_type(code_bits(channels, dtype)))
     for start in range(0, len(pixels), BLOCK):
         block = np.ascontiguousarray(pixels[start : start + BLOCK], dtype.newbyteorder("="))
         block = block.view(unsigned)

@@ -1,5 +1,6 @@
 """Distinct colors: every dtype and layout there and back, in Morton order, rightly counted."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -256,3 +257,21 @@ def test_counts_add_up(lists: list[list[int]]) -> None:
     whole = [code for part in lists for code in part]
     assert codes.tolist() == sorted(set(whole))
     assert counts.tolist() == [whole.count(code) for code in sorted(set(whole))]
+
+
+def test_a_look_up_is_pickled_without_its_table() -> None:
+    pixels = np.array([[255, 255, 255], [0, 0, 9]], np.uint8)
+    look_up = distinct_colors([pixels]).look_up(np.array([4, 7], np.int32))
+    assert look_up(pixels).tolist() == [7, 4]  # by a table of 16 MB
+    sent = pickle.dumps(look_up)
+    assert len(sent) < 1000
+    assert pickle.loads(sent)(pixels).tolist() == [7, 4]
+
+
+def test_small_blocks_are_sorted_and_large_ones_go_into_a_table() -> None:
+    pixels = np.random.default_rng(5).integers(0, 50, (140_010, 3), dtype=np.uint8)
+    found = distinct_colors(np.split(pixels, [0, 3, 3, 140_005]))
+    colors, counts = np.unique(pixels, axis=0, return_counts=True)
+    order = np.lexsort(found.colors.T[::-1])
+    np.testing.assert_array_equal(found.colors[order], colors)
+    np.testing.assert_array_equal(found.counts, counts[np.argsort(order)])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"PIL", "dask", "imageio", "matplotlib", "scipy", "skimage", "sklearn"}
+HEAVY = {"PIL", "dask", "distributed", "imageio", "matplotlib", "scipy", "skimage", "sklearn"}
 
 
 def modules_after(code: str) -> set[str]:
