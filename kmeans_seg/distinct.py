@@ -105,9 +105,9 @@ def code_bits(channels: int, dtype: np.dtype[Any]) -> int:
     return 8 * dtype.itemsize * channels
 
 
-def code_type(bits: int) -> type[Any]:
+def code_type(bits: int) -> np.dtype[Any]:
     """Return the type of codes of so many bits."""
-    return np.intp if bits <= TABLE_BITS else np.uint64
+    return np.dtype(np.intp if bits <= TABLE_BITS else np.uint64)
 
 
 def from_codes(
@@ -283,7 +283,7 @@ def pairs(bytes_: NDArray[np.uint8], place: int) -> NDArray[np.uint16]:
 
 
 @lru_cache(maxsize=8)
-def code_tables(channels: int, itemsize: int, dtype: type[Any]) -> dict[int, Codes]:
+def code_tables(channels: int, itemsize: int, dtype: np.dtype[Any]) -> dict[int, Codes]:
     """Make tables of what the bytes of a pixel add to its code, by their places.
 
     Two bytes are looked up at a time, which is faster; a last odd one alone.
