@@ -106,7 +106,7 @@ def code_bits(channels: int, dtype: np.dtype[Any]) -> int:
 
 
 def code_type(bits: int) -> np.dtype[Any]:
-    """Return the dtype of codes of so many bits."""
+    """Return the type of codes of so many bits."""
     return np.dtype(np.intp if bits <= TABLE_BITS else np.uint64)
 
 

@@ -21,6 +21,7 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,14 @@ def read(path: str | os.PathLike[str]) -> NDArray[Any]:
     return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
 
 
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keep Pillow from warning of images that are half as large as those it refuses."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Image size", category=RuntimeWarning)
+        yield
+
+
 def load(data: bytes) -> NDArray[Any]:
     """Decode an .npy file."""
     array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
@@ -127,9 +136,7 @@ def decode(path: str | os.PathLike[str], data: bytes) -> NDArray[Any]:
     """Decode an image file."""
     import imageio.v3 as iio
 
-    with warnings.catch_warnings(), iio.imopen(data, "r", plugin="pillow") as file:
-        # Pillow warns from half of the size on that it refuses.
-        warnings.filterwarnings("ignore", message="Image size", category=RuntimeWarning)
+    with quietly(), iio.imopen(data, "r", plugin="pillow") as file:
         info = file.metadata(index=0, exclude_applied=False)
         pages = file.properties(index=...).n_images or 1  # type: ignore[arg-type]  # all of them
         if info["mode"] in PROFILED_MODES:
@@ -349,7 +356,7 @@ def read_back(data: bytes, pixels: NDArray[Any]) -> NDArray[Any]:
     is_stack = validation.is_stack(pixels)
     channels = pixels.shape[-1] if pixels.ndim == 3 + is_stack else 1
     mode = None if pixels.dtype == np.uint16 else ("L", "LA", "RGB", "RGBA")[channels - 1]
-    with iio.imopen(data, "r", plugin="pillow") as file:
+    with quietly(), iio.imopen(data, "r", plugin="pillow") as file:
         back: NDArray[Any] = file.read(index=... if is_stack else 0, mode=mode)  # type: ignore
     return back
 

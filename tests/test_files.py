@@ -586,3 +586,68 @@ def test_a_read_only_array_can_be_written(tmp_path: Path) -> None:
     pixels.setflags(write=False)
     write(tmp_path / "a.png", pixels[:, ::-1])
     assert np.array_equal(read(tmp_path / "a.png"), RGB[:, ::-1])
+
+
+# PNG in the ways of the standard that are rare
+
+
+def interlaced(pixels: NDArray[np.uint16], color: int) -> bytes:
+    """Make a PNG of 16 bits by hand, in the seven passes of Adam7."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)]
+    rows = b""
+    for row, column, down, right in [*passes, (1, 0, 2, 1)]:
+        part = pixels[row::down, column::right]
+        if part.size:
+            rows += b"".join(b"\0" + line.astype(">u2").tobytes() for line in part)
+    header = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, color, 0, 0, 1)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(("color", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+@pytest.mark.parametrize("shape", [(1, 1), (4, 6), (9, 11), (17, 5)], ids=str)
+def test_interlaced_16_bits_are_kept(
+    tmp_path: Path, color: int, channels: int, shape: tuple[int, int]
+) -> None:
+    pixels = RNG.integers(0, 65536, (*shape, channels), dtype=np.uint16)
+    path = tmp_path / "deep.png"
+    path.write_bytes(interlaced(pixels, color))
+    result = read(path)
+    assert result.dtype == np.uint16
+    assert np.array_equal(result.reshape(pixels.shape), pixels)
+
+
+def test_a_large_file_is_read_in_silence_and_a_huge_one_refused(tmp_path: Path) -> None:
+    rows = [bytes(1250)] * 10_000
+    (tmp_path / "large.png").write_bytes(png((10_000, 10_000), 1, 0, rows))
+    assert read(tmp_path / "large.png").shape == (10_000, 10_000)
+    (tmp_path / "huge.png").write_bytes(png((60_000, 60_000), 8, 2, []))
+    with pytest.raises(ValueError, match=r"huge\.png: the image is too large: scale it down"):
+        read(tmp_path / "huge.png")
+
+
+def test_an_interrupt_while_writing_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.png", RGB)
+    before = listing(tmp_path)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("replace", "write_bytes"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, name, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                write(tmp_path / "a.png", RGB[::-1])
+        assert listing(tmp_path) == before

@@ -128,3 +128,28 @@ def test_showing_imports_nothing_before_it_is_asked_to() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     code = "import sys, kmeans_seg; assert 'kmeans_seg.teaching' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_of_a_stack_the_first_picture_is_shown() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), dtype=np.uint8)
+    result = segment(frames, 3)
+    for labels, shape in ((result.labels, "20 by 30"), (result.labels[0], "20 by 30")):
+        shown = draw.painted_card("title", labels, result.palette, result.counts)
+        assert shape in shown.alt
+        assert shown.picture is not None
+        alone = draw.painted_card("title", result.labels[0], result.palette, result.counts)
+        np.testing.assert_array_equal(shown.picture, alone.picture)
+    assert result._repr_png_().startswith(b"\x89PNG")
+
+
+def test_what_took_no_part_has_the_color_of_the_paper() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    mask = np.zeros((40, 60), np.bool_)
+    mask[:, 30:] = True
+    result = segment(image, 1, mask=mask)
+    shown = draw.painted_card("title", result.labels, result.palette, result.counts)
+    assert shown.picture is not None
+    width = shown.picture.shape[1]
+    assert (shown.picture[:, : width // 2 - 4] == np.asarray(draw.PAPER)).all()
+    assert (shown.picture[:, width // 2 + 4 :] == 0).all()
+    assert shown.rows == [("0", "1,200", "100.0 %")]

@@ -100,9 +100,10 @@ def card(shown: object) -> Card:
 
 
 def painted_card(title: str, labels: Labels, palette: NDArray[Any], counts: NDArray[Any]) -> Card:
-    """Make the card of an image in its segments."""
+    """Make the card of an image in its segments, or of the first picture of a stack."""
     rgb = as_rgb(palette)
-    shares = [percent(count / labels.size) for count in counts]
+    shares = [percent(count / counts.sum()) for count in counts]
+    labels = np.asarray(labels[(0,) * (len(labels.shape) - 2)])
     named = [f"{share} {color}" for share, color in zip(shares, map(hexadecimal, rgb), strict=True)]
     return Card(
         title,
@@ -180,9 +181,10 @@ def unlisted(content: Card) -> str:
 
 
 def painted(labels: Labels, palette: NDArray[Any], width: int) -> Rgb:
-    """Paint the segments, fitted to a width."""
+    """Paint the segments, fitted to a width; what took no part has the color of the paper."""
     step = max(1, labels.shape[1] // (4 * width))  # plenty are left to average
-    return fitted(as_rgb(palette)[labels[::step, ::step]], width)
+    colors = np.vstack((as_rgb(palette), np.asarray(PAPER, np.uint8)))  # the last for label -1
+    return fitted(colors[labels[::step, ::step]], width)
 
 
 def heat(distances: Floats, width: int) -> Rgb:
