@@ -6,14 +6,14 @@ the same labels belongs in a file of its own, and this one is what it is
 tested against.
 """
 
-from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int32]
+Indices: TypeAlias = NDArray[np.intp]
 
 # Distances computed at a time: 256 KiB of them stay in the processor's cache.
 BLOCK = 2**15
@@ -91,9 +91,31 @@ def first_of(found: NDArray[np.bool_]) -> NDArray[np.intp]:
     return place
 
 
-Assigner: TypeAlias = Callable[[Floats], Labels]
+class Assigner(Protocol):
+    """Assigns points to centers, time and again.
+
+    A call takes the centers and returns the labels, and the indices of the
+    points whose label changed since the call before, ascending.
+    """
+
+    def __call__(self, centers: Floats) -> tuple[Labels, Indices]:
+        """Assign each point to its nearest center; a tie goes to the lowest index."""
+
+    def reorder(self, order: Indices) -> None:
+        """From now on the center that was number order[i] is number i."""
 
 
-def broadcast(points: Floats) -> Assigner:
-    """Make the plain assigner: a function from centers to the labels of `points`."""
-    return lambda centers: nearest_center(points, centers)
+class Broadcast:
+    """The plain assigner: every distance, every time."""
+
+    def __init__(self, points: Floats, labels: Labels) -> None:
+        self._points, self._labels = points, labels
+
+    def __call__(self, centers: Floats) -> tuple[Labels, Indices]:
+        """Assign each point to its nearest center; a tie goes to the lowest index."""
+        previous, self._labels = self._labels, nearest_center(self._points, centers)
+        return self._labels, np.flatnonzero(self._labels != previous)
+
+    def reorder(self, order: Indices) -> None:
+        """From now on the center that was number order[i] is number i."""
+        self._labels = order.argsort().astype(np.int32)[self._labels]

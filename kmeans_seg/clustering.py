@@ -8,7 +8,6 @@ from `lloyd`. Left out: everything about images, which `segmentation` adds.
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import warnings
 from collections.abc import Callable, Generator
@@ -20,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, Labels
-from .lloyd import ASSIGNERS, Step, iterate
+from .lloyd import ASSIGNERS, State, Step, iterate
 from .seeding import INITS, Seed
 from .validation import RandomGenerator
 
@@ -183,7 +182,7 @@ def kmeans(
     k = validation.as_k(k, len(points), "points")
     weights = validation.as_weights(weights, len(points))
     settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
-    step = drain(run(points, k, weights, settings), callback)
+    step, _ = drain(run(points, k, weights, settings), callback)
     clustering = conclude(step, converged=step.reassigned.size == 0)
     warn_of_shortcomings(clustering, k, settings, "points")
     return clustering
@@ -224,17 +223,22 @@ def check_settings(
     )
 
 
-def run(points: Floats, k: int, weights: Floats | None, settings: Settings) -> Events[Step]:
-    """Seed and iterate, `n_init` times; yield all that happens, return the best run's last step."""
-    best = None
+def run(
+    points: Floats, k: int, weights: Floats | None, settings: Settings
+) -> Events[tuple[Step, State]]:
+    """Seed and iterate, `n_init` times; yield all that happens, return how the best run ended."""
+    best: tuple[Step, State] | None = None
     for _ in range(settings.n_init):
+        if isinstance(settings.init, str):
+            centers = yield from INITS[settings.init](points, k, weights, settings.rng)
+        else:
+            centers = settings.init
+        state = State(points, weights, len(centers), settings.assign)
+        step = yield from descend(state, centers, settings)
+        if best is None or step.inertia < best[0].inertia:
+            best = step, state
         if not isinstance(settings.init, str):
-            # Every run from the same centers would be the same: one is enough.
-            return (yield from descend(points, settings.init, weights, settings))
-        centers = yield from INITS[settings.init](points, k, weights, settings.rng)
-        step = yield from descend(points, centers, weights, settings)
-        if best is None or step.inertia < best.inertia:
-            best = step
+            break  # every run from the same centers would be the same
     assert best is not None
     return best
 
@@ -251,14 +255,15 @@ def run_in_order(
     A point between two centers goes to the lowest index, so a new order may
     reassign it. The loop then goes on from the new order, until it agrees.
     """
-    step = yield from run(points, k, weights, settings)
+    step, state = yield from run(points, k, weights, settings)
     converged = step.reassigned.size == 0
     while True:
         order = dark_to_light(step.centers, brightness)
         if (order == np.arange(len(order))).all():
             return conclude(step, converged)
-        step = dataclasses.replace(step, labels=order.argsort().astype(np.int32)[step.labels])
-        step = yield from descend(points, step.centers[order], weights, settings, after=step)
+        # The first pass repeats the last one: it starts from its labels and has its number.
+        state.reorder(order)
+        step = yield from descend(state, step.centers[order], settings, step.iteration)
         # The repeated pass reassigns nothing even where the loop was cut short.
         converged = converged and step.reassigned.size == 0
 
@@ -268,21 +273,9 @@ def dark_to_light(centers: Floats, brightness: Callable[[Floats], Floats]) -> ND
     return np.lexsort((*centers.T[::-1], brightness(centers)))
 
 
-def descend(
-    points: Floats,
-    centers: Floats,
-    weights: Floats | None,
-    settings: Settings,
-    after: Step | None = None,
-) -> Events[Step]:
-    """Run the loop from `centers` to its end, or to max_iter; yield every step, return the last.
-
-    With `after`, the first pass repeats the last of another run: it starts
-    from its labels and has its number.
-    """
-    first, labels = (1, None) if after is None else (after.iteration, after.labels)
-    steps = iterate(points, centers, weights, labels, settings.assign, first)
-    for step in itertools.islice(steps, settings.max_iter - first + 1):
+def descend(state: State, centers: Floats, settings: Settings, first: int = 1) -> Events[Step]:
+    """Run the loop from `centers` to its end, or to max_iter; yield every step, return the last."""
+    for step in itertools.islice(iterate(state, centers, first), settings.max_iter - first + 1):
         yield step
     return step
 

@@ -20,13 +20,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import Assigner, Floats, Labels, broadcast, squared_distances
+from .assignment import Assigner, Broadcast, Floats, Indices, Labels, squared_distances
 from .pruning import pruned
 from .sums import ClusterSums, exact_sum
 
 # Every way to assign, by name. Each takes the points and makes an assigner; what it
 # remembers from one call to the next stays inside it. All give the same labels.
-ASSIGNERS: dict[str, Callable[[Floats], Assigner]] = {"pruned": pruned, "broadcast": broadcast}
+ASSIGNERS: dict[str, Callable[[Floats, Labels], Assigner]] = {
+    "pruned": pruned,
+    "broadcast": Broadcast,
+}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,15 +65,15 @@ class Step:
     labels: Labels
     reassigned: NDArray[np.intp]
     weights: Floats
-    _points: Floats
-    _point_weights: Floats | None
+    _state: "State"
 
     @property
     def moved(self) -> float:
         """The weight of the reassigned points: pixels, when the points are counted colors."""
-        if self._point_weights is None:
+        weights = self._state.weights
+        if weights is None:
             return float(self.reassigned.size)
-        return exact_sum(self._point_weights[self.reassigned])
+        return exact_sum(weights[self.reassigned])
 
     @property
     def inertia(self) -> float:
@@ -78,10 +81,9 @@ class Step:
 
         It is computed when it is asked for, and the same in any order of the points.
         """
-        distances = squared_distances(self._points, self.centers[self.labels])
-        return exact_sum(
-            distances if self._point_weights is None else self._point_weights * distances
-        )
+        weights = self._state.weights
+        distances = squared_distances(self._state.points, self.centers[self.labels])
+        return exact_sum(distances if weights is None else weights * distances)
 
 
 def lloyd(
@@ -146,35 +148,64 @@ def lloyd(
     centers = validation.as_centers("centers", centers, None, points.shape[1])
     labels = validation.as_labels(labels, len(points), len(centers))
     validation.check_choice("assign", assign, ASSIGNERS)
-    return iterate(points, centers, weights, labels, assign)
+    return iterate(State(points, weights, len(centers), assign, labels), centers)
 
 
-def iterate(
-    points: Floats,
-    centers: Floats,
-    weights: Floats | None,
-    labels: Labels | None,
-    assign: str,
-    first: int = 1,
-) -> Iterator[Step]:
+class State:
+    """What the loop keeps from one pass to the next.
+
+    Attributes
+    ----------
+    points, weights
+        What is clustered, as `lloyd` takes it, checked.
+    labels
+        The labels of the last pass; before the first the given ones, or -1.
+    nearest
+        The assigner: from centers to labels.
+    clusters
+        The sums of the points of each cluster.
+    """
+
+    def __init__(
+        self,
+        points: Floats,
+        weights: Floats | None,
+        k: int,
+        assign: str,
+        labels: Labels | None = None,
+    ) -> None:
+        self.points, self.weights = points, weights
+        self.clusters = ClusterSums(points, weights, k)
+        if labels is None:
+            labels = np.full(len(points), -1, np.int32)  # a label that no center has
+        else:
+            self.clusters.move(np.arange(len(points)), None, labels)
+        self.labels = labels
+        self.nearest = ASSIGNERS[assign](points, labels)
+
+    def reorder(self, order: Indices) -> None:
+        """Let the center that was number order[i] be number i from now on."""
+        self.labels = order.argsort().astype(np.int32)[self.labels]
+        self.nearest.reorder(order)
+        self.clusters.reorder(order)
+
+
+def iterate(state: State, centers: Floats, first: int = 1) -> Iterator[Step]:
     """Do the work of `lloyd`, whose arguments have been checked; the first pass is `first`."""
-    nearest = ASSIGNERS[assign](points)
-    clusters = ClusterSums(points, weights, len(centers))
-    if labels is None:
-        labels = np.full(len(points), -1, np.int32)  # a label that no center has
-    else:
-        clusters.move(np.arange(len(points)), None, labels)
+    nearest, clusters = state.nearest, state.clusters
     for iteration in itertools.count(first):
-        previous, labels = labels, nearest(centers)  # 2, 3 and 5: distances, nearest center
-        reassigned = np.flatnonzero(labels != previous)
+        previous = state.labels
+        labels, reassigned = nearest(centers)  # 2, 3 and 5: distances, nearest center
         old = None if previous[0] < 0 else previous[reassigned]
         clusters.move(reassigned, old, labels[reassigned])
         if not clusters.weights.all():
-            centers, labels = fill_empty(nearest, points, centers, labels)
+            before = labels
+            centers, labels = fill_empty(nearest, state.points, centers, before)
+            moved = np.flatnonzero(labels != before)
+            clusters.move(moved, before[moved], labels[moved])
             reassigned = np.flatnonzero(labels != previous)
-            clusters = ClusterSums(points, weights, len(centers))
-            clusters.move(np.arange(len(points)), None, labels)
-        yield Step(iteration, centers, labels, reassigned, clusters.weights, points, weights)
+        state.labels = labels
+        yield Step(iteration, centers, labels, reassigned, clusters.weights, state)
         if reassigned.size == 0:
             return  # 6: no point was reassigned
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
@@ -208,4 +239,4 @@ def fill_empty(
             distances = np.minimum(distances, squared_distances(points, points[chosen]))
             if not distances.any():
                 break
-        labels = nearest(centers)
+        labels, _ = nearest(centers)

@@ -15,13 +15,13 @@ everywhere are the candidates of the cell. Most cells have one or two::
                   :  |cell |         The cell lies on the side of a, so b is no
                   :  +-----+         candidate, whatever points the cell holds.
 
-**What is decided stays decided for a while.** Let a point be nearer to its
-center than to any other by a gap of g. As long as its center and the other one
-have moved by less than g, together, it keeps its label. So each cell has a
-clock that runs as fast as its candidates move (the two fastest of them), and
-sleeps until the clock has run through the smallest gap of its points. The
-same goes for the candidates: they are chosen with a budget, so that they stay
-the only ones until the centers have moved by that budget.
+**What is decided stays decided for a while.** Let every point of a cell be
+nearer to its center than to center b by a gap of g. As long as b and those
+centers have moved by less than g, together, none of the points goes to b. So
+for each pair of a cell and a candidate the gap is kept, and only when it is
+used up must the points be compared with that candidate again. A cell in which
+no gap is used up sleeps. In the same way the candidates are chosen with room
+to move, so that the choice holds for a few passes.
 
 **A decision needs no exact distance, only a clear one.** In a cell that is
 awake, one small matrix product gives |x - c|² - |x - m|² for its points x and
@@ -32,68 +32,68 @@ rounding; the few other points go the plain way (`assignment.nearest_center`).
 The labels are those of the plain way in every case.
 
 The bounds are those of Elkan, "Using the triangle inequality to accelerate
-k-means" (2003), and Hamerly, "Making k-means even faster" (2010); boxes with
-candidates come from Kanungo et al., "An efficient k-means clustering
-algorithm" (2002). Left out: points in many dimensions, where boxes overlap
-everything and this could only be slower; they are assigned the plain way.
+k-means" (2003), for cells in place of points; boxes with candidates come from
+Kanungo et al., "An efficient k-means clustering algorithm" (2002). Left out:
+points in many dimensions, where boxes overlap everything and this could only
+be slower; they are assigned the plain way.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .assignment import (
     Assigner,
+    Broadcast,
     Floats,
+    Indices,
     Labels,
-    broadcast,
-    first_of,
     nearest_center,
     squared_distances,
 )
 from .cells import CELL, Cells
 
-Indices = NDArray[np.intp]
-
 GROUP = 16  # cells in a group, whose candidates are chosen first
-SPAN = 1.0  # the budget of a choice of candidates, in movements as large as the last one
+SPAN = 2.0  # the room of a choice of candidates, in movements as large as the last one
+PASSES = 64  # after so many passes the candidates are chosen anew at the latest
 MOST_CHANNELS = 5  # with more than these the plain way is used
 BLOCK = 2**17  # numbers worked on at a time
 NEVER = np.float32(1e30)  # a score that never wins
-FAR = 1e150  # where the center stands that fills up short lists of candidates
 
 
-def pruned(points: Floats) -> Assigner:
-    """Make the fast assigner: a function from centers to the labels of `points`."""
-    return PrunedAssigner(points) if points.shape[1] <= MOST_CHANNELS else broadcast(points)
+def pruned(points: Floats, labels: Labels) -> Assigner:
+    """Make the fast assigner of `points`, which had these `labels` before."""
+    make = PrunedAssigner if points.shape[1] <= MOST_CHANNELS else Broadcast
+    return make(points, labels)
 
 
 class Boxes:
-    """Boxes, each given by its lowest and its highest corner: arrays (boxes, C)."""
+    """Boxes, each given by its lowest and its highest corner: arrays (C, boxes)."""
 
     def __init__(self, low: Floats, high: Floats) -> None:
-        self.middle = (low + high) / 2  # (boxes, C)
+        self.middle = (low + high) / 2  # (C, boxes)
         self.width = high - low
-        self.diagonal = np.sqrt(np.square(self.width).sum(axis=1))
+        self.diagonal = np.sqrt(np.square(self.width).sum(axis=0))
 
     def gaps(self, boxes: Indices, candidates: Indices, centers: Floats) -> Floats:
         """Bound how much nearer every point of a box has its nearest center than a candidate.
 
         `candidates` is (w, m) for m boxes, and so is the result: 0 where the
-        candidate may be the nearest of some point in the box.
+        candidate may be the nearest of some point in the box. `centers` is (C, k).
         """
-        middle, width = self.middle[boxes], self.width[boxes]
-        near = [channel.take(candidates) for channel in centers.T]
-        distances = squared_distances(middle, np.moveaxis(np.array(near), 0, -1))
-        own = distances.min(axis=0)
-        best = first_of(distances == own)
+        middle, width = self.middle.take(boxes, axis=1), self.width.take(boxes, axis=1)
+        near = centers.take(candidates, axis=1)  # (C, w, m)
+        distances = squared_distances(np.moveaxis(near, 0, -1), middle.T)
         column = np.arange(len(boxes))
+        best = distances.argmin(axis=0)
+        own = distances[best, column]
         # |x - b|² - |x - a|² is linear in x: its least value in the box is that in the
         # middle less what half the box's width takes away in each channel.
         ahead = distances - own
-        for channel, values in enumerate(near):
-            ahead -= np.abs(values - values[best, column]) * width[:, channel]
+        for values, across in zip(near, width, strict=True):
+            ahead -= np.abs(values - values[best, column]) * across
         np.maximum(ahead, 0, out=ahead)
         # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
         longest = np.sqrt(distances) + (np.sqrt(own) + self.diagonal[boxes])
@@ -104,139 +104,227 @@ class Boxes:
 class PrunedAssigner:
     """Assigns points to centers that move little from one call to the next."""
 
-    def __init__(self, points: Floats) -> None:
+    # What is known since the candidates were chosen. A pair is a cell and one of its candidates.
+    _candidate: Indices  # of each pair, ordered by cells
+    _gap: Floats  # of each pair, as it was when its cell was last looked at
+    _runs: Indices  # how many pairs each cell has,
+    _starts: Indices  # and where they start
+    _lead: Floats  # how far the nearest owner of each point of a cell is ahead of the second
+    _since: Indices  # the pass in which each cell was last looked at
+    _next: Floats  # when the clock shows this, look at the cell
+    _paths: Floats  # how far each center has come, after each pass: (PASSES, k)
+    _pass: int
+    _clock: float  # how far the two fastest centers have come
+    _room: float  # when the clock shows this, choose anew
+    _cell_labels: NDArray[Any]  # the labels, cell by cell, in as few bytes as they fit
+
+    def __init__(self, points: Floats, labels: Labels) -> None:
         cells = Cells(points)
+        count = len(cells.low)
+        starts = np.arange(0, count, GROUP)
         self._points = points
-        self._cells = Boxes(cells.low, cells.high)
-        starts = np.arange(0, len(cells.low), GROUP)
+        self._cells = Boxes(cells.low.T, cells.high.T)
         self._groups = Boxes(
-            np.minimum.reduceat(cells.low, starts), np.maximum.reduceat(cells.high, starts)
+            np.minimum.reduceat(cells.low.T, starts, axis=1),
+            np.maximum.reduceat(cells.high.T, starts, axis=1),
         )
         self._low, self._high = points.min(axis=0), points.max(axis=0)
         self._size = diagonal(self._low, self._high)
         # A power of two, so that scaling rounds nothing, and the points are at most 1 apart.
         self._scale = float(np.ldexp(1.0, -int(np.clip(np.frexp(self._size)[1], -1000, 1000))))
         # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
-        self._rows = np.ones((len(cells.low), points.shape[1] + 1, CELL), np.float32)
-        for channel in range(points.shape[1]):
-            centered = cells.points()[..., channel] - self._cells.middle[:, channel, np.newaxis]
+        self._rows = np.ones((count, points.shape[1] + 1, CELL), np.float32)
+        for channel, middle in enumerate(self._cells.middle):
+            centered = cells.points()[..., channel] - middle[:, np.newaxis]
             np.multiply(centered, self._scale, out=self._rows[:, channel], casting="same_kind")
-
         self._radius = self._cells.diagonal / 2 * self._scale
-        # Where the centers move little, a budget of a part of a cell costs few candidates.
-        self._least_budget = float(self._cells.diagonal.mean()) / 8
+        # Where the centers move little, room for a part of a cell costs few candidates.
+        self._least_room = float(self._cells.diagonal.mean()) / 8
 
-        self._centers: Floats | None = None
-        self._budget, self._spent = 0.0, 0.0
-        self._chosen = np.zeros((len(self._rows), 0), np.bool_)
-        self._labels = np.zeros((len(self._rows), CELL), np.int32)
-        self._clock = np.zeros(len(self._rows))
-        self._wake = np.zeros(len(self._rows))  # when the clock shows this, look at the cell
+        self._labels = np.full(count * CELL, -1, np.int32)  # those of the last call
+        self._labels[: len(points)] = labels
+        self._centers: Floats | None = None  # of the last call; None if there is nothing to keep
 
-    def __call__(self, centers: Floats) -> Labels:
+    def __call__(self, centers: Floats) -> tuple[Labels, Indices]:
         """Assign each point to its nearest center; a tie goes to the lowest index."""
+        n = len(self._points)
         low, high = centers.min(axis=0), centers.max(axis=0)
         size = diagonal(np.minimum(self._low, low), np.maximum(self._high, high))
         if size > 1e6 * self._size or size < 1e-140:
             # Beyond the range of single precision, all points equal, or squares lost in underflow.
             self._centers = None
-            self._wake = self._clock.copy()
-            return nearest_center(self._points, centers)
+            labels = nearest_center(self._points, centers)
+            new = np.flatnonzero(labels != self._labels[:n])
+            self._labels[:n] = labels
+            return labels, new
         # Far more than rounding can add up to; smaller squares are lost in underflow.
         self._margin = 1e-9 * size + 1e-150
-        padded = np.vstack((centers, np.full(centers.shape[1], FAR)))
+        columns = np.ascontiguousarray(centers.T)
+        changed = [np.zeros(0, np.intp)]
         if self._centers is None:
-            self._choose_candidates(padded, budget=0.0)
+            small = np.min_scalar_type(len(centers))
+            self._cell_labels = self._labels.astype(small).reshape(-1, CELL)
+            changed += self._choose_candidates(columns, room=0.0)
         else:
             moved = np.sqrt(squared_distances(centers, self._centers)) * (1 + 1e-9)
             drift = float(np.sort(moved)[-2:].sum())
-            self._spent += drift
-            self._advance_clocks(np.append(moved, 0.0))
-            budget = max(SPAN * drift, self._least_budget)
-            if self._spent > self._budget or self._budget > 2 * budget:
-                self._choose_candidates(padded, budget)
+            self._clock += drift
+            self._pass += 1
+            if self._clock > self._room or self._pass == PASSES:
+                changed += self._choose_candidates(columns, max(SPAN * drift, self._least_room))
+            else:
+                self._paths[self._pass] = self._paths[self._pass - 1] + moved
         self._centers = centers
-        self._look(padded)
-        return self._labels.reshape(-1)[: len(self._points)].copy()
+        changed += self._look(np.flatnonzero(self._next <= self._clock), columns)
+        places = np.sort(np.concatenate(changed))
+        return self._labels[:n].copy(), places[: np.searchsorted(places, n)]
 
-    def _advance_clocks(self, moved: Floats) -> None:
-        """Let each cell's clock run as far as its two fastest candidates have moved."""
-        for cells, candidates in self._mixed:
-            fastest = moved.take(candidates)
-            fastest.partition(candidates.shape[1] - 2, axis=1)
-            self._clock[cells] += fastest[:, -2] + fastest[:, -1]
-
-    def _choose_candidates(self, centers: Floats, budget: float) -> None:
-        """Choose each cell's candidates, to hold until the centers have moved by `budget`."""
-        k = len(centers) - 1
-        groups, cells = len(self._groups.middle), len(self._cells.middle)
-        everyone = np.broadcast_to(np.arange(k), (groups, k))
-        limit = budget + self._margin
-        candidates, counts, *_ = select(
-            self._groups, everyone, np.full(groups, k), np.arange(groups), centers, limit
-        )
-        self._candidates, self._counts, cell, candidate, gap = select(
-            self._cells, candidates, counts, np.arange(cells) // GROUP, centers, limit
-        )
-        chosen = np.zeros((cells, k), np.bool_)
-        chosen[cell, candidate] = True
+    def reorder(self, order: Indices) -> None:
+        """Let the center that was number order[i] be number i from now on."""
+        rank = order.argsort()
+        self._labels = rank.astype(np.int32)[self._labels]
         if self._centers is not None:
-            # A center that was no candidate before was not in the gap that the cell sleeps on.
-            new = np.flatnonzero(~self._chosen[cell, candidate])
-            cell, gap = cell[new], gap[new]
-            np.minimum.at(self._wake, cell, self._clock[cell] + gap - self._margin)
-        self._chosen = chosen
-        self._mixed = [
-            (members, self._candidates[members, :width])
-            for width, members in by_width(self._counts)
-            if width > 1
-        ]
-        self._budget, self._spent = budget, 0.0
+            self._cell_labels = rank.astype(self._cell_labels.dtype)[self._cell_labels]
+            self._candidate = rank[self._candidate]
+            self._paths = self._paths[:, order]
+            self._centers = self._centers[order]
 
-    def _look(self, centers: Floats) -> None:
-        """Assign the points of the cells that are awake, and see how long they may sleep."""
-        k = len(centers) - 1
-        small = np.min_scalar_type(k)
-        awake = np.flatnonzero(self._wake <= self._clock)
-        for width, members in by_width(self._counts[awake], per_item=CELL):
-            cells = awake[members]
-            candidates = self._candidates[cells, :width]
-            if width == 1:
-                self._labels[cells] = candidates
-                self._wake[cells] = np.inf
-                continue
-            # |x - c|² - |x - m|² = -2 (c - m)·(x - m) + |c - m|², for all x and c of a cell.
-            filled_up = candidates == k
-            offsets = centers[np.where(filled_up, candidates[:, :1], candidates)]
-            offsets = (offsets - self._cells.middle[cells, np.newaxis]) * self._scale
-            squares = np.square(offsets).sum(axis=2)
-            reach = np.sqrt(squares.max(axis=1)) + self._radius[cells]
-            squares[filled_up] = NEVER
-            factors = np.concatenate((-2 * offsets, squares[:, :, np.newaxis]), axis=2)
-            scores = np.empty((width, len(cells), CELL), np.float32)
-            np.matmul(factors.astype(np.float32), self._rows[cells], out=scores.swapaxes(0, 1))
-            best = scores.min(axis=0)
-            is_best = scores == best
-            # The lowest index among the best: the greatest of k - index.
-            marks = (k - candidates.T).astype(small)[:, :, np.newaxis]
-            labels = k - (is_best * marks).max(axis=0).astype(np.int32)
+    def _choose_candidates(self, centers: Floats, room: float) -> list[Indices]:
+        """Choose each cell's candidates, to hold until the centers have moved by `room`.
+
+        Label the cells that only one center can have a point of; return the
+        places of the labels that changed.
+        """
+        k = centers.shape[1]
+        groups, cells = len(self._groups.diagonal), len(self._rows)
+        everyone = np.arange(k)[:, np.newaxis]
+        limit = room + self._margin
+        group, candidate, _ = select(
+            *(self._groups, np.zeros(groups, np.intp), everyone, np.array([k]), centers, limit)
+        )
+        parents = np.arange(cells) // GROUP
+        cell, self._candidate, gap = select(
+            *(self._cells, parents, *as_lists(group, candidate, groups), centers, limit)
+        )
+        self._gap = gap - self._margin
+        self._runs = np.bincount(cell, minlength=cells)
+        self._starts = self._runs.cumsum() - self._runs
+        self._since, self._next = np.zeros(cells, np.intp), np.zeros(cells)
+        self._paths, self._pass = np.zeros((PASSES, k)), 0
+        self._clock, self._room = 0.0, room
+
+        near = np.flatnonzero(self._gap <= 0)
+        owners = np.bincount(cell[near], minlength=cells)
+        self._lead = np.where(owners > 1, -np.inf, np.inf)
+        owner = np.zeros(cells, self._cell_labels.dtype)
+        owner[cell[near]] = self._candidate[near]
+        alone = np.flatnonzero(owners == 1)
+        return [self._assign(alone, np.broadcast_to(owner[alone, np.newaxis], (len(alone), CELL)))]
+
+    def _assign(self, cells: Indices, labels: NDArray[Any]) -> Indices:
+        """Note the labels of the points of some cells; return the places of those that changed."""
+        new = np.flatnonzero(labels != self._cell_labels.take(cells, axis=0))
+        self._cell_labels[cells] = labels
+        places: Indices = cells[new // CELL] * CELL + new % CELL
+        self._labels[places] = labels.reshape(-1)[new]
+        return places
+
+    def _look(self, cells: Indices, centers: Floats) -> Iterator[Indices]:
+        """Assign the points of cells whose gaps may be used up, and see how long they may sleep.
+
+        Yield the places of the labels that changed.
+        """
+        if cells.size == 0:
+            return
+        runs = self._runs[cells]
+        first = runs.cumsum() - runs
+        pairs = np.arange(runs.sum()) + np.repeat(self._starts[cells] - first, runs)
+        candidate, gap = self._candidate.take(pairs), self._gap.take(pairs)
+        then = np.repeat(self._since[cells] * centers.shape[1], runs)
+        moved = self._paths[self._pass].take(candidate) - self._paths.take(candidate + then)
+        # The points of a cell belong to its owners, the candidates that have no gap.
+        is_owner = gap <= 0
+        fastest = np.maximum.reduceat(moved * is_owner, first)
+        left = gap - moved - np.repeat(fastest, runs)
+        rest = np.minimum.reduceat(np.where(is_owner, np.inf, left), first)
+        rest = np.minimum(rest, self._lead[cells] - 2 * fastest)
+        self._next[cells] = self._clock + rest
+        awake = rest <= 0
+        if not awake.any():
+            return
+        inside = np.repeat(awake, runs)
+        cells, runs, pairs, left = cells[awake], runs[awake], pairs[inside], left[inside]
+        candidate = candidate[inside]
+        first = runs.cumsum() - runs
+        near = np.flatnonzero(left <= 0)  # what has a gap left need not be compared
+        counts = np.add.reduceat(left <= 0, first, dtype=np.intp)
+        starts = counts.cumsum() - counts
+        for width, members in by_width(counts, per_item=CELL):
+            place = np.arange(width)[:, np.newaxis]
+            is_there = place < counts[members]
+            compared = near[starts[members] + np.where(is_there, place, 0)]
+            labels, gaps = self._compare(cells[members], candidate[compared], is_there, centers)
+            left[compared[is_there]] = gaps[is_there]
+            yield self._assign(cells[members], labels)
+        self._gap[pairs] = left
+        self._since[cells] = self._pass
+        is_owner = left <= 0
+        self._lead[cells[np.add.reduceat(is_owner, first, dtype=np.intp) == 1]] = np.inf
+        rest = np.minimum.reduceat(np.where(is_owner, np.inf, left), first)
+        self._next[cells] = self._clock + np.minimum(rest, self._lead[cells])
+
+    def _compare(
+        self, cells: Indices, candidates: Indices, is_there: NDArray[np.bool_], centers: Floats
+    ) -> tuple[NDArray[Any], Floats]:
+        """Find the nearest of the `candidates` (w, m) for each point of m cells.
+
+        Where a cell has fewer than w candidates, `is_there` is false. Returns
+        the labels (m, CELL) and the gap of each candidate (w, m).
+        """
+        # |x - c|² - |x - m|² = -2 (c - m)·(x - m) + |c - m|², for all x and c of a cell.
+        offsets = centers.take(candidates, axis=1)  # (C, w, m)
+        offsets -= self._cells.middle.take(cells, axis=1)[:, np.newaxis]
+        offsets *= self._scale
+        squares = squared_distances(np.moveaxis(offsets, 0, -1), np.zeros(len(offsets)))
+        factors = np.empty((len(cells), len(candidates), len(offsets) + 1), np.float32)
+        factors[..., :-1] = (-2 * offsets).T
+        factors[..., -1] = squares.T
+        rows = self._rows.take(cells, axis=0)
+        names = candidates.astype(self._cell_labels.dtype)[..., np.newaxis]
+        if len(candidates) == 2:
+            # The difference of two scores is enough; both candidates count as owners.
+            ahead = np.matmul(factors[:, 1:] - factors[:, :1], rows)[:, 0]
+            labels = (ahead < 0) * (names[1] - names[0]) + names[0]
+            least = np.zeros((2, 1), np.float32)
+            np.abs(ahead, out=ahead)
+        else:
+            factors[..., -1][~is_there.T] = NEVER
+            scores = np.empty((*candidates.shape, CELL), np.float32)
+            np.matmul(factors, rows, out=scores.swapaxes(0, 1))
+            scores -= scores.min(axis=0)
+            least = least_of_rows(scores)
+            is_best = scores == 0
+            labels = (is_best * names).max(axis=0)
             scores += is_best * NEVER
-            second = scores.min(axis=0)
-            # Each score is off by less than 8 roundings of its largest term; two are compared.
-            margin = (2**-19 * np.square(reach) + 1e-30).astype(np.float32)
-            ahead = second - best - margin[:, np.newaxis]
-            if np.count_nonzero(is_best) > best.size:
-                ahead[is_best.sum(axis=0) > 1] = 0
-            unclear = np.flatnonzero(ahead <= 0)
-            if unclear.size:
-                point = cells[unclear // CELL] * CELL + unclear % CELL
-                point = self._points[np.minimum(point, len(self._points) - 1)]
-                labels.reshape(-1)[unclear] = nearest_center(point, centers[:-1])
-            # |x - b| - |x - a| is at least the difference of the squares by twice |x - b|.
-            longest = np.sqrt(second.max(axis=1) + np.square(self._radius[cells])) + 1e-30
-            gap = ahead.min(axis=1) / (2 * self._scale * longest)
-            self._labels[cells] = labels
-            self._wake[cells] = self._clock[cells] + gap - self._margin
+            ahead = scores.min(axis=0)
+            if np.count_nonzero(is_best) > ahead.size:
+                ahead[np.count_nonzero(is_best, axis=0) > 1] = 0
+
+        # Each score is off by less than 8 roundings of its largest term; two are compared.
+        distances, radius = np.sqrt(squares), self._radius[cells]
+        reach = distances.max(axis=0) + radius
+        margin = 2**-19 * np.square(reach) + 1e-30
+        lead = least_of_rows(ahead) - margin
+        unclear = np.flatnonzero(lead <= 0)
+        if unclear.size:
+            row, column = np.nonzero(ahead[unclear] <= margin[unclear, np.newaxis])
+            place = np.minimum(cells[unclear[row]] * CELL + column, len(self._points) - 1)
+            labels[unclear[row], column] = nearest_center(self._points[place], centers.T)
+        # |x - b| - |x - a| is the difference of the squares by |x - b| + |x - a|, or more.
+        self._lead[cells] = lead / (2 * reach + 1e-30) / self._scale - self._margin
+        longest = distances + distances.min(axis=0) + (2 * radius + 1e-30)
+        gaps: Floats = (least - margin) / longest / self._scale - self._margin
+        return labels, gaps
 
 
 def diagonal(low: Floats, high: Floats) -> float:
@@ -244,33 +332,49 @@ def diagonal(low: Floats, high: Floats) -> float:
     return float(np.sqrt(squared_distances(low, high)))
 
 
+def least_of_rows(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the least along the last axis; faster than `min`, whose rows are short here."""
+    rows = values.reshape(-1, values.shape[-1])
+    places = rows.argmin(axis=1) + np.arange(0, rows.size, rows.shape[1])
+    least: NDArray[np.float32] = rows.take(places).reshape(values.shape[:-1])
+    return least
+
+
 def select(
     boxes: Boxes,
-    candidates: Indices,
-    counts: Indices,
     parents: Indices,
+    lists: Indices,
+    counts: Indices,
     centers: Floats,
     limit: float,
-) -> tuple[Indices, Indices, Indices, Indices, Floats]:
+) -> tuple[Indices, Indices, Floats]:
     """Keep the candidates of each box, among those of its parent, whose gap is within `limit`.
 
-    Returns the candidates as an array (boxes, most) in ascending order,
-    filled up with k; how many each box has; and the same as a list: the box,
-    the candidate and the gap of each.
+    Returns them as pairs, ordered by boxes: the box, the candidate and the gap of each.
     """
     found = []
     for width, members in by_width(counts[parents]):
-        tried = np.ascontiguousarray(candidates[parents[members], :width].T)
+        parent = parents[members]
+        tried = lists[:width].take(parent, axis=1)
         gaps = boxes.gaps(members, tried, centers)
-        keep = gaps <= limit
-        rank = keep.cumsum(axis=0, dtype=np.int32).reshape(-1) - 1
-        flat = np.flatnonzero(keep)
-        box = members[flat % len(members)]
-        found.append((box, rank[flat], tried.reshape(-1)[flat], gaps.reshape(-1)[flat]))
-    box, rank, candidate, gap = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    table = np.full((len(parents), rank.max() + 1), len(centers) - 1)
-    table[box, rank] = candidate
-    return table, np.bincount(box, minlength=len(parents)), box, candidate, gap
+        is_there = np.arange(width)[:, np.newaxis] < counts[parent]
+        member, place = np.nonzero(((gaps <= limit) & is_there).T)
+        found.append((members[member], tried[place, member], gaps[place, member]))
+    box, candidate, gap = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = box.argsort(kind="stable")
+    return box[order], candidate[order], gap[order]
+
+
+def as_lists(box: Indices, candidate: Indices, boxes: int) -> tuple[Indices, Indices]:
+    """Turn pairs, ordered by boxes, into lists: the columns of an array (most, boxes).
+
+    Returns the lists, filled up with candidates that are repeated, and their lengths.
+    """
+    counts = np.bincount(box, minlength=boxes)
+    starts = counts.cumsum() - counts
+    lists = np.broadcast_to(candidate[starts], (counts.max(), boxes)).copy()
+    lists[np.arange(len(box)) - starts[box], box] = candidate
+    return lists, counts
 
 
 def by_width(counts: Indices, per_item: int = 1) -> Iterator[tuple[int, Indices]]:
@@ -280,7 +384,7 @@ def by_width(counts: Indices, per_item: int = 1) -> Iterator[tuple[int, Indices]
     as many at a time as make a block of work; few items are not sorted.
     """
     most = int(counts.max(initial=0))
-    low, width = 0, most if len(counts) * most * per_item <= BLOCK // 8 else 1
+    low, width = 0, most if len(counts) * most * per_item <= BLOCK // 2 else 1
     while low < most:
         items = np.flatnonzero((counts > low) & (counts <= width))
         size = max(1, BLOCK // (width * per_item))

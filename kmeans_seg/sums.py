@@ -78,55 +78,58 @@ class ClusterSums:
 
     def __init__(self, points: Floats, weights: Floats | None, k: int) -> None:
         n, channels = points.shape
-        # A row for each point: its weight, and its weighted channels.
-        self._terms = np.ones((n, 1 + channels))
-        self._terms[:, 1:] = points
+        # A row of the points' weights, and one of each weighted channel.
+        self._terms = np.ones((1 + channels, n))
+        self._terms[1:] = points.T
         if weights is not None:
-            self._terms *= weights[:, np.newaxis]
-        coarse = np.array([unit_for(column) for column in self._terms.T])
-        if (coarse <= 1).all() and whole_numbers(self._terms):
+            self._terms *= weights
+        coarse = np.array([unit_for(row) for row in self._terms])
+        if (coarse <= 1).all() and all(map(whole_numbers, self._terms)):
             self._units = [np.ones(1 + channels)]  # nothing needs rounding
         else:  # what the coarse unit cuts off is at most half of it
             half = [np.broadcast_to(np.float64(unit / 2), n) for unit in coarse]
-            self._units = [coarse, np.array([unit_for(column) for column in half])]
-        self._sums = np.zeros((len(self._units), k, 1 + channels))
+            self._units = [coarse, np.array([unit_for(row) for row in half])]
+        self._sums = np.zeros((len(self._units), 1 + channels, k))
 
     def move(self, members: NDArray[np.intp], source: Labels | None, target: Labels) -> None:
         """Take the points `members` from the clusters `source`, if any, to the clusters `target`.
 
         `source` and `target` hold one label for each of the `members`.
         """
+        k = self._sums.shape[2]
         for start in range(0, len(members), BLOCK):
             block = slice(start, start + BLOCK)
-            terms = self._terms[members[block]]
-            for units, sums in zip(self._units, self._sums, strict=True):
-                whole = np.rint(terms / units) if len(self._units) > 1 else terms
-                terms = terms - whole * units if len(self._units) > 1 else terms
-                sums += sum_by_label(whole, target[block], len(sums))
-                if source is not None:
-                    sums -= sum_by_label(whole, source[block], len(sums))
+            to = target[block].astype(np.intp)
+            back = None if source is None else source[block].astype(np.intp)
+            for channel, row in enumerate(self._terms):
+                terms = row.take(members[block])
+                for units, sums in zip(self._units, self._sums, strict=True):
+                    whole = terms
+                    if len(self._units) > 1:
+                        whole = np.rint(terms / units[channel])
+                        terms = terms - whole * units[channel]
+                    sums[channel] += np.bincount(to, whole, k)
+                    if back is not None:
+                        sums[channel] -= np.bincount(back, whole, k)
+
+    def reorder(self, order: NDArray[np.intp]) -> None:
+        """Let the cluster that was number order[i] be number i from now on."""
+        self._sums = self._sums[..., order]
 
     @property
     def weights(self) -> Floats:
         """Array (k,): the weight of each cluster, 0 for an empty one."""
-        return self._totals()[:, 0]
+        weights: Floats = self._totals()[0]
+        return weights
 
     def _totals(self) -> Floats:
-        totals: Floats = (self._sums * np.array(self._units)[:, np.newaxis]).sum(axis=0)
+        totals: Floats = (self._sums * np.array(self._units)[:, :, np.newaxis]).sum(axis=0)
         return totals
 
     def means(self, otherwise: Floats) -> Floats:
         """Array (k, C): the weighted mean of each cluster; for an empty one, `otherwise`."""
         totals = self._totals()
         means = otherwise.copy()
-        filled = totals[:, 0] > 0
-        means[filled] = totals[filled, 1:] / totals[filled, :1]
+        filled = totals[0] > 0
+        means[filled] = (totals[1:, filled] / totals[0, filled]).T
         return means
-
-
-def sum_by_label(terms: Floats, labels: Labels, k: int) -> Floats:
-    """Sum the rows of `terms` (n, m) that have the same label: array (k, m)."""
-    width = terms.shape[1]
-    places = labels[:, np.newaxis] * np.intp(width) + np.arange(width)  # in (k, m), flattened
-    sums: Floats = np.bincount(places.ravel(), terms.ravel(), k * width).astype(np.float64)
-    return sums.reshape(k, width)

@@ -1,6 +1,7 @@
 """The distance and the assignment: every strategy against plain loops, ties included."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,16 +49,31 @@ def test_a_center_may_be_far_beyond_its_points() -> None:
     assert nearest_center(np.array([[255.0]]), np.array([[-300.0], [600.0]])).tolist() == [1]
 
 
+def assigner(assign: str, points: Floats) -> Callable[[Floats], Labels]:
+    """Make an assigner, and check in every call what it says has changed."""
+    previous = np.full(len(points), -1, np.int32)
+    nearest = ASSIGNERS[assign](points, previous)
+
+    def labels_of(centers: Floats) -> Labels:
+        nonlocal previous
+        labels, changed = nearest(centers)
+        np.testing.assert_array_equal(changed, np.flatnonzero(labels != previous))
+        previous = labels.copy()
+        return labels
+
+    return labels_of
+
+
 def test_a_tie_goes_to_the_lowest_index(assign: str) -> None:
     points = np.array([[1.0], [3.0], [2.0]])
-    nearest = ASSIGNERS[assign](points)
+    nearest = assigner(assign, points)
     assert nearest(np.array([[4.0], [2.0], [0.0]])).tolist() == [1, 0, 1]
     assert nearest(np.array([[0.0], [4.0], [2.0]])).tolist() == [0, 1, 2]
     assert nearest(np.array([[2.0], [2.0], [2.0]])).tolist() == [0, 0, 0]
 
 
 def test_the_labels_are_int32(assign: str) -> None:
-    labels = ASSIGNERS[assign](np.zeros((3, 1)))(np.zeros((1, 1)))
+    labels = assigner(assign, np.zeros((3, 1)))(np.zeros((1, 1)))
     assert labels.dtype == np.int32
     assert labels.tolist() == [0, 0, 0]
 
@@ -86,7 +102,7 @@ JOURNEYS = journeys()
 @pytest.mark.parametrize("case", JOURNEYS)
 def test_labels_are_those_of_plain_loops_wherever_the_centers_go(assign: str, case: str) -> None:
     points, journey = JOURNEYS[case]
-    nearest = ASSIGNERS[assign](np.asfortranarray(points))
+    nearest = assigner(assign, np.asfortranarray(points))
     for centers in journey:
         assert nearest(centers).tolist() == by_the_book(points, centers)
 
@@ -99,15 +115,33 @@ def test_labels_are_those_of_plain_loops_at_every_magnitude(
     rng = np.random.default_rng(5)
     points = (rng.normal(size=(300, 3)) + offset) * scale
     centers = points[rng.choice(300, 12, replace=False)]
-    nearest = ASSIGNERS[assign](np.asfortranarray(points))
+    nearest = assigner(assign, np.asfortranarray(points))
     for _ in range(4):
         assert nearest(centers).tolist() == by_the_book(points, centers)
         centers = centers + rng.normal(size=centers.shape) * scale / 16
 
 
+@pytest.mark.parametrize("case", JOURNEYS)
+def test_centers_in_a_new_order_have_new_numbers_and_ties_go_to_the_lowest(
+    assign: str, case: str
+) -> None:
+    points, journey = JOURNEYS[case]
+    nearest = ASSIGNERS[assign](np.asfortranarray(points), np.full(len(points), -1, np.int32))
+    rng = np.random.default_rng(4)
+    for centers in journey:
+        labels, _ = nearest(centers)
+        order = rng.permutation(len(centers))
+        nearest.reorder(order)
+        renamed = order.argsort()[labels]
+        labels, changed = nearest(centers[order])
+        assert labels.tolist() == by_the_book(points, centers[order])
+        np.testing.assert_array_equal(changed, np.flatnonzero(labels != renamed))
+        nearest.reorder(order.argsort())
+
+
 def test_labels_given_out_before_stay_as_they_are(assign: str) -> None:
     points, journey = JOURNEYS["200 points, 2 channels, 9 centers"]
-    nearest = ASSIGNERS[assign](np.asfortranarray(points))
+    nearest = assigner(assign, np.asfortranarray(points))
     given = [nearest(centers) for centers in journey]
     copies: list[Labels] = [labels.copy() for labels in given]
     for centers in reversed(journey):
@@ -119,7 +153,7 @@ def test_labels_given_out_before_stay_as_they_are(assign: str) -> None:
 def test_two_assigners_share_nothing(assign: str) -> None:
     rng = np.random.default_rng(3)
     one, other = np.floor(rng.random((2, 60, 2)) * 9)
-    first, second = ASSIGNERS[assign](one), ASSIGNERS[assign](other)
+    first, second = assigner(assign, one), assigner(assign, other)
     for _ in range(5):
         centers = np.floor(rng.random((4, 2)) * 9)
         assert first(centers).tolist() == by_the_book(one, centers)
@@ -162,7 +196,7 @@ def test_points_and_centers_are_left_alone(assign: str) -> None:
     points, journey = JOURNEYS["40 points, 1 channels, 5 centers"]
     points = np.asfortranarray(points)
     points.flags.writeable = False
-    nearest = ASSIGNERS[assign](points)
+    nearest = assigner(assign, points)
     for centers in journey:
         frozen = centers.copy()
         frozen.flags.writeable = False

@@ -1,5 +1,7 @@
 """Tests of the fast assignment: the same labels as the plain one, at every step."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_sample_image
 
 from kmeans_seg import lloyd
-from kmeans_seg.assignment import Floats, nearest_center
+from kmeans_seg.assignment import Broadcast, Floats, Indices, nearest_center
+from kmeans_seg.cells import CELL
 from kmeans_seg.colorspace import srgb_to_lab
 from kmeans_seg.distinct import distinct_colors
 from kmeans_seg.pruning import MOST_CHANNELS, Boxes, PrunedAssigner, pruned
@@ -87,14 +90,22 @@ def test_labels_whatever_the_centers_do(seed: int) -> None:
     points = rng.integers(0, 40, (rng.integers(1, 700), rng.integers(1, 4))).astype(np.float64)
     points = points[np.lexsort(points.T)]
     centers = points[rng.integers(0, len(points), rng.integers(1, 12))].copy()
-    assign = PrunedAssigner(points)
+    labels = np.full(len(points), -1, np.int32)
+    assign = PrunedAssigner(points, labels)
     for _ in range(12):
-        np.testing.assert_array_equal(assign(centers), nearest_center(points, centers))
+        previous = labels
+        labels, changed = assign(centers)
+        np.testing.assert_array_equal(labels, nearest_center(points, centers))
+        np.testing.assert_array_equal(changed, np.flatnonzero(labels != previous))
         moves = rng.random(len(centers)) < rng.random()
         step = rng.choice([0.0, 0.001, 0.5, 20.0])
         centers = centers + moves[:, np.newaxis] * rng.normal(0, 1, centers.shape) * step
         if rng.random() < 0.2:
             centers = rng.permutation(np.rint(centers))
+        if rng.random() < 0.2:
+            order = rng.permutation(len(centers))
+            centers, labels = centers[order], order.argsort()[labels].astype(np.int32)
+            assign.reorder(order)
 
 
 def test_a_tie_within_rounding_is_decided_the_plain_way() -> None:
@@ -102,9 +113,8 @@ def test_a_tie_within_rounding_is_decided_the_plain_way() -> None:
     points = np.linspace(0, 1, 300).reshape(-1, 1) * [[1.0, 1.0]]
     for wobble in (0, 1e-17, 1e-16, 1e-15, 1e-14):
         centers = np.array([[0.2, 0.7 + wobble], [0.7, 0.2], [0.2 + wobble, 0.7]])
-        np.testing.assert_array_equal(
-            PrunedAssigner(points)(centers), nearest_center(points, centers)
-        )
+        labels, _ = PrunedAssigner(points, np.zeros(len(points), np.int32))(centers)
+        np.testing.assert_array_equal(labels, nearest_center(points, centers))
 
 
 def test_fewer_points_are_looked_at_as_the_centers_come_to_rest(
@@ -112,17 +122,22 @@ def test_fewer_points_are_looked_at_as_the_centers_come_to_rest(
 ) -> None:
     # What the labels cannot show: that the cells really sleep.
     colors, _ = china
-    assign = PrunedAssigner(colors)
+    compare = PrunedAssigner._compare
+    looked_at: list[int] = []
+
+    def counted(self: PrunedAssigner, cells: Indices, *rest: Any) -> Any:
+        looked_at[-1] += len(cells)
+        return compare(self, cells, *rest)
+
+    monkeypatch.setattr(PrunedAssigner, "_compare", counted)
+    assign = PrunedAssigner(colors, np.full(len(colors), -1, np.int32))
     centers = colors[:: len(colors) // 8]
-    assign(centers)
-    slept = []
-    for step in (1.0, 0.01, 0.0001):
-        before = assign._wake.copy()
+    for step in (0, 1, 0.01, 0.0001):
+        looked_at.append(0)
         centers = centers + step
         assign(centers)
-        slept.append(np.mean(before == assign._wake))
-    assert slept[0] < slept[1] < slept[2]
-    assert slept[2] > 0.9
+    assert looked_at[1] > looked_at[2] > looked_at[3]
+    assert looked_at[3] < len(colors) / CELL / 10
 
 
 def test_gaps_are_never_more_than_those_of_the_corners_and_points() -> None:
@@ -131,7 +146,7 @@ def test_gaps_are_never_more_than_those_of_the_corners_and_points() -> None:
     high = low + rng.random((50, 3)) * 0.2
     centers = rng.random((6, 3))
     everyone = np.repeat(np.arange(6)[:, np.newaxis], 50, axis=1)
-    gaps = Boxes(low, high).gaps(np.arange(50), everyone, centers)
+    gaps = Boxes(low.T, high.T).gaps(np.arange(50), everyone, centers.T)
     for _ in range(200):
         where = rng.integers(0, 2, low.shape) if rng.random() < 0.5 else rng.random(low.shape)
         points = low + where * (high - low)
@@ -141,5 +156,6 @@ def test_gaps_are_never_more_than_those_of_the_corners_and_points() -> None:
 
 
 def test_many_channels_go_the_plain_way() -> None:
-    assert isinstance(pruned(np.zeros((1, MOST_CHANNELS))), PrunedAssigner)
-    assert not isinstance(pruned(np.zeros((1, MOST_CHANNELS + 1))), PrunedAssigner)
+    labels = np.zeros(1, np.int32)
+    assert isinstance(pruned(np.zeros((1, MOST_CHANNELS)), labels), PrunedAssigner)
+    assert isinstance(pruned(np.zeros((1, MOST_CHANNELS + 1)), labels), Broadcast)

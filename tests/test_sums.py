@@ -142,6 +142,10 @@ def test_moves_leave_no_trace(kind: str, weighted: str | None) -> None:
         sums.move(members, labels[members], target)
         labels[members] = target
     assert_same_bits(sums, fresh(points, weights, k, labels), k)
+    order = rng.permutation(k)
+    sums.reorder(order)
+    assert_same_bits(sums, fresh(points, weights, k, order.argsort().astype(np.int32)[labels]), k)
+    sums.reorder(order.argsort())
     # A cluster that loses everything is as empty as a new one.
     everything = np.arange(n)
     sums.move(everything, labels, np.zeros(n, np.int32))
