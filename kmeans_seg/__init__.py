@@ -2,7 +2,7 @@
 
 >>> import numpy as np
 >>> from kmeans_seg import segment
->>> image = np.array([[10, 12, 200], [11, 90, 202]], np.uint8)
+>>> image = np.array([[10, 12, 200], [11, 190, 202]], np.uint8)
 >>> segment(image, 2).labels
 array([[0, 0, 1],
        [0, 1, 1]], dtype=int32)

@@ -8,12 +8,16 @@ order make large boxes, of which little is known: slower, and just as right.
 Left out: what is asked of the boxes, which stands in `seeding` and `pruning`.
 """
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .assignment import Floats
 
 CELL = 64  # points in a cell
+
+AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 
 
 def in_cells(columns: Floats) -> Floats:
@@ -23,6 +27,17 @@ def in_cells(columns: Floats) -> Floats:
     filled[..., :n] = columns
     filled[..., n:] = columns[..., -1:]
     return filled.reshape(*leading, -1, CELL)
+
+
+def by_cell(ufunc: np.ufunc, values: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
+    """Reduce the cells of an array (..., 64): faster than `reduce`, which is slow on short rows.
+
+    >>> by_cell(np.maximum, in_cells(np.arange(100.0)))
+    array([63., 99.])
+    """
+    starts = np.arange(0, values.size, CELL)
+    reduced: NDArray[AnyFloat] = ufunc.reduceat(values.reshape(-1), starts)
+    return reduced.reshape(values.shape[:-1])
 
 
 class Cells:
@@ -36,8 +51,8 @@ class Cells:
 
     def __init__(self, points: Floats) -> None:
         self._channels = in_cells(points.T)  # (C, cells, 64)
-        self.low = self._channels.min(axis=2).T
-        self.high = self._channels.max(axis=2).T
+        self.low = by_cell(np.minimum, self._channels).T
+        self.high = by_cell(np.maximum, self._channels).T
 
     def points(self, cells: NDArray[np.intp] | None = None) -> Floats:
         """Return the points of some cells or all: (m, 64, C), with each channel contiguous."""

@@ -5,7 +5,7 @@
 
 >>> import dask.array as da
 >>> from kmeans_seg.dask import segment
->>> image = da.from_array(np.array([[10, 12, 200], [11, 90, 202]], np.uint8), chunks=(1, 2))
+>>> image = da.from_array(np.array([[10, 12, 200], [11, 190, 202]], np.uint8), chunks=(1, 2))
 >>> result = segment(image, 2)
 >>> result.labels
 dask.array<label, shape=(2, 3), dtype=int32, chunksize=(1, 2), chunktype=numpy.ndarray>

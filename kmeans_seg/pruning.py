@@ -53,7 +53,7 @@ from .assignment import (
     nearest_center,
     squared_distances,
 )
-from .cells import CELL, Cells
+from .cells import CELL, Cells, by_cell
 
 GROUP = 16  # cells in a group, whose candidates are chosen first
 SPAN = 2.0  # the room of a choice of candidates, in movements as large as the last one
@@ -302,7 +302,7 @@ class PrunedAssigner:
             scores = np.empty((*candidates.shape, CELL), np.float32)
             np.matmul(factors, rows, out=scores.swapaxes(0, 1))
             scores -= scores.min(axis=0)
-            least = least_of_rows(scores)
+            least = by_cell(np.minimum, scores)
             is_best = scores == 0
             labels = (is_best * names).max(axis=0)
             scores += is_best * NEVER
@@ -314,7 +314,7 @@ class PrunedAssigner:
         distances, radius = np.sqrt(squares), self._radius[cells]
         reach = distances.max(axis=0) + radius
         margin = 2**-19 * np.square(reach) + 1e-30
-        lead = least_of_rows(ahead) - margin
+        lead = by_cell(np.minimum, ahead) - margin
         unclear = np.flatnonzero(lead <= 0)
         if unclear.size:
             row, column = np.nonzero(ahead[unclear] <= margin[unclear, np.newaxis])
@@ -330,14 +330,6 @@ class PrunedAssigner:
 def diagonal(low: Floats, high: Floats) -> float:
     """Return the length of the diagonal of a box."""
     return float(np.sqrt(squared_distances(low, high)))
-
-
-def least_of_rows(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the least along the last axis; faster than `min`, whose rows are short here."""
-    rows = values.reshape(-1, values.shape[-1])
-    places = rows.argmin(axis=1) + np.arange(0, rows.size, rows.shape[1])
-    least: NDArray[np.float32] = rows.take(places).reshape(values.shape[:-1])
-    return least
 
 
 def select(

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, squared_distances
-from .cells import CELL, Cells, in_cells
+from .cells import CELL, Cells, by_cell, in_cells
 from .sums import unit_for, whole_numbers
 from .validation import RandomGenerator
 
@@ -82,7 +82,7 @@ def kmeans_plusplus(
         Array (n,) of positive numbers; by default every point weighs 1.
     trials
         Candidates for each center: 1 is the textbook form, the default is
-        2 + ⌊ln k⌋.
+        4 + ⌊ln k⌋.
     rng
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system. The default is a fixed seed: the same call gives the same
@@ -129,7 +129,7 @@ def plusplus_seeds(
     if weights is None:
         weights = np.ones(len(points))
     if trials is None:
-        trials = 2 + int(math.log(k))
+        trials = 4 + int(math.log(k))
     chosen = [int(draw(weights, 1, rng)[0])]
     yield Seed(chosen[0], points, ())
     potential = Potential(points, weights, points[chosen[0]])
@@ -159,7 +159,7 @@ class Potential:
         self._weights = in_cells(weights)
         self._weights.reshape(-1)[len(weights) :] = 0  # what fills up the last cell
         self._closest = squared_distances(self._cells.points(), seed)
-        self._farthest = self._closest.max(axis=1)
+        self._farthest = by_cell(np.maximum, self._closest)
         self._weigh()
 
     def _weigh(self) -> None:
@@ -167,9 +167,13 @@ class Potential:
         potential = self._weights * self._closest
         self._unit = unit_for(potential.reshape(-1))
         self._exact = self._unit <= 1 and whole_numbers(potential)
-        self._terms = potential if self._exact else np.rint(potential / self._unit) * self._unit
-        self._sums = self._terms.sum(axis=1)
+        self._terms = self._rounded(potential)
+        self._sums = by_cell(np.add, self._terms)
         self.total = float(self._sums.sum())
+
+    def _rounded(self, terms: Floats) -> Floats:
+        """Round terms to whole numbers of the unit, if they are not yet."""
+        return terms if self._exact else np.rint(terms / self._unit) * self._unit
 
     def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
         """Draw points in proportion to their terms: first the cell, then the point in it."""
@@ -181,27 +185,28 @@ class Potential:
         points: NDArray[np.intp] = cells * CELL + passed.sum(axis=1)
         return points
 
-    def with_seed(self, seed: Floats) -> tuple[float, NDArray[np.intp], Floats, Floats]:
-        """Tell the total with one more seed; and the cells that it changes, with what."""
+    def with_seed(self, seed: Floats) -> tuple[float, NDArray[np.intp], Floats]:
+        """Tell the total with one more seed, the cells that it changes, and what is closest then."""
         low, high = self._cells.low, self._cells.high
         outside = squared_distances(np.clip(seed, low, high), seed)
         cells = np.flatnonzero(outside < self._farthest)
         closest = squared_distances(self._cells.points(cells), seed)
         np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
-        terms = self._weights.take(cells, axis=0)
-        terms *= closest
-        if not self._exact:
-            terms = np.rint(terms / self._unit) * self._unit
-        total = self.total - float(self._sums[cells].sum()) + float(terms.sum())
-        return total, cells, closest, terms
+        weights = self._weights.take(cells, axis=0)
+        if self._exact:  # so is the product: its sums are of whole numbers
+            total = float(np.vdot(weights, closest))
+        else:
+            total = float(self._rounded(weights * closest).sum())
+        return self.total - float(self._sums[cells].sum()) + total, cells, closest
 
-    def accept(self, total: float, cells: NDArray[np.intp], closest: Floats, terms: Floats) -> None:
+    def accept(self, total: float, cells: NDArray[np.intp], closest: Floats) -> None:
         """Take the seed whose `with_seed` gave these."""
         self.total = total
         self._closest[cells] = closest
-        self._farthest[cells] = closest.max(axis=1)
+        self._farthest[cells] = by_cell(np.maximum, closest)
+        terms = self._rounded(self._weights.take(cells, axis=0) * closest)
         self._terms[cells] = terms
-        self._sums[cells] = terms.sum(axis=1)
+        self._sums[cells] = by_cell(np.add, terms)
         if not self._exact and total < 2**10 * self._terms.size:
             self._weigh()  # the terms became small: a finer unit keeps them apart
 

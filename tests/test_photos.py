@@ -37,22 +37,22 @@ PHOTOS = {
     "flower": Golden(
         lambda: load_sample_image("flower.jpg"),
         "3202904ed246795bf616c66d7859cd7c6080eff736c6e38dc5cc62779742033f",
-        "539cc530624bca159d597923fee9409e5fa425599444b044b2377b5391834b3f",
+        "051deed8124834d4851788539bd202c84d73e0176ab8bd2c9d8da85e2fc91a03",
     ),
     "astronaut": Golden(
         skimage.data.astronaut,
         "a8c429c18afa7b0fd5673e598d73a21225d94c864a71bbb3885126fdecb41071",
-        "8428cfe5f5907c143410a47229ebf1d10df7be3b79cfb5cc9428aab7e49ac666",
+        "bccee5b6e0211243fab7a181e60387bf608957de623c7e4c5032da09b0a5842f",
     ),
     "coffee": Golden(
         skimage.data.coffee,
         "0ce2b51640b9c95f19617f03eabf40c3f0368589cc1ee1190b70966165ac184f",
-        "14a4e314aca6c80431e015f2a1f91fe8583785a1d8dad9cc23e9c8f74ee83af5",
+        "fc555bdd06ba8b27ab60d0ec5f9a53108f184ecbac7b6b40c00c6a09f294730c",
     ),
     "camera": Golden(
         skimage.data.camera,
         "5cb24482a53416f99052258be2b1ee38cd31c559a70c8a8b321cba231b332e21",
-        "af2634cce6b128d3d2a1702f44457ec58b221c5556fbe81ec89b8f27998f20c7",
+        "9dbe50c672d861d02dc7fce25e99c2bd3cbd314b02f95d1482d5e69f0cee93a2",
     ),
 }
 

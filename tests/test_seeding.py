@@ -183,8 +183,8 @@ def test_greedy_seeds_cost_less_on_the_whole() -> None:
     assert cost(None) < 0.95 * cost(1)
 
 
-@pytest.mark.parametrize(("k", "expected"), [(2, 2), (3, 3), (7, 3), (8, 4), (20, 4), (21, 5)])
-def test_there_are_two_candidates_and_one_more_for_every_e_fold_of_k(k: int, expected: int) -> None:
+@pytest.mark.parametrize(("k", "expected"), [(2, 4), (3, 5), (7, 5), (8, 6), (20, 6), (21, 7)])
+def test_there_are_four_candidates_and_one_more_for_every_e_fold_of_k(k: int, expected: int) -> None:
     asked: list[int] = []
     real = np.random.default_rng(0)
 

@@ -458,7 +458,7 @@ def test_a_generator_goes_on_and_none_is_a_fresh_seed() -> None:
 @pytest.mark.parametrize("init", ["k-means++", "random"])
 def test_the_run_of_lowest_inertia_is_kept(init: str) -> None:
     image = noise(20, 20, 3)
-    costs = [segment(image, 8, init=init, n_init=n, rng=3).inertia for n in range(1, 8)]
+    costs = [segment(image, 8, init=init, n_init=n, rng=5).inertia for n in range(1, 8)]
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] < costs[0]
 

@@ -197,7 +197,7 @@ def trace(
 
     Examples
     --------
-    >>> image = np.array([[10, 12, 200], [11, 90, 202]], np.uint8)
+    >>> image = np.array([[10, 12, 200], [11, 120, 202]], np.uint8)
     >>> for record in trace(image, 2):
     ...     match record:
     ...         case Seeding():
@@ -208,12 +208,12 @@ def trace(
     ...             print("update", record.before.ravel(), "to", record.after.ravel())
     ...         case Done():
     ...             print("done", record.result.centers.ravel(), "were", record.order)
-    seed 0 is pixel (1, 1) [90]
+    seed 0 is pixel (1, 1) [120]
     seed 1 is pixel (1, 0) [11]
     assign 6 pixels: [[1, 1, 0], [1, 0, 0]]
-    update [90. 11.] to [164.  11.]
+    update [120.  11.] to [174.  11.]
     assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
-    done [ 11. 164.] were [1 0]
+    done [ 11. 174.] were [1 0]
     """
     job = prepare(image, k, space, init, 1, max_iter, rng, assign)
     validation.check_every_pixel(job.pixels.array, job.pixels.mask, job.pixels.has_alpha)
