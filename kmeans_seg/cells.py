@@ -1,4 +1,4 @@
-"""Points in cells: runs of 64 neighbors, each in its box.
+"""Points in cells: runs of 128 neighbors, each in its box.
 
 Points that come in Morton order, as `distinct` hands out colors, have their
 neighbors in color beside them in the array. A run of them lies in a small box,
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from .assignment import Floats
 
-CELL = 64  # points in a cell
+CELL = 128  # points in a cell
 
 AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 
 
 def in_cells(columns: Floats) -> Floats:
-    """Reshape arrays (..., n) to (..., cells, 64), filled up with their last values."""
+    """Reshape arrays (..., n) to (..., cells, 128), filled up with their last values."""
     *leading, n = columns.shape
     filled = np.empty((*leading, n + -n % CELL))
     filled[..., :n] = columns
@@ -30,10 +30,10 @@ def in_cells(columns: Floats) -> Floats:
 
 
 def by_cell(ufunc: np.ufunc, values: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
-    """Reduce the cells of an array (..., 64): faster than `reduce`, which is slow on short rows.
+    """Reduce the cells of an array (..., 128): faster than `reduce`, which is slow on short rows.
 
-    >>> by_cell(np.maximum, in_cells(np.arange(100.0)))
-    array([63., 99.])
+    >>> by_cell(np.maximum, in_cells(np.arange(200.0)))
+    array([127., 199.])
     """
     starts = np.arange(0, values.size, CELL)
     reduced: NDArray[AnyFloat] = ufunc.reduceat(values.reshape(-1), starts)
@@ -50,11 +50,11 @@ class Cells:
     """
 
     def __init__(self, points: Floats) -> None:
-        self._channels = in_cells(points.T)  # (C, cells, 64)
+        self._channels = in_cells(points.T)  # (C, cells, 128)
         self.low = by_cell(np.minimum, self._channels).T
         self.high = by_cell(np.maximum, self._channels).T
 
     def points(self, cells: NDArray[np.intp] | None = None) -> Floats:
-        """Return the points of some cells or all: (m, 64, C), with each channel contiguous."""
+        """Return the points of some cells or all: (m, 128, C), with each channel contiguous."""
         channels = self._channels if cells is None else self._channels.take(cells, axis=1)
         return np.moveaxis(channels, 0, -1)

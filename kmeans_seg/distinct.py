@@ -42,8 +42,11 @@ MOST_PER_PIXEL = 128
 # Colors that do not fit a code are sorted up to this many channels.
 MOST_CHANNELS = 8
 
+# The counts in the table have 32 bits: it is emptied before any can be more than this.
+MOST_COUNTED = 2**32 - 1
+
 # Pixels worked on at a time: they stay in the cache meanwhile.
-BLOCK = 2**14
+BLOCK = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,15 +126,20 @@ def from_codes(
 
 def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64]]:
     """Find the distinct codes of pixels, in ascending order, and count them."""
-    table: NDArray[np.int64] | None = None
+    table: NDArray[np.uint32] | None = None
+    counted = 0
     parts: list[tuple[Codes, NDArray[np.int64]]] = []
     for block in blocks:
         bits = code_bits(block.shape[1], block.dtype)
+        if table is not None and counted + len(block) > MOST_COUNTED:
+            parts.append(empty_table(table))
+            counted = 0
         if table is None and bits <= TABLE_BITS and 2**bits <= len(block) * MOST_PER_PIXEL:
-            table = np.zeros(2**bits, np.int64)
+            table = np.zeros(2**bits, np.uint32)
         if table is not None:
+            counted += len(block)
             for codes in morton_codes(block):
-                np.add.at(table, codes, 1)
+                np.add.at(table, codes, np.uint32(1))
             continue
         all_codes = np.concatenate([np.empty(0, code_type(bits)), *morton_codes(block)])
         parts.append(np.unique(all_codes, return_counts=True))
@@ -139,9 +147,16 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
         while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
             parts[-2:] = [merge_counts(parts[-2:])]
     if table is not None:
-        found = np.flatnonzero(table != 0)
-        parts.append((found, table[found]))
+        parts.append(empty_table(table))
     return merge_counts(parts) if len(parts) > 1 else parts[0]
+
+
+def empty_table(table: NDArray[np.uint32]) -> tuple[Codes, NDArray[np.int64]]:
+    """Take the counts out of a table of all codes, and set it to zero."""
+    found = np.flatnonzero(table != 0)
+    counts = table[found].astype(np.int64)
+    table[found] = 0
+    return found, counts
 
 
 def merge_counts(parts: list[tuple[Codes, NDArray[np.int64]]]) -> tuple[Codes, NDArray[np.int64]]:

@@ -2,7 +2,7 @@
 
 Three observations, each of which leaves work out and none of which guesses.
 
-**Near points share their candidates.** The points come in cells of 64, near
+**Near points share their candidates.** The points come in cells of 128, near
 each other if the points are in Morton order, as `distinct` hands them out.
 Around a cell lies a box. A center a is ahead of a center b everywhere in the
 box if it is so in the corner that favors b most, which two numbers tell: how
@@ -55,7 +55,7 @@ from .assignment import (
 )
 from .cells import CELL, Cells, by_cell
 
-GROUP = 16  # cells in a group, whose candidates are chosen first
+GROUP = 8  # cells in a group, whose candidates are chosen first
 SPAN = 2.0  # the room of a choice of candidates, in movements as large as the last one
 PASSES = 64  # after so many passes the candidates are chosen anew at the latest
 MOST_CHANNELS = 5  # with more than these the plain way is used

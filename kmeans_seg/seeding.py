@@ -193,8 +193,8 @@ class Potential:
         closest = squared_distances(self._cells.points(cells), seed)
         np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
         weights = self._weights.take(cells, axis=0)
-        if self._exact:  # so is the product: its sums are of whole numbers
-            total = float(np.vdot(weights, closest))
+        if self._exact:  # so is this sum of products: all are whole numbers
+            total = float(np.einsum("i,i->", weights.reshape(-1), closest.reshape(-1)))
         else:
             total = float(self._rounded(weights * closest).sum())
         return self.total - float(self._sums[cells].sum()) + total, cells, closest

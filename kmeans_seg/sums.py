@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .assignment import Floats, Labels
 
-BLOCK = 2**14  # points summed at a time
+BLOCK = 2**16  # points summed at a time
 EXACT = 2.0**52  # whole numbers up to twice this are exact in float64
 
 
@@ -99,8 +99,10 @@ class ClusterSums:
         k = self._sums.shape[2]
         for start in range(0, len(members), BLOCK):
             block = slice(start, start + BLOCK)
-            to = target[block].astype(np.intp)
-            back = None if source is None else source[block].astype(np.intp)
+            # Neighbors often move together: each such run is summed first.
+            runs = [target[block]] if source is None else [target[block], source[block]]
+            starts = np.flatnonzero(np.any([differs_from_last(run) for run in runs], axis=0))
+            to, *back = (run[starts].astype(np.intp) for run in runs)
             for channel, row in enumerate(self._terms):
                 terms = row.take(members[block])
                 for units, sums in zip(self._units, self._sums, strict=True):
@@ -108,9 +110,10 @@ class ClusterSums:
                     if len(self._units) > 1:
                         whole = np.rint(terms / units[channel])
                         terms = terms - whole * units[channel]
+                    whole = np.add.reduceat(whole, starts)
                     sums[channel] += np.bincount(to, whole, k)
-                    if back is not None:
-                        sums[channel] -= np.bincount(back, whole, k)
+                    for labels in back:
+                        sums[channel] -= np.bincount(labels, whole, k)
 
     def reorder(self, order: NDArray[np.intp]) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
@@ -133,3 +136,10 @@ class ClusterSums:
         filled = totals[0] > 0
         means[filled] = (totals[1:, filled] / totals[0, filled]).T
         return means
+
+
+def differs_from_last(labels: Labels) -> NDArray[np.bool_]:
+    """Say of each label whether it is another than the one before; the first is."""
+    differs = np.ones(len(labels), np.bool_)
+    np.not_equal(labels[1:], labels[:-1], out=differs[1:])
+    return differs

@@ -184,7 +184,9 @@ def test_greedy_seeds_cost_less_on_the_whole() -> None:
 
 
 @pytest.mark.parametrize(("k", "expected"), [(2, 4), (3, 5), (7, 5), (8, 6), (20, 6), (21, 7)])
-def test_there_are_four_candidates_and_one_more_for_every_e_fold_of_k(k: int, expected: int) -> None:
+def test_there_are_four_candidates_and_one_more_for_every_e_fold_of_k(
+    k: int, expected: int
+) -> None:
     asked: list[int] = []
     real = np.random.default_rng(0)
 
