@@ -16,7 +16,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold any byte
     try:
         if args.version:
+            from importlib import metadata  # like the next, it takes its time
+
             print("kmeans-seg", metadata.version("kmeans_seg"))
             return 0
         check_usage(parser, args)
         if not args.demo:
             return run(args.images, args)
+        from importlib import resources
+
         with resources.as_file(resources.files("kmeans_seg") / "data" / DEMO) as photo:
             return run([photo], args)
     except KeyboardInterrupt:

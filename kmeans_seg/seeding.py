@@ -186,7 +186,7 @@ class Potential:
         return points
 
     def with_seed(self, seed: Floats) -> tuple[float, NDArray[np.intp], Floats]:
-        """Tell the total with one more seed, the cells that it changes, and what is closest then."""
+        """Tell the total with one more seed, the cells that it changes, and the distances then."""
         low, high = self._cells.low, self._cells.high
         outside = squared_distances(np.clip(seed, low, high), seed)
         cells = np.flatnonzero(outside < self._farthest)

@@ -486,7 +486,7 @@ def paint(
     k, channels = palette.shape
     colors = np.zeros((k + 1, channels), palette.dtype)
     colors[:k] = palette
-    painted = colors[labels]  # the label -1 finds the last row
+    painted = colors.take(labels, axis=0, mode="wrap")  # the label -1 finds the last row
     if channel_axis is None:
         return painted[..., 0]
     if alpha is not None:

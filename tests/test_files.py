@@ -163,6 +163,18 @@ def test_a_palette_with_a_transparent_color_gives_rgba(
     assert result[0, 0].tolist() == [255, 0, 0, 255]
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, 256, 257])
+def test_few_colors_are_written_with_a_palette(tmp_path: Path, count: int) -> None:
+    rng = np.random.default_rng(count)
+    colors = rng.permutation(2**24)[:count, np.newaxis] >> [0, 8, 16] & 255
+    labels = rng.permutation(np.arange(40 * 50) % count).reshape(40, 50)
+    image = colors.astype(np.uint8)[labels]
+    write(tmp_path / "few.png", image)
+    assert np.array_equal(read(tmp_path / "few.png"), image)
+    with Image.open(tmp_path / "few.png") as picture:
+        assert picture.mode == ("P" if count <= 256 else "RGB")
+
+
 @pytest.mark.parametrize("name", ["a.gif", "a.png", "a.tif", "a.webp"])
 def test_an_animation_is_a_stack(tmp_path: Path, name: str) -> None:
     frames = [Image.new("RGB", (5, 4), color) for color in ("red", "lime", "blue")]
