@@ -83,6 +83,15 @@ def nearest_center(points: Floats, centers: Floats) -> Labels:
     return labels
 
 
+def own_distances(points: Floats, centers: Floats, labels: Labels) -> Floats:
+    """Compute the squared distance of each point to the center of its label, block by block."""
+    distances = np.empty(len(points))
+    for start in range(0, len(points), BLOCK):
+        block = slice(start, start + BLOCK)
+        distances[block] = squared_distances(points[block], centers.take(labels[block], axis=0))
+    return distances
+
+
 def first_of(found: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return the first place along axis 0 where `found` is true; faster than argmax and argmin."""
     k = len(found)

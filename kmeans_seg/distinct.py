@@ -210,9 +210,16 @@ class CodeLookUp:
 
 def by_order(pixels: NDArray[Any]) -> DistinctColors:
     """Find distinct colors by sorting the pixels themselves."""
-    codes = np.concatenate(list(morton_codes(rounded(pixels))))
-    order = codes.argsort()
-    codes = codes[order]
+    levels = rounded(pixels)
+    codes = np.concatenate(list(morton_codes(levels))).astype(np.uint64)
+    # Codes and places sorted as one number: much faster than to sort places by codes.
+    place_bits = len(codes).bit_length()
+    codes >>= np.uint64(max(0, code_bits(levels.shape[1], levels.dtype) + place_bits - 64))
+    codes <<= np.uint64(place_bits)
+    codes |= np.arange(len(codes), dtype=np.uint64)
+    codes.sort()
+    order = (codes & np.uint64(2**place_bits - 1)).astype(np.intp)
+    codes >>= np.uint64(place_bits)
     # Different colors may share a code: those go by their channels.
     shared = np.zeros(len(codes) + 1, np.bool_)
     shared[1:-1] = codes[1:] == codes[:-1]
@@ -222,13 +229,15 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
     colors = take_rows(pixels, order)
     first = np.flatnonzero(np.append(True, (colors[1:] != colors[:-1]).any(axis=1)))
     counts = np.diff(first, append=len(colors))
+    if len(first) < len(colors):
+        colors = take_rows(colors, first)
 
     def look_up(labels: Labels) -> LookUp:
         result = np.empty(len(order), np.int32)
         result[order] = np.repeat(labels, counts)
         return in_turn(result)
 
-    return DistinctColors(take_rows(colors, first), counts.astype(np.float64), look_up)
+    return DistinctColors(colors, counts.astype(np.float64), look_up)
 
 
 def as_they_come(pixels: NDArray[Any]) -> DistinctColors:

@@ -20,7 +20,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import Assigner, Broadcast, Floats, Indices, Labels, squared_distances
+from .assignment import (
+    Assigner,
+    Broadcast,
+    Floats,
+    Indices,
+    Labels,
+    own_distances,
+    squared_distances,
+)
 from .pruning import pruned
 from .sums import ClusterSums, exact_sum
 
@@ -82,7 +90,7 @@ class Step:
         It is computed when it is asked for, and the same in any order of the points.
         """
         weights = self._state.weights
-        distances = squared_distances(self._state.points, self.centers[self.labels])
+        distances = own_distances(self._state.points, self.centers, self.labels)
         return exact_sum(distances if weights is None else weights * distances)
 
 
@@ -224,7 +232,7 @@ def fill_empty(
     """
     while True:
         empty = np.setdiff1d(np.arange(len(centers)), labels)
-        distances = squared_distances(points, centers[labels])
+        distances = own_distances(points, centers, labels)
         member = np.zeros(len(centers), np.intp)
         member[labels] = np.arange(len(points))  # any one of each cluster
         nowhere_to_go = (points == points[member[labels]]).all() or not distances.any()

@@ -35,13 +35,17 @@ def unit_for(values: Floats) -> float:
     """
     if values.size == 0:
         return 1.0
-    bound = max(-float(values.min()), float(values.max())) * values.size
-    unit = float(np.ldexp(1.0, int(np.frexp(bound)[1]) - 52))
+    unit = unit_below(max(-float(values.min()), float(values.max())) * values.size)
     # Few large terms among many small ones make that bound generous. Whole numbers need no
     # rounding at all as long as their sum stays small enough.
     if unit > 1 and float(np.abs(values).sum()) < EXACT and whole_numbers(values):
         return 1.0
-    return max(unit, 5e-324)
+    return unit
+
+
+def unit_below(bound: float) -> float:
+    """Return the least power of two of which numbers up to `bound` are no more than 2^52."""
+    return max(float(np.ldexp(1.0, int(np.frexp(bound)[1]) - 52)), 5e-324)
 
 
 def whole_numbers(values: Floats) -> bool:
@@ -58,14 +62,20 @@ def exact_sum(values: Floats) -> float:
     >>> exact_sum(np.array([1e16, 1.0, -1e16]))
     1.0
     """
-    unit = unit_for(values)
-    coarse = np.rint(values / unit)
-    rest = values - coarse * unit
-    total = float(coarse.sum()) * unit
-    if rest.any():
-        unit = unit_for(rest)
-        total += float(np.rint(rest / unit).sum()) * unit
-    return total
+    coarse, fine = two_units(values)
+    total = rest = 0.0
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK]
+        whole = np.rint(block / coarse)
+        total += float(whole.sum())
+        rest += float(np.rint((block - whole * coarse) / fine).sum())
+    return total * coarse + rest * fine
+
+
+def two_units(values: Floats) -> tuple[float, float]:
+    """Choose a unit for `values`, and a finer one for what it cuts off, at most half of it each."""
+    coarse = unit_for(values)
+    return coarse, unit_below(coarse / 2 * len(values))
 
 
 class ClusterSums:
@@ -83,12 +93,11 @@ class ClusterSums:
         self._terms[1:] = points.T
         if weights is not None:
             self._terms *= weights
-        coarse = np.array([unit_for(row) for row in self._terms])
+        coarse, fine = np.array([two_units(row) for row in self._terms]).T
         if (coarse <= 1).all() and all(map(whole_numbers, self._terms)):
             self._units = [np.ones(1 + channels)]  # nothing needs rounding
-        else:  # what the coarse unit cuts off is at most half of it
-            half = [np.broadcast_to(np.float64(unit / 2), n) for unit in coarse]
-            self._units = [coarse, np.array([unit_for(row) for row in half])]
+        else:
+            self._units = [coarse, fine]
         self._sums = np.zeros((len(self._units), 1 + channels, k))
 
     def move(self, members: NDArray[np.intp], source: Labels | None, target: Labels) -> None:
