@@ -29,13 +29,13 @@ from .assignment import (
     own_distances,
     squared_distances,
 )
-from .pruning import pruned
+from .pruning import PrunedAssigner
 from .sums import ClusterSums, exact_sum
 
 # Every way to assign, by name. Each takes the points and makes an assigner; what it
 # remembers from one call to the next stays inside it. All give the same labels.
 ASSIGNERS: dict[str, Callable[[Floats, Labels], Assigner]] = {
-    "pruned": pruned,
+    "pruned": PrunedAssigner,
     "broadcast": Broadcast,
 }
 

@@ -33,9 +33,9 @@ The labels are those of the plain way in every case.
 
 The bounds are those of Elkan, "Using the triangle inequality to accelerate
 k-means" (2003), for cells in place of points; boxes with candidates come from
-Kanungo et al., "An efficient k-means clustering algorithm" (2002). Left out:
-points in many dimensions, where boxes overlap everything and this could only
-be slower; they are assigned the plain way.
+Kanungo et al., "An efficient k-means clustering algorithm" (2002). In many
+dimensions, where boxes overlap everything, they rule out few candidates; the
+gaps and the quick scores still save most of the work.
 """
 
 from collections.abc import Iterator
@@ -45,8 +45,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assignment import (
-    Assigner,
-    Broadcast,
     Floats,
     Indices,
     Labels,
@@ -58,15 +56,8 @@ from .cells import CELL, Cells, by_cell
 GROUP = 8  # cells in a group, whose candidates are chosen first
 SPAN = 2.0  # the room of a choice of candidates, in movements as large as the last one
 PASSES = 64  # after so many passes the candidates are chosen anew at the latest
-MOST_CHANNELS = 5  # with more than these the plain way is used
 BLOCK = 2**17  # numbers worked on at a time
 NEVER = np.float32(1e30)  # a score that never wins
-
-
-def pruned(points: Floats, labels: Labels) -> Assigner:
-    """Make the fast assigner of `points`, which had these `labels` before."""
-    make = PrunedAssigner if points.shape[1] <= MOST_CHANNELS else Broadcast
-    return make(points, labels)
 
 
 class Boxes:
@@ -285,7 +276,7 @@ class PrunedAssigner:
         offsets = centers.take(candidates, axis=1)  # (C, w, m)
         offsets -= self._cells.middle.take(cells, axis=1)[:, np.newaxis]
         offsets *= self._scale
-        squares = squared_distances(np.moveaxis(offsets, 0, -1), np.zeros(len(offsets)))
+        squares = np.square(offsets).sum(axis=0)
         factors = np.empty((len(cells), len(candidates), len(offsets) + 1), np.float32)
         factors[..., :-1] = (-2 * offsets).T
         factors[..., -1] = squares.T
@@ -304,16 +295,16 @@ class PrunedAssigner:
             scores -= scores.min(axis=0)
             least = by_cell(np.minimum, scores)
             is_best = scores == 0
-            labels = (is_best * names).max(axis=0)
+            labels = (is_best.view(np.uint8) * names).max(axis=0)
             scores += is_best * NEVER
             ahead = scores.min(axis=0)
             if np.count_nonzero(is_best) > ahead.size:
                 ahead[np.count_nonzero(is_best, axis=0) > 1] = 0
 
-        # Each score is off by less than 8 roundings of its largest term; two are compared.
+        # A score is a sum of C + 1 products, and each term is rounded a few times on the way.
         distances, radius = np.sqrt(squares), self._radius[cells]
         reach = distances.max(axis=0) + radius
-        margin = 2**-19 * np.square(reach) + 1e-30
+        margin = (len(offsets) + 5) * 2**-22 * np.square(reach) + 1e-30
         lead = by_cell(np.minimum, ahead) - margin
         unclear = np.flatnonzero(lead <= 0)
         if unclear.size:
