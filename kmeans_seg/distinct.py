@@ -4,13 +4,14 @@ Clustering the distinct colors, each weighted by its count, gives the same
 sums, hence the same centers and labels, as clustering every pixel: in real
 photos on 7 to 1000 times fewer points.
 
-The bits of a pixel's channels are interleaved into one code (G. M. Morton,
-1966). Colors in the order of their codes have similar neighbors, and stand in
-the same order wherever in the image their pixels are. Codes of up to 24 bits
-(gray, 8-bit RGB) are counted in a table of all codes, longer ones and those of
-small images by sorting.
-The pixels come in blocks, and only the colors are kept: the memory depends on
-them, not on the size of the image.
+The bytes of a pixel are read as one whole number, its code. Codes of up to 24
+bits (gray, 8-bit RGB) are counted in a table of all codes, longer ones and
+those of small images by sorting. The pixels come in blocks, and only the
+colors are kept: the memory depends on them, not on the size of the image.
+
+The distinct colors are then brought into the order of G. M. Morton (1966), in
+which the bits of the channels are interleaved: similar colors are neighbors in
+it, and it does not depend on where in the image the pixels are.
 
 Floating-point colors, and integers of more than 64 bits a pixel, are sorted
 along the same curve drawn through rounded colors; for this all are gathered.
@@ -28,8 +29,7 @@ from numpy.typing import NDArray
 
 from .assignment import Labels
 
-# intp where a table holds all of them, uint64 where not.
-Codes: TypeAlias = NDArray[Any]
+Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
 LookUp: TypeAlias = Callable[[NDArray[Any]], Labels]
 
 # Codes are counted in a table of all codes up to this many bits: 24 for 8-bit RGB.
@@ -37,7 +37,7 @@ TABLE_BITS = 24
 
 # The entries that such a table may have for each pixel of a block: it costs more than sorting
 # a few pixels.
-MOST_PER_PIXEL = 128
+MOST_PER_PIXEL = 32
 
 # Colors that do not fit a code are sorted up to this many channels.
 MOST_CHANNELS = 8
@@ -108,20 +108,47 @@ def code_bits(channels: int, dtype: np.dtype[Any]) -> int:
     return 8 * dtype.itemsize * channels
 
 
-def code_type(bits: int) -> np.dtype[Any]:
-    """Return the type of codes of so many bits."""
-    return np.dtype(np.intp if bits <= TABLE_BITS else np.uint64)
-
-
 def from_codes(
     codes: Codes, counts: NDArray[np.integer[Any]], channels: int, dtype: np.dtype[Any]
 ) -> DistinctColors:
     """Make the distinct colors of their codes, which ascend, and of their counts."""
+    colors = colors_of(codes, channels, dtype)
+    bits = code_bits(channels, dtype)
+    _, order = sort_with_places(np.concatenate(list(morton_codes(colors))), bits)
+    rank = np.empty(len(order), np.intp)
+    rank[order] = np.arange(len(order))
     return DistinctColors(
-        colors_of(codes, channels, dtype),
-        counts.astype(np.float64),
-        lambda labels: CodeLookUp(codes, labels),
+        take_rows(colors, order),
+        counts[order].astype(np.float64),
+        lambda labels: CodeLookUp(codes, labels[rank]),
     )
+
+
+def pixel_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
+    """Read the bytes of each of the pixels (m, C) as one number; yield the codes of some at a time.
+
+    >>> [codes] = pixel_codes(np.array([[1, 0, 0], [3, 2, 1]], np.uint8))
+    >>> codes
+    array([    1, 66051], dtype=uint32)
+    """
+    size = pixels.dtype.itemsize * pixels.shape[1]
+    word = np.dtype(f"<u{next(width for width in (1, 2, 4, 8) if width >= size)}")
+    mask = word.type(2 ** (8 * size) - 1)
+    for start in range(0, max(len(pixels), 1), BLOCK):
+        block = pixels[start : start + BLOCK]
+        # Each word begins with a pixel; what of the next one it ends with is masked.
+        bytes_ = np.zeros(len(block) * size + word.itemsize, np.uint8)
+        content = np.ascontiguousarray(block, block.dtype.newbyteorder("="))
+        bytes_[: len(block) * size] = content.reshape(-1).view(np.uint8)
+        yield np.ndarray(len(block), word, bytes_, strides=(size,)) & mask
+
+
+def colors_of(codes: Codes, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Turn the codes of pixels back into colors, an array (n, channels) of `dtype`."""
+    native = dtype.newbyteorder("=")
+    bytes_ = codes.astype(codes.dtype.newbyteorder("<")).view(np.uint8).reshape(len(codes), -1)
+    content = np.ascontiguousarray(bytes_[:, : channels * dtype.itemsize])
+    return content.view(native).reshape(-1, channels).astype(dtype, copy=False)
 
 
 def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64]]:
@@ -138,10 +165,10 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
             table = np.zeros(2**bits, np.uint32)
         if table is not None:
             counted += len(block)
-            for codes in morton_codes(block):
-                np.add.at(table, codes, np.uint32(1))
+            for codes in pixel_codes(block):
+                np.add.at(table, codes.astype(np.intp), np.uint32(1))
             continue
-        all_codes = np.concatenate([np.empty(0, code_type(bits)), *morton_codes(block)])
+        all_codes = np.concatenate(list(pixel_codes(block)))
         parts.append(np.unique(all_codes, return_counts=True))
         # Like carrying in binary numbers: each count is merged a few times, not with every block.
         while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
@@ -153,10 +180,12 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
 
 def empty_table(table: NDArray[np.uint32]) -> tuple[Codes, NDArray[np.int64]]:
     """Take the counts out of a table of all codes, and set it to zero."""
-    found = np.flatnonzero(table != 0)
-    counts = table[found].astype(np.int64)
-    table[found] = 0
-    return found, counts
+    starts = range(0, len(table), BLOCK)
+    found = [start + np.flatnonzero(table[start : start + BLOCK] != 0) for start in starts]
+    places = np.concatenate(found)
+    counts = table[places].astype(np.int64)
+    table[places] = 0
+    return places.astype(np.uint32), counts
 
 
 def merge_counts(parts: list[tuple[Codes, NDArray[np.int64]]]) -> tuple[Codes, NDArray[np.int64]]:
@@ -187,11 +216,11 @@ class CodeLookUp:
         result = np.empty(len(pixels), np.int32)
         if code_bits(pixels.shape[1], pixels.dtype) <= TABLE_BITS:
             start = 0
-            for codes in morton_codes(pixels):
+            for codes in pixel_codes(pixels):
                 result[start : start + len(codes)] = self._table.take(codes, mode="clip")
                 start += len(codes)
         elif len(pixels):
-            codes = np.concatenate(list(morton_codes(pixels)))
+            codes = np.concatenate(list(pixel_codes(pixels)))
             order = codes.argsort()  # what is looked up in order is found near the last one
             result[order] = self._labels[np.searchsorted(self._codes, codes[order])]
         return result
@@ -211,15 +240,10 @@ class CodeLookUp:
 def by_order(pixels: NDArray[Any]) -> DistinctColors:
     """Find distinct colors by sorting the pixels themselves."""
     levels = rounded(pixels)
-    codes = np.concatenate(list(morton_codes(levels))).astype(np.uint64)
-    # Codes and places sorted as one number: much faster than to sort places by codes.
-    place_bits = len(codes).bit_length()
-    codes >>= np.uint64(max(0, code_bits(levels.shape[1], levels.dtype) + place_bits - 64))
-    codes <<= np.uint64(place_bits)
-    codes |= np.arange(len(codes), dtype=np.uint64)
-    codes.sort()
-    order = (codes & np.uint64(2**place_bits - 1)).astype(np.intp)
-    codes >>= np.uint64(place_bits)
+    codes = np.concatenate(list(morton_codes(levels)))
+    bits = code_bits(levels.shape[1], levels.dtype)
+    excess = max(0, bits + len(codes).bit_length() - 64)
+    codes, order = sort_with_places(codes >> np.uint64(excess), bits - excess)
     # Different colors may share a code: those go by their channels.
     shared = np.zeros(len(codes) + 1, np.bool_)
     shared[1:-1] = codes[1:] == codes[:-1]
@@ -238,6 +262,22 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
         return in_turn(result)
 
     return DistinctColors(colors, counts.astype(np.float64), look_up)
+
+
+def sort_with_places(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.intp]]:
+    """Sort codes of so many bits; return them, and where each of them stood.
+
+    >>> sort_with_places(np.array([5, 3, 9], np.uint64), bits=8)
+    (array([3, 5, 9], dtype=uint64), array([1, 0, 2]))
+    """
+    place_bits = len(codes).bit_length()
+    if bits + place_bits > 64:
+        order = codes.argsort()
+        return codes[order], order
+    # One number for both: much faster than to sort places by codes.
+    both = codes << np.uint64(place_bits) | np.arange(len(codes), dtype=np.uint64)
+    both.sort()
+    return both >> np.uint64(place_bits), (both & np.uint64(2**place_bits - 1)).astype(np.intp)
 
 
 def as_they_come(pixels: NDArray[Any]) -> DistinctColors:
@@ -277,7 +317,7 @@ def rounded(pixels: NDArray[Any]) -> NDArray[Any]:
     return levels
 
 
-def morton_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
+def morton_codes(pixels: NDArray[Any]) -> Iterator[NDArray[np.uint64]]:
     """Interleave the bits of the channels of pixels (m, C); yield the codes of some at a time.
 
     The first channel gives the highest of each C bits. Signed integers count
@@ -285,73 +325,28 @@ def morton_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
     """
     channels, dtype = pixels.shape[1], pixels.dtype
     unsigned = np.dtype(f"u{dtype.itemsize}")
-    tables = code_tables(channels, dtype.itemsize, code_type(code_bits(channels, dtype)))
-    for start in range(0, len(pixels), BLOCK):
+    tables = code_tables(channels, dtype.itemsize)
+    for start in range(0, max(len(pixels), 1), BLOCK):
         block = np.ascontiguousarray(pixels[start : start + BLOCK], dtype.newbyteorder("="))
         block = block.view(unsigned)
         if dtype.kind == "i":
             block = block ^ unsigned.type(1 << (8 * dtype.itemsize - 1))
         bytes_ = block.view(np.uint8)
-        codes: Codes | None = None
-        for place, table in tables.items():
-            values = bytes_[:, place] if len(table) == 256 else pairs(bytes_, place)
-            part = table.take(values, mode="clip")
-            codes = part if codes is None else np.bitwise_or(codes, part, out=codes)
-        assert codes is not None
+        codes = np.zeros(len(block), np.uint64)
+        for place, table in enumerate(tables):
+            codes |= table.take(bytes_[:, place], mode="clip")
         yield codes
 
 
-def pairs(bytes_: NDArray[np.uint8], place: int) -> NDArray[np.uint16]:
-    """Take two neighboring bytes of each row as one number."""
-    return bytes_[:, place : place + 2].view(np.uint16)[:, 0]
-
-
 @lru_cache(maxsize=8)
-def code_tables(channels: int, itemsize: int, dtype: np.dtype[Any]) -> dict[int, Codes]:
-    """Make tables of what the bytes of a pixel add to its code, by their places.
-
-    Two bytes are looked up at a time, which is faster; a last odd one alone.
-    """
+def code_tables(channels: int, itemsize: int) -> list[NDArray[np.uint64]]:
+    """Make tables of what each byte of a pixel adds to its Morton code."""
     bit = np.arange(8, dtype=np.uint64)
     is_set = np.arange(256, dtype=np.uint64)[:, np.newaxis] >> bit & np.uint64(1)
-    single = []
+    tables = []
     for place in range(channels * itemsize):
         channel, byte = divmod(place, itemsize)
         byte = byte if np.little_endian else itemsize - 1 - byte
         target = (8 * byte + bit) * np.uint64(channels) + np.uint64(channels - 1 - channel)
-        single.append((is_set << target).sum(axis=1, dtype=np.uint64).astype(dtype))
-    first, second = pairs_of_bytes()
-    tables = {
-        place: single[place][first] | single[place + 1][second]
-        for place in range(0, len(single) - 1, 2)
-    }
-    if len(single) % 2:
-        tables[len(single) - 1] = single[-1]
+        tables.append((is_set << target).sum(axis=1, dtype=np.uint64))
     return tables
-
-
-def pairs_of_bytes() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return the two bytes of every number of 16 bits, in the order of this machine."""
-    bytes_ = np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
-    return bytes_[:, 0], bytes_[:, 1]
-
-
-def colors_of(codes: Codes, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Turn codes back into colors, an array (n, channels) of `dtype`."""
-    unsigned = np.dtype(f"u{dtype.itemsize}")
-    colors = np.zeros((len(codes), channels), unsigned, order="F")
-    byte = np.arange(256)
-    for start in range(0, code_bits(channels, dtype), 8):
-        found = (codes >> codes.dtype.type(start) & codes.dtype.type(255)).astype(np.intp)
-        for channel in range(channels):
-            table = np.zeros(256, unsigned)
-            for bit in range(8):
-                place, rest = divmod(start + bit, channels)
-                if rest == channels - 1 - channel:
-                    table |= ((byte >> bit & 1).astype(np.uint64) << np.uint64(place)).astype(
-                        unsigned
-                    )
-            colors[:, channel] |= table.take(found)
-    if dtype.kind == "i":
-        colors ^= unsigned.type(1 << (8 * dtype.itemsize - 1))
-    return colors.view(dtype.newbyteorder("=")).astype(dtype, copy=False)

@@ -349,13 +349,13 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
     """
     from PIL import Image
 
-    from .distinct import CodeLookUp, morton_codes
+    from .distinct import CodeLookUp, pixel_codes
 
     colors = Image.fromarray(pixels).getcolors(256)
     if colors is None:
         return None
     palette = np.array([color for _, color in colors], np.uint8)
-    (codes,) = morton_codes(palette)
+    (codes,) = pixel_codes(palette)
     order = codes.argsort()
     look_up = CodeLookUp(codes[order], np.arange(len(order), dtype=np.int32))
     indices = look_up(pixels.reshape(-1, 3)).reshape(pixels.shape[:2])

@@ -13,6 +13,7 @@ larger than the memory can be segmented. Left out: what the colors mean
 
 import functools
 import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -25,7 +26,7 @@ from .distinct import DistinctColors, distinct_colors
 
 Index: TypeAlias = tuple[slice, ...]
 
-BLOCK = 2**18  # pixels of an array read at a time: they stay in the cache
+BLOCK = 2**20  # pixels of an array read at a time
 FILE_BLOCK = 2**22  # of anything else: opening a chunk of a file is dear
 
 
@@ -127,7 +128,8 @@ class Pixels:
             part = self.array[where[: len(self.array.shape)]]
             pixels = flat(np.asarray(part), axis)
             tests: list[Any] = []
-            if isinstance(part, np.ma.MaskedArray):
+            # Where numpy.ma has not been imported, which takes a while, there is no array of it.
+            if "numpy.ma" in sys.modules and isinstance(part, np.ma.MaskedArray):
                 tests.append(~flat(np.ma.getmaskarray(part), axis).any(axis=1))
             if self.mask is not None:
                 tests.append(np.asarray(self.mask[index]).reshape(-1))

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from kmeans_seg.distinct import colors_of, distinct_colors, merge_counts, morton_codes
+from kmeans_seg import distinct
+from kmeans_seg.distinct import (
+    colors_of,
+    distinct_colors,
+    merge_counts,
+    morton_codes,
+    pixel_codes,
+)
 
 Pixels = NDArray[Any]
 
@@ -228,7 +235,7 @@ def test_the_pixels_are_left_alone() -> None:
 @every_kind
 def test_codes_turn_back_into_colors(dtype: str, channels: int) -> None:
     pixels = random_pixels(dtype, channels)
-    codes = np.concatenate(list(morton_codes(pixels)))
+    codes = np.concatenate(list(pixel_codes(pixels)))
     back = colors_of(codes, channels, pixels.dtype)
     assert back.dtype == pixels.dtype
     np.testing.assert_array_equal(back, pixels)
@@ -269,9 +276,16 @@ def test_a_look_up_is_pickled_without_its_table() -> None:
 
 
 def test_small_blocks_are_sorted_and_large_ones_go_into_a_table() -> None:
-    pixels = np.random.default_rng(5).integers(0, 50, (140_010, 3), dtype=np.uint8)
-    found = distinct_colors(np.split(pixels, [0, 3, 3, 140_005]))
+    pixels = np.random.default_rng(5).integers(0, 50, (530_010, 3), dtype=np.uint8)
+    found = distinct_colors(np.split(pixels, [0, 3, 3, 530_005]))
     colors, counts = np.unique(pixels, axis=0, return_counts=True)
     order = np.lexsort(found.colors.T[::-1])
     np.testing.assert_array_equal(found.colors[order], colors)
     np.testing.assert_array_equal(found.counts, counts[np.argsort(order)])
+
+
+def test_the_table_is_emptied_before_a_count_can_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distinct, "MOST_COUNTED", 3000)
+    gray = np.random.default_rng(6).integers(0, 256, (10_000, 1), dtype=np.uint8)
+    found = distinct_colors(np.split(gray, 8))
+    np.testing.assert_array_equal(found.counts, np.bincount(gray[:, 0]))
