@@ -57,6 +57,7 @@ GROUP = 8  # cells in a group, whose candidates are chosen first
 SPAN = 2.0  # the room of a choice of candidates, in movements as large as the last one
 PASSES = 64  # after so many passes the candidates are chosen anew at the latest
 BLOCK = 2**17  # numbers worked on at a time
+MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most
 NEVER = np.float32(1e30)  # a score that never wins
 
 
@@ -166,7 +167,10 @@ class PrunedAssigner:
             else:
                 self._paths[self._pass] = self._paths[self._pass - 1] + moved
         self._centers = centers
-        changed += self._look(np.flatnonzero(self._next <= self._clock), columns)
+        due = np.flatnonzero(self._next <= self._clock)
+        size = max(1, MOST_PAIRS // len(centers))
+        for start in range(0, len(due), size):
+            changed += self._look(due[start : start + size], columns)
         places = np.sort(np.concatenate(changed))
         return self._labels[:n].copy(), places[: np.searchsorted(places, n)]
 
@@ -225,8 +229,6 @@ class PrunedAssigner:
 
         Yield the places of the labels that changed.
         """
-        if cells.size == 0:
-            return
         runs = self._runs[cells]
         first = runs.cumsum() - runs
         pairs = np.arange(runs.sum()) + np.repeat(self._starts[cells] - first, runs)

@@ -72,6 +72,29 @@ def test_steps_with_any_filling_of_the_last_cell(n: int) -> None:
     assert_same_steps(points, points[: min(n, 5)])
 
 
+SPECIAL = {
+    "collinear": np.arange(1000.0)[:, np.newaxis] * [1, 2, 3],
+    "one color": np.full((300, 3), 7.0),
+    "duplicates": np.repeat([[1.0, 2.0], [3.0, 4.0], [1.0, 3.0]], 200, axis=0),
+    "two far ones": np.append(
+        np.random.default_rng(2).random((500, 3)), [[9e3] * 3, [-9e3] * 3]
+    ).reshape(-1, 3),
+}
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+@pytest.mark.parametrize("k", [1, 2, 8, 300])
+def test_steps_on_special_points(name: str, k: int) -> None:
+    points = SPECIAL[name]
+    rng = np.random.default_rng(k)
+    assert_same_steps(points, points[rng.permutation(len(points))[:k]])
+
+
+def test_steps_with_as_many_centers_as_points() -> None:
+    points = np.random.default_rng(3).permutation(4**4)[:, np.newaxis] // [1, 4, 16] % 4
+    assert_same_steps(points.astype(float), points.astype(float))
+
+
 @given(st.data())
 @settings(max_examples=3000, deadline=None)
 def test_steps_on_tiny_grids_full_of_ties(data: st.DataObject) -> None:

@@ -21,6 +21,7 @@ if size := int(sys.argv[1]):
     for module in ("assignment", "distinct", "pruning", "sums"):
         assert hasattr(sys.modules["kmeans_seg." + module], "BLOCK")
         sys.modules["kmeans_seg." + module].BLOCK = size
+    kmeans_seg.pruning.MOST_PAIRS = size
 photo = load_sample_image("china.jpg")[100:220, 200:380]
 noise = np.random.default_rng(0).random(photo.shape)
 found = hashlib.sha256()
