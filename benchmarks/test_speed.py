@@ -6,6 +6,7 @@ what else there is to compare but time (`test_quality`).
 """
 
 import functools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -95,8 +96,14 @@ def test_command(measure: Measure, largest_photo: Path, peer: str, tmp_path: Pat
 def run_python(arguments: list[str]) -> str:
     """Run Python as a process of its own, from the root of the project."""
     root = Path(__file__).parents[1]
+    # Bytecode is kept, as in any installed package, whatever is usual on this machine.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=root, stdout=subprocess.PIPE, check=True
+        [sys.executable, *arguments],
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
     )
     return done.stdout.decode()
 

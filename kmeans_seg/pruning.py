@@ -59,6 +59,7 @@ PASSES = 64  # after so many passes the candidates are chosen anew at the latest
 BLOCK = 2**17  # numbers worked on at a time
 MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most
 NEVER = np.float32(1e30)  # a score that never wins
+FOREVER = 1e300  # a gap that is never used up
 
 
 class Boxes:
@@ -89,7 +90,7 @@ class Boxes:
         np.maximum(ahead, 0, out=ahead)
         # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
         longest = np.sqrt(distances) + (np.sqrt(own) + self.diagonal[boxes])
-        gaps: Floats = np.divide(ahead, longest, out=ahead, where=ahead > 0)
+        gaps: Floats = np.divide(ahead, longest + 1e-300, out=ahead)
         return gaps
 
 
@@ -239,7 +240,7 @@ class PrunedAssigner:
         is_owner = gap <= 0
         fastest = np.maximum.reduceat(moved * is_owner, first)
         left = gap - moved - np.repeat(fastest, runs)
-        rest = np.minimum.reduceat(np.where(is_owner, np.inf, left), first)
+        rest = np.minimum.reduceat(left + is_owner * FOREVER, first)
         rest = np.minimum(rest, self._lead[cells] - 2 * fastest)
         self._next[cells] = self._clock + rest
         awake = rest <= 0
@@ -263,7 +264,7 @@ class PrunedAssigner:
         self._since[cells] = self._pass
         is_owner = left <= 0
         self._lead[cells[np.add.reduceat(is_owner, first, dtype=np.intp) == 1]] = np.inf
-        rest = np.minimum.reduceat(np.where(is_owner, np.inf, left), first)
+        rest = np.minimum.reduceat(left + is_owner * FOREVER, first)
         self._next[cells] = self._clock + np.minimum(rest, self._lead[cells])
 
     def _compare(
@@ -294,14 +295,14 @@ class PrunedAssigner:
             factors[..., -1][~is_there.T] = NEVER
             scores = np.empty((*candidates.shape, CELL), np.float32)
             np.matmul(factors, rows, out=scores.swapaxes(0, 1))
-            scores -= scores.min(axis=0)
+            best, second = np.minimum(scores[0], scores[1]), np.maximum(scores[0], scores[1])
+            for score in scores[2:]:
+                np.minimum(second, np.maximum(best, score), out=second)
+                np.minimum(best, score, out=best)
+            ahead = second - best
+            scores -= best
             least = by_cell(np.minimum, scores)
-            is_best = scores == 0
-            labels = (is_best.view(np.uint8) * names).max(axis=0)
-            scores += is_best * NEVER
-            ahead = scores.min(axis=0)
-            if np.count_nonzero(is_best) > ahead.size:
-                ahead[np.count_nonzero(is_best, axis=0) > 1] = 0
+            labels = ((scores == 0).view(np.uint8) * names).max(axis=0)
 
         # A score is a sum of C + 1 products, and each term is rounded a few times on the way.
         distances, radius = np.sqrt(squares), self._radius[cells]

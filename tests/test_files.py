@@ -2,9 +2,12 @@
 
 import io
 import os
+import signal
 import stat
 import struct
+import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -663,3 +666,43 @@ def test_an_interrupt_while_writing_leaves_nothing_behind(
             with pytest.raises(KeyboardInterrupt):
                 write(tmp_path / "a.png", RGB[::-1])
         assert listing(tmp_path) == before
+
+
+WRITER = """
+import sys
+import numpy as np
+from kmeans_seg import write
+
+image = np.random.default_rng(0).integers(0, 256, (500, 400, 3), dtype=np.uint8)
+write(sys.argv[1], image)
+print("ready", flush=True)
+try:
+    while True:
+        write(sys.argv[2], image)
+except KeyboardInterrupt:
+    pass
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+def test_ctrl_c_at_any_moment_of_writing_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
+    moments = np.random.default_rng(0).random(8)
+    for moment in moments:
+        command: list[str | Path] = [
+            sys.executable,
+            "-c",
+            WRITER,
+            tmp_path / "a.npy",
+            tmp_path / "b.npy",
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(moment / 50)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names in ({"a.npy"}, {"a.npy", "b.npy"})
+        for name in names:
+            np.testing.assert_array_equal(read(tmp_path / name), read(tmp_path / "a.npy"))
+            assert read(tmp_path / name).shape == (500, 400, 3)
