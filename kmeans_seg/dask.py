@@ -104,8 +104,8 @@ def segment(
         If pixels were still being reassigned after `max_iter` passes.
     UserWarning
         By distributed, of a large graph, when labels of an image of about a
-        million distinct colors are computed. Their labels, 12 bytes for each,
-        travel in the graph: so they are not lost with a worker.
+        million distinct colors are computed. Their codes and labels, 8 to 12
+        bytes for each, travel in the graph: so they are not lost with a worker.
 
     References
     ----------
