@@ -349,18 +349,18 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
     """
     from PIL import Image
 
-    from .distinct import CodeLookUp, pixel_codes
+    from .distinct import pixel_codes
 
     colors = Image.fromarray(pixels).getcolors(256)
     if colors is None:
         return None
     palette = np.array([color for _, color in colors], np.uint8)
     (codes,) = pixel_codes(palette)
-    order = codes.argsort()
-    look_up = CodeLookUp(codes[order], np.arange(len(order), dtype=np.int32))
-    indices = look_up(pixels.reshape(-1, 3)).reshape(pixels.shape[:2])
-    picture = Image.fromarray(indices.astype(np.uint8))
-    picture.putpalette(palette[order].tobytes())
+    table = np.empty(int(codes.max()) + 1, np.uint8)
+    table[codes] = np.arange(len(codes))
+    indices = np.concatenate([table.take(some) for some in pixel_codes(pixels.reshape(-1, 3))])
+    picture = Image.fromarray(indices.reshape(pixels.shape[:2]))
+    picture.putpalette(palette.tobytes())
     buffer = io.BytesIO()
     # To look for runs alone is five times as fast as Pillow's default, and there are many runs.
     picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
