@@ -67,7 +67,8 @@ class Boxes:
 
     def __init__(self, low: Floats, high: Floats) -> None:
         self.middle = (low + high) / 2  # (C, boxes)
-        self.width = high - low
+        # Far from zero the middle is rounded: a little wider, the box is around it all the same.
+        self.width = 2 * np.maximum(high - self.middle, self.middle - low)
         self.diagonal = np.sqrt(np.square(self.width).sum(axis=0))
 
     def gaps(self, boxes: Indices, candidates: Indices, centers: Floats) -> Floats:
@@ -143,14 +144,15 @@ class PrunedAssigner:
         n = len(self._points)
         low, high = centers.min(axis=0), centers.max(axis=0)
         size = diagonal(np.minimum(self._low, low), np.maximum(self._high, high))
-        if size > 1e6 * self._size or size < 1e-140:
-            # Beyond the range of single precision, all points equal, or squares lost in underflow.
+        if size > 1e3 * self._size or size < 1e-140:
+            # Too far away for the precision here, all points equal, or squares lost in underflow.
             self._centers = None
             labels = nearest_center(self._points, centers)
             new = np.flatnonzero(labels != self._labels[:n])
             self._labels[:n] = labels
             return labels, new
-        # Far more than rounding can add up to; smaller squares are lost in underflow.
+        # Only differences are rounded, none larger than `size`: this is far more than they can
+        # add up to. Smaller squares are lost in underflow.
         self._margin = 1e-9 * size + 1e-150
         columns = np.ascontiguousarray(centers.T)
         changed = [np.zeros(0, np.intp)]
@@ -253,7 +255,7 @@ class PrunedAssigner:
         near = np.flatnonzero(left <= 0)  # what has a gap left need not be compared
         counts = np.add.reduceat(left <= 0, first, dtype=np.intp)
         starts = counts.cumsum() - counts
-        for width, members in by_width(counts, per_item=CELL):
+        for width, members in by_width(counts, CELL):
             place = np.arange(width)[:, np.newaxis]
             is_there = place < counts[members]
             compared = near[starts[members] + np.where(is_there, place, 0)]
@@ -339,7 +341,7 @@ def select(
     Returns them as pairs, ordered by boxes: the box, the candidate and the gap of each.
     """
     found = []
-    for width, members in by_width(counts[parents]):
+    for width, members in by_width(counts[parents], len(centers)):
         parent = parents[members]
         tried = lists[:width].take(parent, axis=1)
         gaps = boxes.gaps(members, tried, centers)
@@ -363,11 +365,12 @@ def as_lists(box: Indices, candidate: Indices, boxes: int) -> tuple[Indices, Ind
     return lists, counts
 
 
-def by_width(counts: Indices, per_item: int = 1) -> Iterator[tuple[int, Indices]]:
+def by_width(counts: Indices, per_item: int) -> Iterator[tuple[int, Indices]]:
     """Sort items by their number of candidates, so that few places are filled up for nothing.
 
     Yields a width and the indices of items with no more candidates than that,
-    as many at a time as make a block of work; few items are not sorted.
+    as many at a time as make a block of work, where each candidate of an item
+    takes `per_item` numbers; few items are not sorted.
     """
     most = int(counts.max(initial=0))
     low, width = 0, most if len(counts) * most * per_item <= BLOCK // 2 else 1

@@ -66,6 +66,32 @@ def test_steps_far_from_zero_and_at_any_scale() -> None:
         assert_same_steps(scaled, scaled[:10])
 
 
+@pytest.mark.parametrize("offset", [1e5, 2.0**20, 1e9, 2.0**30, 2.0**40])
+def test_points_a_few_units_in_the_last_place_apart(offset: float) -> None:
+    # Here the middle of a box cannot be told from its sides, but points can from one another.
+    unit = np.spacing(offset)
+    points = offset + unit * np.array([-1] * 64 + [6] * 64 + [10**8] * 128)[:, np.newaxis]
+    assert_same_labels(points, [offset + unit * np.array([[18.0], [-6.0]])])
+    rng = np.random.default_rng(0)
+    for spread in (8, 100, 10**6):
+        units = rng.integers(-spread, spread, (700, 2)).astype(np.float64)
+        near_ties = [units[rng.integers(0, 700, 5)] + rng.integers(-2, 3, (5, 2)) for _ in range(6)]
+        units = units[np.lexsort(units.T)]
+        units[-100:] *= rng.choice([1, 10**6])
+        assert_same_labels(offset + unit * units, [offset + unit * c for c in near_ties])
+
+
+def assert_same_labels(points: Floats, centers: list[Floats]) -> None:
+    """Assign points to some centers after others, and compare with the plain assignment."""
+    labels = np.full(len(points), -1, np.int32)
+    assign = PrunedAssigner(points, labels)
+    for some in centers:
+        previous = labels
+        labels, changed = assign(some)
+        np.testing.assert_array_equal(labels, nearest_center(points, some))
+        np.testing.assert_array_equal(changed, np.flatnonzero(labels != previous))
+
+
 @pytest.mark.parametrize("n", [1, 2, 127, 128, 129, 1024, 1025])
 def test_steps_with_any_filling_of_the_last_cell(n: int) -> None:
     points = np.random.default_rng(n).integers(0, 50, (n, 2)).astype(np.float64)
