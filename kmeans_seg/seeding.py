@@ -156,6 +156,8 @@ class Potential:
 
     def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
         self._cells = Cells(points)
+        # Then so are all distances, and weights times distances.
+        self._whole = all(whole_numbers(row) for row in (weights, *points.T))
         self._weights = in_cells(weights)
         self._weights.reshape(-1)[len(weights) :] = 0  # what fills up the last cell
         self._closest = squared_distances(self._cells.points(), seed)
@@ -166,7 +168,7 @@ class Potential:
         """Choose the unit, and round every term to it."""
         potential = self._weights * self._closest
         self._unit = unit_for(potential.reshape(-1))
-        self._exact = self._unit <= 1 and whole_numbers(potential)
+        self._exact = self._unit <= 1 and self._whole
         self._terms = self._rounded(potential)
         self._sums = by_cell(np.add, self._terms)
         self.total = float(self._sums.sum())

@@ -16,8 +16,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from kmeans_seg import kmeans_plusplus
-from kmeans_seg.assignment import Floats
-from kmeans_seg.seeding import INITS, Seed, Seeds, draw, plusplus_seeds, random_seeds
+from kmeans_seg.assignment import Floats, squared_distances
+from kmeans_seg.seeding import INITS, Potential, Seed, Seeds, draw, plusplus_seeds, random_seeds
 
 Draw = tuple[int, ...]
 Probabilities = dict[Draw, Fraction]
@@ -328,3 +328,24 @@ def test_bytes_never_wrap_around() -> None:
         np.testing.assert_array_equal(
             kmeans_plusplus(points, 6, rng=seed), kmeans_plusplus(points.astype(int), 6, rng=seed)
         )
+
+
+def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() -> None:
+    # Points of a circle: 1 from its center, anything from one another.
+    triples = [(3, 4), (5, 12), (8, 15), (7, 24), (20, 21), (12, 35), (9, 40), (28, 45), (11, 60)]
+    signs = list(itertools.product((-1, 1), repeat=2))
+    circle = np.array([[a, b] for a, b in triples] + [[b, a] for a, b in triples], np.float64)
+    circle /= np.hypot(*circle.T)[:, np.newaxis]
+    circle = np.concatenate([circle * sign for sign in signs])
+    circle = circle[squared_distances(circle, np.zeros(2)) == 1]
+    assert len(circle) > 20
+    seeds = circle[[3, 10, 17]]
+    rng = np.random.default_rng(0)
+    totals = set()
+    for _ in range(50):
+        points = np.concatenate((circle[rng.permutation(len(circle))], [[0, 0]]))
+        potential = Potential(points, np.ones(len(points)), np.zeros(2))
+        for seed in seeds:
+            potential.accept(*potential.with_seed(seed))
+        totals.add(potential.total)
+    assert len(totals) == 1
