@@ -221,6 +221,8 @@ def count_chunk(
     check: Callable[[NDArray[Any]], None],
 ) -> tuple[Codes, NDArray[np.int64]]:
     """Find the distinct colors of a chunk."""
+    if block.size == 0:
+        return np.zeros(0, np.uint8), np.zeros(0, np.int64)
     pixels = Pixels(block, *kind, mask)
     return count_codes(pixels.some_colors(check))
 
@@ -233,6 +235,8 @@ def label_chunk(
     kind: Kind,
 ) -> Labels:
     """Label the pixels of a chunk."""
+    if block.size == 0:
+        return np.zeros([n for i, n in enumerate(block.shape) if i != kind[2]], np.int32)
     if mask is not None and kind[2] is not None:
         mask = mask.squeeze(kind[2])
     labels: Labels = Pixels(block, *kind, mask).spread(look_up)

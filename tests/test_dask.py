@@ -71,6 +71,21 @@ def test_the_chunks_stay() -> None:
     assert result.labels.chunks == image.chunks[:2]  # type: ignore[attr-defined]
 
 
+def test_empty_chunks_stay_empty() -> None:
+    for name in ("RGB", "transparent", "channels first"):
+        image, options = IMAGES[name]
+        chunked = da.from_array(image, chunks=5)
+        axis = next(i for i, n in enumerate(image.shape) if n > 4)
+        chunks = list(chunked.chunks)
+        chunks[axis] = (0, 3, 0, image.shape[axis] - 3, 0)
+        result = segment(da.from_array(image, chunks=tuple(chunks)), 5, **options)
+        expected = kmeans_seg.segment(image, 5, **options)
+        np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+        np.testing.assert_array_equal(np.asarray(result.painted), expected.painted)
+    with pytest.raises(ValueError, match="image is empty"):
+        segment(da.zeros((0, 4, 3), dtype=np.uint8), 2)
+
+
 def test_two_results_in_one_graph_stay_apart() -> None:
     images = [RNG.integers(0, 256, (8, 9, 3), dtype=np.uint8) for _ in range(2)]
     results = [segment(da.from_array(image, chunks=5), 4) for image in images]
