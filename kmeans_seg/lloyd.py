@@ -113,6 +113,10 @@ def lloyd(
     The same points, weights and centers give the same steps, bit for bit, in
     whatever order the points come.
 
+    With numbers of infinite precision it always ends. Where the points differ
+    by a few units in the last place of float64, the rounding of the means can
+    bring it back to where it was: cut such steps short by `itertools.islice`.
+
     Parameters
     ----------
     points
