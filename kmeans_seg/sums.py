@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .assignment import Floats, Labels
 
-BLOCK = 2**16  # points summed at a time
+BLOCK = 2**14  # points summed at a time
 EXACT = 2.0**52  # whole numbers up to twice this are exact in float64
 
 
@@ -89,15 +89,14 @@ class ClusterSums:
     def __init__(self, points: Floats, weights: Floats | None, k: int) -> None:
         n, channels = points.shape
         # A row of the points' weights, and one of each weighted channel.
-        self._terms = np.ones((1 + channels, n))
-        self._terms[1:] = points.T
-        if weights is not None:
-            self._terms *= weights
+        self._terms = np.empty((1 + channels, n))
+        self._terms[0] = 1 if weights is None else weights
+        np.multiply(points.T, self._terms[0], out=self._terms[1:])
         coarse, fine = np.array([two_units(row) for row in self._terms]).T
         if (coarse <= 1).all() and all(map(whole_numbers, self._terms)):
-            self._units = [np.ones(1 + channels)]  # nothing needs rounding
+            self._units = [np.ones((1 + channels, 1))]  # nothing needs rounding
         else:
-            self._units = [coarse, fine]
+            self._units = [coarse[:, np.newaxis], fine[:, np.newaxis]]
         self._sums = np.zeros((len(self._units), 1 + channels, k))
 
     def move(self, members: NDArray[np.intp], source: Labels | None, target: Labels) -> None:
@@ -105,24 +104,29 @@ class ClusterSums:
 
         `source` and `target` hold one label for each of the `members`.
         """
-        k = self._sums.shape[2]
+        _, rows, k = self._sums.shape
+        # The sums of every row and cluster lie side by side.
+        row_starts = np.arange(rows)[:, np.newaxis] * k
         for start in range(0, len(members), BLOCK):
             block = slice(start, start + BLOCK)
             # Neighbors often move together: each such run is summed first.
-            runs = [target[block]] if source is None else [target[block], source[block]]
-            starts = np.flatnonzero(np.any([differs_from_last(run) for run in runs], axis=0))
-            to, *back = (run[starts].astype(np.intp) for run in runs)
-            for channel, row in enumerate(self._terms):
-                terms = row.take(members[block])
-                for units, sums in zip(self._units, self._sums, strict=True):
-                    whole = terms
-                    if len(self._units) > 1:
-                        whole = np.rint(terms / units[channel])
-                        terms = terms - whole * units[channel]
-                    whole = np.add.reduceat(whole, starts)
-                    sums[channel] += np.bincount(to, whole, k)
-                    for labels in back:
-                        sums[channel] -= np.bincount(labels, whole, k)
+            to = target[block]
+            differs = differs_from_last(to)
+            if source is not None:
+                differs |= differs_from_last(source[block])
+            starts = np.flatnonzero(differs)
+            terms = self._terms.take(members[block], axis=1)
+            for unit, sums in zip(self._units, self._sums, strict=True):
+                whole = terms
+                if len(self._units) > 1:
+                    whole = np.rint(terms / unit)
+                    terms = terms - whole * unit
+                whole = np.add.reduceat(whole, starts, axis=1).reshape(-1)
+                places = (to[starts] + row_starts).reshape(-1)
+                sums += np.bincount(places, whole, sums.size).reshape(rows, k)
+                if source is not None:
+                    places = (source[block][starts] + row_starts).reshape(-1)
+                    sums -= np.bincount(places, whole, sums.size).reshape(rows, k)
 
     def reorder(self, order: NDArray[np.intp]) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
@@ -135,7 +139,7 @@ class ClusterSums:
         return weights
 
     def _totals(self) -> Floats:
-        totals: Floats = (self._sums * np.array(self._units)[:, :, np.newaxis]).sum(axis=0)
+        totals: Floats = (self._sums * np.array(self._units)).sum(axis=0)
         return totals
 
     def means(self, otherwise: Floats) -> Floats:
