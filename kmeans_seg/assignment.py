@@ -6,7 +6,7 @@ the same labels belongs in a file of its own, and this one is what it is
 tested against.
 """
 
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int32]
 Indices: TypeAlias = NDArray[np.intp]
+AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 
 # Distances computed at a time: 256 KiB of them stay in the processor's cache.
 BLOCK = 2**15
 
 
-def squared_distances(points: Floats, others: Floats) -> Floats:
+def squared_distances(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
     """Compute squared Euclidean distances, channel by channel.
 
     The leading axes broadcast against each other, so one function serves
@@ -33,12 +34,13 @@ def squared_distances(points: Floats, others: Floats) -> Floats:
     Parameters
     ----------
     points, others
-        Arrays (..., C) of float64 whose leading axes broadcast.
+        Arrays (..., C) of float64 (or float32, where the caller knows that it
+        is enough) whose leading axes broadcast.
 
     Returns
     -------
     distances
-        Array (...) of float64, in squared units of the points.
+        Array (...) of the same dtype, in squared units of the points.
 
     Examples
     --------
@@ -48,7 +50,7 @@ def squared_distances(points: Floats, others: Floats) -> Floats:
     array([[ 0.,  9.,  1.],
            [25., 16., 18.]])
     """
-    total = np.square(points[..., 0] - others[..., 0])
+    total: NDArray[AnyFloat] = np.square(points[..., 0] - others[..., 0])
     for channel in range(1, points.shape[-1]):
         total += np.square(points[..., channel] - others[..., channel])
     return total

@@ -2,7 +2,7 @@
 
 Three observations, each of which leaves work out and none of which guesses.
 
-**Near points share their candidates.** The points come in cells of 128, near
+**Near points share their candidates.** The points come in cells of 256, near
 each other if the points are in Morton order, as `distinct` hands them out.
 Around a cell lies a box. A center a is ahead of a center b everywhere in the
 box if it is so in the corner that favors b most, which two numbers tell: how
@@ -51,12 +51,13 @@ from .assignment import (
     nearest_center,
     squared_distances,
 )
-from .cells import CELL, Cells, by_cell
+from .cells import CELL, CELL_BITS, Cells, by_cell
 
 GROUP = 8  # cells in a group, whose candidates are chosen first
 SPAN = 2.0  # the room of a choice of candidates, in movements as large as the last one
 PASSES = 64  # after so many passes the candidates are chosen anew at the latest
 BLOCK = 2**17  # numbers worked on at a time
+FILLED = 2**14  # numbers worked on for nothing rather than in one more group
 MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most
 NEVER = np.float32(1e30)  # a score that never wins
 FOREVER = 1e300  # a gap that is never used up
@@ -122,7 +123,7 @@ class PrunedAssigner:
             np.minimum.reduceat(cells.low.T, starts, axis=1),
             np.maximum.reduceat(cells.high.T, starts, axis=1),
         )
-        self._low, self._high = points.min(axis=0), points.max(axis=0)
+        self._low, self._high = cells.low.min(axis=0), cells.high.max(axis=0)
         self._size = diagonal(self._low, self._high)
         # A power of two, so that scaling rounds nothing, and the points are at most 1 apart.
         self._scale = float(np.ldexp(1.0, -int(np.clip(np.frexp(self._size)[1], -1000, 1000))))
@@ -171,10 +172,10 @@ class PrunedAssigner:
                 self._paths[self._pass] = self._paths[self._pass - 1] + moved
         self._centers = centers
         due = np.flatnonzero(self._next <= self._clock)
-        size = max(1, MOST_PAIRS // len(centers))
+        size = max(1, MOST_PAIRS // max(len(centers), 256))
         for start in range(0, len(due), size):
-            changed += self._look(due[start : start + size], columns)
-        places = np.sort(np.concatenate(changed))
+            changed.append(self._look(due[start : start + size], columns))
+        places = np.sort(np.concatenate(changed), kind="stable")  # a few runs to merge
         return self._labels[:n].copy(), places[: np.searchsorted(places, n)]
 
     def reorder(self, order: Indices) -> None:
@@ -223,14 +224,16 @@ class PrunedAssigner:
         """Note the labels of the points of some cells; return the places of those that changed."""
         new = np.flatnonzero(labels != self._cell_labels.take(cells, axis=0))
         self._cell_labels[cells] = labels
-        places: Indices = cells[new // CELL] * CELL + new % CELL
+        # A point keeps its place in its cell.
+        shifts = (cells - np.arange(len(cells))) * CELL
+        places: Indices = new + shifts.take(new >> CELL_BITS)
         self._labels[places] = labels.reshape(-1)[new]
         return places
 
-    def _look(self, cells: Indices, centers: Floats) -> Iterator[Indices]:
+    def _look(self, cells: Indices, centers: Floats) -> Indices:
         """Assign the points of cells whose gaps may be used up, and see how long they may sleep.
 
-        Yield the places of the labels that changed.
+        Return the places of the labels that changed.
         """
         runs = self._runs[cells]
         first = runs.cumsum() - runs
@@ -247,80 +250,86 @@ class PrunedAssigner:
         self._next[cells] = self._clock + rest
         awake = rest <= 0
         if not awake.any():
-            return
+            return np.zeros(0, np.intp)
         inside = np.repeat(awake, runs)
         cells, runs, pairs, left = cells[awake], runs[awake], pairs[inside], left[inside]
         candidate = candidate[inside]
         first = runs.cumsum() - runs
         near = np.flatnonzero(left <= 0)  # what has a gap left need not be compared
         counts = np.add.reduceat(left <= 0, first, dtype=np.intp)
-        starts = counts.cumsum() - counts
-        for width, members in by_width(counts, CELL):
-            place = np.arange(width)[:, np.newaxis]
-            is_there = place < counts[members]
-            compared = near[starts[members] + np.where(is_there, place, 0)]
-            labels, gaps = self._compare(cells[members], candidate[compared], is_there, centers)
-            left[compared[is_there]] = gaps[is_there]
-            yield self._assign(cells[members], labels)
+        labels, gaps, lead = self._compare(cells, counts, candidate[near], centers)
+        left[near] = gaps
         self._gap[pairs] = left
         self._since[cells] = self._pass
         is_owner = left <= 0
-        self._lead[cells[np.add.reduceat(is_owner, first, dtype=np.intp) == 1]] = np.inf
+        lead[np.add.reduceat(is_owner, first, dtype=np.intp) == 1] = np.inf
+        self._lead[cells] = lead
         rest = np.minimum.reduceat(left + is_owner * FOREVER, first)
-        self._next[cells] = self._clock + np.minimum(rest, self._lead[cells])
+        self._next[cells] = self._clock + np.minimum(rest, lead)
+        return self._assign(cells, labels)
 
     def _compare(
-        self, cells: Indices, candidates: Indices, is_there: NDArray[np.bool_], centers: Floats
-    ) -> tuple[NDArray[Any], Floats]:
-        """Find the nearest of the `candidates` (w, m) for each point of m cells.
+        self, cells: Indices, counts: Indices, candidates: Indices, centers: Floats
+    ) -> tuple[NDArray[Any], Floats, Floats]:
+        """Find the nearest center for each point of m cells, among candidates of its cell.
 
-        Where a cell has fewer than w candidates, `is_there` is false. Returns
-        the labels (m, CELL) and the gap of each candidate (w, m).
+        `counts` says how many of the `candidates` belong to each cell. Returns
+        the labels (m, CELL), the gap of each candidate and the lead of each cell.
         """
+        starts = counts.cumsum() - counts
+        middle = self._cells.middle.take(cells, axis=1)
         # |x - c|² - |x - m|² = -2 (c - m)·(x - m) + |c - m|², for all x and c of a cell.
-        offsets = centers.take(candidates, axis=1)  # (C, w, m)
-        offsets -= self._cells.middle.take(cells, axis=1)[:, np.newaxis]
+        offsets = centers.take(candidates, axis=1) - middle.repeat(counts, axis=1)
         offsets *= self._scale
         squares = np.square(offsets).sum(axis=0)
-        factors = np.empty((len(cells), len(candidates), len(offsets) + 1), np.float32)
-        factors[..., :-1] = (-2 * offsets).T
-        factors[..., -1] = squares.T
-        rows = self._rows.take(cells, axis=0)
-        names = candidates.astype(self._cell_labels.dtype)[..., np.newaxis]
-        if len(candidates) == 2:
-            # The difference of two scores is enough; both candidates count as owners.
-            ahead = np.matmul(factors[:, 1:] - factors[:, :1], rows)[:, 0]
-            labels = (ahead < 0) * (names[1] - names[0]) + names[0]
-            least = np.zeros((2, 1), np.float32)
-            np.abs(ahead, out=ahead)
-        else:
-            factors[..., -1][~is_there.T] = NEVER
-            scores = np.empty((*candidates.shape, CELL), np.float32)
-            np.matmul(factors, rows, out=scores.swapaxes(0, 1))
-            best, second = np.minimum(scores[0], scores[1]), np.maximum(scores[0], scores[1])
-            for score in scores[2:]:
-                np.minimum(second, np.maximum(best, score), out=second)
-                np.minimum(best, score, out=best)
-            ahead = second - best
-            scores -= best
-            least = by_cell(np.minimum, scores)
-            labels = ((scores == 0).view(np.uint8) * names).max(axis=0)
+        factors = np.zeros((len(candidates) + 1, len(offsets) + 1), np.float32)
+        factors[:-1, :-1] = (-2 * offsets).T
+        factors[:-1, -1] = squares
+        factors[-1, -1] = NEVER  # the score of no candidate
+        names = np.zeros(len(candidates) + 1, self._cell_labels.dtype)
+        names[:-1] = candidates
+        labels = np.empty((len(cells), CELL), names.dtype)
+        ahead = np.empty((len(cells), CELL), np.float32)
+        least = np.zeros(len(candidates) + 1, np.float32)
+        for width, members in by_width(counts, CELL):
+            place = np.arange(width)[:, np.newaxis]
+            pair = starts[members] + place
+            if width > 2:
+                pair[place >= counts[members]] = len(candidates)
+            factor, name = factors.take(pair, axis=0), names.take(pair)[..., np.newaxis]
+            rows = self._rows.take(cells[members], axis=0)
+            if width == 2:
+                # The difference of two scores is enough; both candidates count as owners.
+                lead = np.matmul((factor[1] - factor[0])[:, np.newaxis], rows)[:, 0]
+                labels[members] = (lead < 0) * (name[1] - name[0]) + name[0]
+                ahead[members] = np.abs(lead, out=lead)
+            else:
+                scores = np.empty((*pair.shape, CELL), np.float32)
+                np.matmul(factor.swapaxes(0, 1), rows, out=scores.swapaxes(0, 1))
+                best, second = np.minimum(scores[0], scores[1]), np.maximum(scores[0], scores[1])
+                for score in scores[2:]:
+                    np.minimum(second, np.maximum(best, score), out=second)
+                    np.minimum(best, score, out=best)
+                ahead[members] = second - best
+                scores -= best
+                least[pair] = by_cell(np.minimum, scores)
+                labels[members] = ((scores == 0).view(np.uint8) * name).max(axis=0)
 
         # A score is a sum of C + 1 products, and each term is rounded a few times on the way.
         distances, radius = np.sqrt(squares), self._radius[cells]
-        reach = distances.max(axis=0) + radius
+        reach = np.maximum.reduceat(distances, starts) + radius
         margin = (len(offsets) + 5) * 2**-22 * np.square(reach) + 1e-30
         lead = by_cell(np.minimum, ahead) - margin
         unclear = np.flatnonzero(lead <= 0)
         if unclear.size:
             row, column = np.nonzero(ahead[unclear] <= margin[unclear, np.newaxis])
-            place = np.minimum(cells[unclear[row]] * CELL + column, len(self._points) - 1)
-            labels[unclear[row], column] = nearest_center(self._points[place], centers.T)
+            point = np.minimum(cells[unclear[row]] * CELL + column, len(self._points) - 1)
+            labels[unclear[row], column] = nearest_center(self._points[point], centers.T)
         # |x - b| - |x - a| is the difference of the squares by |x - b| + |x - a|, or more.
-        self._lead[cells] = lead / (2 * reach + 1e-30) / self._scale - self._margin
-        longest = distances + distances.min(axis=0) + (2 * radius + 1e-30)
-        gaps: Floats = (least - margin) / longest / self._scale - self._margin
-        return labels, gaps
+        lead = lead / (2 * reach + 1e-30) / self._scale - self._margin
+        longest = np.minimum.reduceat(distances, starts) + (2 * radius + 1e-30)
+        gaps = (least[:-1] - margin.repeat(counts)) / (distances + longest.repeat(counts))
+        return labels, gaps / self._scale - self._margin, lead
 
 
 def diagonal(low: Floats, high: Floats) -> float:
@@ -370,13 +379,19 @@ def by_width(counts: Indices, per_item: int) -> Iterator[tuple[int, Indices]]:
 
     Yields a width and the indices of items with no more candidates than that,
     as many at a time as make a block of work, where each candidate of an item
-    takes `per_item` numbers; few items are not sorted.
+    takes `per_item` numbers.
     """
-    most = int(counts.max(initial=0))
-    low, width = 0, most if len(counts) * most * per_item <= BLOCK // 2 else 1
-    while low < most:
+    filled = inside = low = 0
+    widths = []
+    for width, number in enumerate(np.bincount(counts).tolist()):
+        filled += inside  # a place for every item, to make the group as wide as this
+        if filled * per_item > FILLED:
+            widths.append(width - 1)
+            filled = inside = 0
+        inside += number
+    for width in (*widths, int(counts.max(initial=0))):
         items = np.flatnonzero((counts > low) & (counts <= width))
-        size = max(1, BLOCK // (width * per_item))
+        low = width
+        size = max(1, BLOCK // (max(width, 1) * per_item))
         for start in range(0, len(items), size):
-            yield min(width, most), items[start : start + size]
-        low, width = width, width + max(1, width // 2)
+            yield width, items[start : start + size]

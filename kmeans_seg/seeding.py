@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,8 @@ from .assignment import Floats, squared_distances
 from .cells import CELL, Cells, by_cell, in_cells
 from .sums import unit_for, whole_numbers
 from .validation import RandomGenerator
+
+WHOLE_FLOAT32 = 2.0**24  # whole numbers up to this are exact in float32
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -151,16 +154,24 @@ class Potential:
 
     Each term is rounded to a whole number of a unit (`sums`), so that a total
     is exact in whatever order it is summed; terms of 8-bit images are whole
-    numbers already.
+    numbers already, and their distances fit single precision.
     """
 
+    _cells: Cells[Any]
+    _closest: NDArray[Any]  # the squared distance of each point to its nearest seed: (cells, 256)
+    _farthest: NDArray[Any]  # the largest of each cell
+    _terms: Floats  # weights times distances, rounded: (cells, 256)
+
     def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
-        self._cells = Cells(points)
         # Then so are all distances, and weights times distances.
         self._whole = all(whole_numbers(row) for row in (weights, *points.T))
+        farthest = squared_distances(points.min(axis=0), points.max(axis=0))
+        if self._whole and farthest < WHOLE_FLOAT32 and np.abs(points).max() < WHOLE_FLOAT32:
+            points = points.astype(np.float32)  # as exact, and twice as fast
+        self._cells = Cells(points)
         self._weights = in_cells(weights)
         self._weights.reshape(-1)[len(weights) :] = 0  # what fills up the last cell
-        self._closest = squared_distances(self._cells.points(), seed)
+        self._closest = squared_distances(self._cells.points(), seed.astype(points.dtype))
         self._farthest = by_cell(np.maximum, self._closest)
         self._weigh()
 
@@ -187,21 +198,20 @@ class Potential:
         points: NDArray[np.intp] = cells * CELL + passed.sum(axis=1)
         return points
 
-    def with_seed(self, seed: Floats) -> tuple[float, NDArray[np.intp], Floats]:
+    def with_seed(self, seed: Floats) -> tuple[float, NDArray[np.intp], NDArray[Any]]:
         """Tell the total with one more seed, the cells that it changes, and the distances then."""
         low, high = self._cells.low, self._cells.high
+        seed = seed.astype(low.dtype)
         outside = squared_distances(np.clip(seed, low, high), seed)
         cells = np.flatnonzero(outside < self._farthest)
         closest = squared_distances(self._cells.points(cells), seed)
         np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
-        weights = self._weights.take(cells, axis=0)
-        if self._exact:  # so is this sum of products: all are whole numbers
-            total = float(np.einsum("i,i->", weights.reshape(-1), closest.reshape(-1)))
-        else:
-            total = float(self._rounded(weights * closest).sum())
+        terms = self._weights.take(cells, axis=0)
+        terms *= closest
+        total = float(self._rounded(terms).sum())
         return self.total - float(self._sums[cells].sum()) + total, cells, closest
 
-    def accept(self, total: float, cells: NDArray[np.intp], closest: Floats) -> None:
+    def accept(self, total: float, cells: NDArray[np.intp], closest: NDArray[Any]) -> None:
         """Take the seed whose `with_seed` gave these."""
         self.total = total
         self._closest[cells] = closest

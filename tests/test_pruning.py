@@ -70,7 +70,7 @@ def test_steps_far_from_zero_and_at_any_scale() -> None:
 def test_points_a_few_units_in_the_last_place_apart(offset: float) -> None:
     # Here the middle of a box cannot be told from its sides, but points can from one another.
     unit = np.spacing(offset)
-    points = offset + unit * np.array([-1] * 64 + [6] * 64 + [10**8] * 128)[:, np.newaxis]
+    points = offset + unit * np.repeat([[-1], [6], [10**8]], CELL // 2, axis=0)
     assert_same_labels(points, [offset + unit * np.array([[18.0], [-6.0]])])
     rng = np.random.default_rng(0)
     for spread in (8, 100, 10**6):
@@ -92,7 +92,7 @@ def assert_same_labels(points: Floats, centers: list[Floats]) -> None:
         np.testing.assert_array_equal(changed, np.flatnonzero(labels != previous))
 
 
-@pytest.mark.parametrize("n", [1, 2, 127, 128, 129, 1024, 1025])
+@pytest.mark.parametrize("n", [1, 2, CELL - 1, CELL, CELL + 1, 8 * CELL, 8 * CELL + 1])
 def test_steps_with_any_filling_of_the_last_cell(n: int) -> None:
     points = np.random.default_rng(n).integers(0, 50, (n, 2)).astype(np.float64)
     assert_same_steps(points, points[: min(n, 5)])
