@@ -50,9 +50,12 @@ def squared_distances(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> N
     array([[ 0.,  9.,  1.],
            [25., 16., 18.]])
     """
-    total: NDArray[AnyFloat] = np.square(points[..., 0] - others[..., 0])
+    total: NDArray[AnyFloat] = points[..., 0] - others[..., 0]
+    total *= total
     for channel in range(1, points.shape[-1]):
-        total += np.square(points[..., channel] - others[..., channel])
+        difference = points[..., channel] - others[..., channel]
+        difference *= difference
+        total += difference
     return total
 
 

@@ -165,8 +165,8 @@ class Potential:
     def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
         # Then so are all distances, and weights times distances.
         self._whole = all(whole_numbers(row) for row in (weights, *points.T))
-        farthest = squared_distances(points.min(axis=0), points.max(axis=0))
-        if self._whole and farthest < WHOLE_FLOAT32 and np.abs(points).max() < WHOLE_FLOAT32:
+        low, high = points.min(axis=0), points.max(axis=0)
+        if self._whole and max(squared_distances(low, high), *high, *-low) < WHOLE_FLOAT32:
             points = points.astype(np.float32)  # as exact, and twice as fast
         self._cells = Cells(points)
         self._weights = in_cells(weights)
@@ -241,7 +241,10 @@ def draw(potential: Floats, size: int, rng: np.random.Generator) -> NDArray[np.i
     The potential is rounded to whole numbers of a unit, so that its running
     sum is exact.
     """
-    cumulative = np.rint(potential / unit_for(potential)).cumsum()
+    unit = unit_for(potential)
+    if unit > 1 or not whole_numbers(potential):
+        potential = np.rint(potential / unit)
+    cumulative = potential.cumsum()
     drawn: NDArray[np.intp] = np.searchsorted(
         cumulative, rng.random(size) * cumulative[-1], side="right"
     )
