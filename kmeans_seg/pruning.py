@@ -134,7 +134,7 @@ class PrunedAssigner:
             np.multiply(centered, self._scale, out=self._rows[:, channel], casting="same_kind")
         self._radius = self._cells.diagonal / 2 * self._scale
         # Where the centers move little, room for a part of a cell costs few candidates.
-        self._least_room = float(self._cells.diagonal.mean()) / 8
+        self._least_room = float(self._cells.diagonal.mean()) / 4
 
         self._labels = np.full(count * CELL, -1, np.int32)  # those of the last call
         self._labels[: len(points)] = labels
