@@ -50,12 +50,9 @@ def squared_distances(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> N
     array([[ 0.,  9.,  1.],
            [25., 16., 18.]])
     """
-    total: NDArray[AnyFloat] = points[..., 0] - others[..., 0]
-    total *= total
+    total = np.square(points[..., 0] - others[..., 0])
     for channel in range(1, points.shape[-1]):
-        difference = points[..., channel] - others[..., channel]
-        difference *= difference
-        total += difference
+        total += np.square(points[..., channel] - others[..., channel])
     return total
 
 
