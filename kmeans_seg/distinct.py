@@ -19,6 +19,7 @@ Left out: such colors with more than 8 channels. Their pixels are all taken as
 points of their own, in the order in which they come.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -42,11 +43,12 @@ MOST_PER_PIXEL = 32
 # Colors that do not fit a code are sorted up to this many channels.
 MOST_CHANNELS = 8
 
-# The counts in the table have 32 bits: it is emptied before any can be more than this.
-MOST_COUNTED = 2**32 - 1
-
 # Pixels worked on at a time: they stay in the cache meanwhile.
-BLOCK = 2**16
+BLOCK = 2**15
+
+# The counts in the table have 16 bits, so that little memory is touched. What is more than this
+# is taken out before another block comes: once in so many pixels, at most.
+MOST_COUNTED = 2**16 - 1 - BLOCK
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,20 +155,21 @@ def colors_of(codes: Codes, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]
 
 def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64]]:
     """Find the distinct codes of pixels, in ascending order, and count them."""
-    table: NDArray[np.uint32] | None = None
-    counted = 0
+    table: NDArray[np.uint16] | None = None
+    many: Counter[int] = Counter()  # what is too much for the table
     parts: list[tuple[Codes, NDArray[np.int64]]] = []
     for block in blocks:
         bits = code_bits(block.shape[1], block.dtype)
-        if table is not None and counted + len(block) > MOST_COUNTED:
-            parts.append(empty_table(table))
-            counted = 0
         if table is None and bits <= TABLE_BITS and 2**bits <= len(block) * MOST_PER_PIXEL:
-            table = np.zeros(2**bits, np.uint32)
+            table = np.zeros(2**bits, np.uint16)
         if table is not None:
-            counted += len(block)
             for codes in pixel_codes(block):
-                np.add.at(table, codes.astype(np.intp), np.uint32(1))
+                places = codes.astype(np.intp)
+                np.add.at(table, places, np.uint16(1))
+                while (counts := table.take(places)).max(initial=0) > MOST_COUNTED:
+                    place = int(places[counts.argmax()])
+                    many[place] += int(table[place])
+                    table[place] = 0
             continue
         all_codes = np.concatenate(list(pixel_codes(block)))
         parts.append(np.unique(all_codes, return_counts=True))
@@ -174,18 +177,14 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
         while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
             parts[-2:] = [merge_counts(parts[-2:])]
     if table is not None:
-        parts.append(empty_table(table))
+        starts = range(0, len(table), BLOCK)
+        found = [start + np.flatnonzero(table[start : start + BLOCK] != 0) for start in starts]
+        places = np.concatenate(found)
+        parts.append((places.astype(np.uint32), table[places].astype(np.int64)))
+        if many:
+            most = np.array(sorted(many.items()), np.int64)
+            parts.append((most[:, 0].astype(np.uint32), most[:, 1]))
     return merge_counts(parts) if len(parts) > 1 else parts[0]
-
-
-def empty_table(table: NDArray[np.uint32]) -> tuple[Codes, NDArray[np.int64]]:
-    """Take the counts out of a table of all codes, and set it to zero."""
-    starts = range(0, len(table), BLOCK)
-    found = [start + np.flatnonzero(table[start : start + BLOCK] != 0) for start in starts]
-    places = np.concatenate(found)
-    counts = table[places].astype(np.int64)
-    table[places] = 0
-    return places.astype(np.uint32), counts
 
 
 def merge_counts(parts: list[tuple[Codes, NDArray[np.int64]]]) -> tuple[Codes, NDArray[np.int64]]:

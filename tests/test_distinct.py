@@ -284,8 +284,16 @@ def test_small_blocks_are_sorted_and_large_ones_go_into_a_table() -> None:
     np.testing.assert_array_equal(found.counts, counts[np.argsort(order)])
 
 
-def test_the_table_is_emptied_before_a_count_can_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distinct, "MOST_COUNTED", 3000)
-    gray = np.random.default_rng(6).integers(0, 256, (10_000, 1), dtype=np.uint8)
-    found = distinct_colors(np.split(gray, 8))
-    np.testing.assert_array_equal(found.counts, np.bincount(gray[:, 0]))
+@pytest.mark.parametrize("most", [0, 3000, None])
+def test_colors_are_counted_beyond_what_the_table_holds(
+    monkeypatch: pytest.MonkeyPatch, most: int | None
+) -> None:
+    if most is not None:
+        monkeypatch.setattr(distinct, "MOST_COUNTED", most)
+    rng = np.random.default_rng(6)
+    # One run longer than any count of 16 bits, some that end beside it, and noise in between.
+    runs = [200_000, 32_767, 32_768, 32_769, 65_535, 65_536, 65_537]
+    gray = np.repeat(rng.permutation(256)[: len(runs)], runs)
+    gray = np.concatenate((gray[:150_000], rng.integers(0, 256, 9_999), gray[150_000:]))
+    found = distinct_colors(np.array_split(gray.astype(np.uint8)[:, np.newaxis], 3))
+    np.testing.assert_array_equal(found.counts, np.bincount(gray, minlength=256))
