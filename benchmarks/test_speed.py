@@ -27,13 +27,13 @@ from .peers import BROADCAST, ELKAN, FLOOR, IMAGE_TO_LABELS, LLOYD, OURS, SCRIPT
 @pytest.mark.parametrize("peer", IMAGE_TO_LABELS)
 def test_image_to_labels_8(measure: Measure, large_photo: Path, peer: str) -> None:
     about = {"work": "image to labels", "peer": peer, "photo": large_photo, "k": 8}
-    measure(IMAGE_TO_LABELS[peer], pixels(large_photo), 8, **about, rounds=3)
+    measure(IMAGE_TO_LABELS[peer], pixels(large_photo), 8, **about, rounds=5)
 
 
 @pytest.mark.parametrize("peer", [OURS, "scikit-learn"])
 def test_image_to_labels_64(measure: Measure, large_photo: Path, peer: str) -> None:
     about = {"work": "image to labels", "peer": peer, "photo": large_photo, "k": 64}
-    measure(IMAGE_TO_LABELS[peer], pixels(large_photo), 64, **about, rounds=2)
+    measure(IMAGE_TO_LABELS[peer], pixels(large_photo), 64, **about, rounds=3)
 
 
 @pytest.mark.parametrize("peer", IMAGE_TO_LABELS)
