@@ -44,11 +44,12 @@ MOST_PER_PIXEL = 32
 MOST_CHANNELS = 8
 
 # Pixels worked on at a time: they stay in the cache meanwhile.
-BLOCK = 2**15
+BLOCK = 2**16
 
-# The counts in the table have 16 bits, so that little memory is touched. What is more than this
-# is taken out before another block comes: once in so many pixels, at most.
-MOST_COUNTED = 2**16 - 1 - BLOCK
+# Pixels counted at a time. The counts in the table have 16 bits, so that little memory is touched.
+# What is more than `MOST_COUNTED` is taken out before so many pixels more are counted.
+COUNTED = 2**14
+MOST_COUNTED = 2**16 - 1 - COUNTED
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +137,10 @@ def pixel_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
     size = pixels.dtype.itemsize * pixels.shape[1]
     word = np.dtype(f"<u{next(width for width in (1, 2, 4, 8) if width >= size)}")
     mask = word.type(2 ** (8 * size) - 1)
+    # Each word begins with a pixel; what follows it is masked.
+    bytes_ = np.zeros(min(len(pixels), BLOCK) * size + word.itemsize, np.uint8)
     for start in range(0, max(len(pixels), 1), BLOCK):
         block = pixels[start : start + BLOCK]
-        # Each word begins with a pixel; what of the next one it ends with is masked.
-        bytes_ = np.zeros(len(block) * size + word.itemsize, np.uint8)
         content = np.ascontiguousarray(block, block.dtype.newbyteorder("="))
         bytes_[: len(block) * size] = content.reshape(-1).view(np.uint8)
         yield np.ndarray(len(block), word, bytes_, strides=(size,)) & mask
@@ -164,12 +165,13 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
             table = np.zeros(2**bits, np.uint16)
         if table is not None:
             for codes in pixel_codes(block):
-                places = codes.astype(np.intp)
-                np.add.at(table, places, np.uint16(1))
-                while (counts := table.take(places)).max(initial=0) > MOST_COUNTED:
-                    place = int(places[counts.argmax()])
-                    many[place] += int(table[place])
-                    table[place] = 0
+                for start in range(0, len(codes), COUNTED):
+                    places = codes[start : start + COUNTED].astype(np.intp)
+                    np.add.at(table, places, np.uint16(1))
+                    while (counts := table.take(places)).max(initial=0) > MOST_COUNTED:
+                        place = int(places[counts.argmax()])
+                        many[place] += int(table[place])
+                        table[place] = 0
             continue
         all_codes = np.concatenate(list(pixel_codes(block)))
         parts.append(np.unique(all_codes, return_counts=True))

@@ -292,7 +292,7 @@ def test_colors_are_counted_beyond_what_the_table_holds(
         monkeypatch.setattr(distinct, "MOST_COUNTED", most)
     rng = np.random.default_rng(6)
     # One run longer than any count of 16 bits, some that end beside it, and noise in between.
-    runs = [200_000, 32_767, 32_768, 32_769, 65_535, 65_536, 65_537]
+    runs = [200_000, 49_151, 49_152, 49_153, 65_535, 65_536, 65_537]
     gray = np.repeat(rng.permutation(256)[: len(runs)], runs)
     gray = np.concatenate((gray[:150_000], rng.integers(0, 256, 9_999), gray[150_000:]))
     found = distinct_colors(np.array_split(gray.astype(np.uint8)[:, np.newaxis], 3))
