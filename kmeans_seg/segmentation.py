@@ -36,6 +36,8 @@ from .pixels import Pixels
 from .sums import exact_sum
 from .validation import RandomGenerator
 
+BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
+
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
@@ -486,7 +488,12 @@ def paint(
     k, channels = palette.shape
     colors = np.zeros((k + 1, channels), palette.dtype)
     colors[:k] = palette
-    painted = colors.take(labels, axis=0, mode="wrap")  # the label -1 finds the last row
+    painted = np.empty((*labels.shape, channels), palette.dtype)
+    flat_labels, pixels = labels.reshape(-1), painted.reshape(-1, channels)
+    for start in range(0, labels.size, BLOCK):
+        block = slice(start, start + BLOCK)
+        # The label -1 finds the last row.
+        pixels[block] = colors.take(flat_labels[block], axis=0, mode="wrap")
     if channel_axis is None:
         return painted[..., 0]
     if alpha is not None:
