@@ -349,18 +349,24 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
     """
     from PIL import Image
 
-    from .distinct import pixel_codes
+    from .distinct import colors_of, pixel_codes
 
-    colors = Image.fromarray(pixels).getcolors(256)
-    if colors is None:
-        return None
-    palette = np.array([color for _, color in colors], np.uint8)
-    (codes,) = pixel_codes(palette)
-    table = np.empty(int(codes.max()) + 1, np.uint8)
-    table[codes] = np.arange(len(codes))
-    indices = np.concatenate([table.take(some) for some in pixel_codes(pixels.reshape(-1, 3))])
-    picture = Image.fromarray(indices.reshape(pixels.shape[:2]))
-    picture.putpalette(palette.tobytes())
+    palette = np.zeros(0, np.uint32)  # the codes of the colors
+    places = np.zeros(2**24, np.uint16)  # of each code in the palette, from 1 on; 0 for none
+    indices = np.empty(pixels.shape[:2], np.uint8)
+    start = 0
+    for codes in pixel_codes(pixels.reshape(-1, 3)):
+        found = places.take(codes)
+        if not found.all():
+            palette = np.concatenate((palette, np.unique(codes[found == 0])))
+            if len(palette) > 256:
+                return None
+            places[palette] = np.arange(1, len(palette) + 1)
+            found = places.take(codes)
+        indices.reshape(-1)[start : start + len(codes)] = found - 1
+        start += len(codes)
+    picture = Image.fromarray(indices)
+    picture.putpalette(colors_of(palette, 3, pixels.dtype).tobytes())
     buffer = io.BytesIO()
     # To look for runs alone is five times as fast as Pillow's default, and there are many runs.
     picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
