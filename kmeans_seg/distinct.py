@@ -179,14 +179,27 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
         while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
             parts[-2:] = [merge_counts(parts[-2:])]
     if table is not None:
-        starts = range(0, len(table), BLOCK)
-        found = [start + np.flatnonzero(table[start : start + BLOCK] != 0) for start in starts]
-        places = np.concatenate(found)
+        places = nonzero_places(table)
         parts.append((places.astype(np.uint32), table[places].astype(np.int64)))
         if many:
             most = np.array(sorted(many.items()), np.int64)
             parts.append((most[:, 0].astype(np.uint32), most[:, 1]))
     return merge_counts(parts) if len(parts) > 1 else parts[0]
+
+
+def nonzero_places(table: NDArray[np.uint16]) -> NDArray[np.intp]:
+    """Find the entries that are not 0, four at a time: most of a large table is empty.
+
+    >>> nonzero_places(np.array([0, 0, 0, 0, 7, 0, 0, 2], np.uint16))
+    array([4, 7])
+    """
+    fours = table.view(np.uint64)
+    starts = range(0, len(fours), BLOCK)
+    found = [start + np.flatnonzero(fours[start : start + BLOCK] != 0) for start in starts]
+    filled = np.concatenate(found)
+    inside = np.flatnonzero(fours.take(filled).view(np.uint16) != 0)
+    places: NDArray[np.intp] = 4 * filled.take(inside >> 2) + (inside & 3)
+    return places
 
 
 def merge_counts(parts: list[tuple[Codes, NDArray[np.int64]]]) -> tuple[Codes, NDArray[np.int64]]:
