@@ -90,7 +90,8 @@ def own_distances(points: Floats, centers: Floats, labels: Labels) -> Floats:
     distances = np.empty(len(points))
     for start in range(0, len(points), BLOCK):
         block = slice(start, start + BLOCK)
-        distances[block] = squared_distances(points[block], centers.take(labels[block], axis=0))
+        own = centers.T.take(labels[block], axis=1).T  # with each channel contiguous
+        distances[block] = squared_distances(points[block], own)
     return distances
 
 

@@ -282,12 +282,15 @@ def descend(state: State, centers: Floats, settings: Settings, first: int = 1) -
 
 def conclude(step: Step, converged: bool) -> Clustering:
     """Make a clustering of the last step."""
-    # Only where there are fewer distinct points than centers are there clusters without points.
-    # By the labels: the weight of a cluster may be too small to count beside the others.
-    filled = np.bincount(step.labels, minlength=len(step.centers)) > 0
+    labels, filled = step.labels, step.weights > 0
+    if not filled.all():
+        # There are fewer distinct points than centers, or the weight of a cluster is too small to
+        # count beside the others: the labels tell.
+        filled = np.bincount(labels, minlength=len(filled)) > 0
+        labels = (np.cumsum(filled, dtype=np.int32) - 1)[labels]
     return Clustering(
         centers=step.centers[filled],
-        labels=(np.cumsum(filled, dtype=np.int32) - 1)[step.labels],
+        labels=labels,
         weights=step.weights[filled],
         inertia=step.inertia,
         n_iter=step.iteration,

@@ -51,7 +51,7 @@ def unit_below(bound: float) -> float:
 def whole_numbers(values: Floats) -> bool:
     """Whether every value is a whole number."""
     blocks = (values[start : start + BLOCK] for start in range(0, len(values), BLOCK))
-    return all(np.array_equal(block, np.rint(block)) for block in blocks)
+    return all((block == np.rint(block)).all() for block in blocks)
 
 
 def exact_sum(values: Floats) -> float:
