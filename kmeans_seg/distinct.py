@@ -170,8 +170,8 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
                     np.add.at(table, places, np.uint16(1))
                     while (counts := table.take(places)).max(initial=0) > MOST_COUNTED:
                         place = int(places[counts.argmax()])
-                        many[place] += int(table[place])
-                        table[place] = 0
+                        many[place] += int(table[place]) - 1
+                        table[place] = 1  # it stays among the places that are not 0
             continue
         all_codes = np.concatenate(list(pixel_codes(block)))
         parts.append(np.unique(all_codes, return_counts=True))
@@ -180,10 +180,10 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
             parts[-2:] = [merge_counts(parts[-2:])]
     if table is not None:
         places = nonzero_places(table)
-        parts.append((places.astype(np.uint32), table[places].astype(np.int64)))
-        if many:
-            most = np.array(sorted(many.items()), np.int64)
-            parts.append((most[:, 0].astype(np.uint32), most[:, 1]))
+        totals = table[places].astype(np.int64)
+        for place, number in many.items():
+            totals[places.searchsorted(place)] += number
+        parts.append((places.astype(np.uint32), totals))
     return merge_counts(parts) if len(parts) > 1 else parts[0]
 
 

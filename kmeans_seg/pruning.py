@@ -111,7 +111,7 @@ class PrunedAssigner:
     _pass: int
     _clock: float  # how far the two fastest centers have come
     _room: float  # when the clock shows this, choose anew
-    _cell_labels: NDArray[Any]  # the labels, cell by cell, in as few bytes as they fit
+    _cell_labels: NDArray[Any]  # of the last call, cell by cell, in as few bytes as they fit
 
     def __init__(self, points: Floats, labels: Labels) -> None:
         cells = Cells(points)
@@ -136,8 +136,8 @@ class PrunedAssigner:
         # Where the centers move little, room for a part of a cell costs few candidates.
         self._least_room = float(self._cells.diagonal.mean()) / 4
 
-        self._labels = np.full(count * CELL, -1, np.int32)  # those of the last call
-        self._labels[: len(points)] = labels
+        self._cell_labels = np.full((count, CELL), -1, np.int32)
+        self._cell_labels.reshape(-1)[: len(points)] = labels
         self._centers: Floats | None = None  # of the last call; None if there is nothing to keep
 
     def __call__(self, centers: Floats) -> tuple[Labels, Indices]:
@@ -149,17 +149,18 @@ class PrunedAssigner:
             # Too far away for the precision here, all points equal, or squares lost in underflow.
             self._centers = None
             labels = nearest_center(self._points, centers)
-            new = np.flatnonzero(labels != self._labels[:n])
-            self._labels[:n] = labels
+            known = self._cell_labels.reshape(-1)[:n]
+            new = np.flatnonzero(labels != known)
+            known[:] = labels
             return labels, new
-        # Only differences are rounded, none larger than `size`: this is far more than they can
-        # add up to. Smaller squares are lost in underflow.
+        # Only differences are rounded, none of them much larger than `size`: this is far more than
+        # they can add up to. Smaller squares are lost in underflow.
         self._margin = 1e-9 * size + 1e-150
         columns = np.ascontiguousarray(centers.T)
         changed = [np.zeros(0, np.intp)]
         if self._centers is None:
             small = np.min_scalar_type(len(centers))
-            self._cell_labels = self._labels.astype(small).reshape(-1, CELL)
+            self._cell_labels = self._cell_labels.astype(small)
             changed += self._choose_candidates(columns, room=0.0)
         else:
             moved = np.sqrt(squared_distances(centers, self._centers)) * (1 + 1e-9)
@@ -172,20 +173,21 @@ class PrunedAssigner:
                 self._paths[self._pass] = self._paths[self._pass - 1] + moved
         self._centers = centers
         due = np.flatnonzero(self._next <= self._clock)
-        size = max(1, MOST_PAIRS // max(len(centers), 256))
+        # The points of the cells take memory as well, not only their candidates.
+        size = max(1, MOST_PAIRS // max(len(centers), CELL))
         for start in range(0, len(due), size):
             changed.append(self._look(due[start : start + size], columns))
         places = np.sort(np.concatenate(changed), kind="stable")  # a few runs to merge
-        return self._labels[:n].copy(), places[: np.searchsorted(places, n)]
+        labels = self._cell_labels.reshape(-1)[:n].astype(np.int32)
+        return labels, places[: np.searchsorted(places, n)]
 
     def reorder(self, order: Indices) -> None:
         """Let the center that was number order[i] be number i from now on."""
         rank = order.argsort()
-        self._labels = rank.astype(np.int32)[self._labels]
+        self._cell_labels = rank.astype(self._cell_labels.dtype)[self._cell_labels]
         if self._centers is not None:
-            self._cell_labels = rank.astype(self._cell_labels.dtype)[self._cell_labels]
             self._candidate = rank[self._candidate]
-            self._paths = self._paths[:, order]
+            self._paths = self._paths.take(order, axis=1)
             self._centers = self._centers[order]
 
     def _choose_candidates(self, centers: Floats, room: float) -> list[Indices]:
@@ -227,7 +229,6 @@ class PrunedAssigner:
         # A point keeps its place in its cell.
         shifts = (cells - np.arange(len(cells))) * CELL
         places: Indices = new + shifts.take(new >> CELL_BITS)
-        self._labels[places] = labels.reshape(-1)[new]
         return places
 
     def _look(self, cells: Indices, centers: Floats) -> Indices:

@@ -153,8 +153,8 @@ class Potential:
     point of the cell is from the seeds there are: those cells are left alone.
 
     Each term is rounded to a whole number of a unit (`sums`), so that a total
-    is exact in whatever order it is summed; terms of 8-bit images are whole
-    numbers already, and their distances fit single precision.
+    is exact in whatever order it is summed; terms of 8-bit gray and RGB are
+    whole numbers already, and their distances fit single precision.
     """
 
     _cells: Cells[Any]
