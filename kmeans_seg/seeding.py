@@ -219,7 +219,7 @@ class Potential:
         terms = self._rounded(self._weights.take(cells, axis=0) * closest)
         self._terms[cells] = terms
         self._sums[cells] = by_cell(np.add, terms)
-        if not self._exact and total < 2**10 * self._terms.size:
+        if not self._exact and total < 2**10 * self._terms.size * self._unit:
             self._weigh()  # the terms became small: a finer unit keeps them apart
 
 

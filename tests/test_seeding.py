@@ -151,6 +151,16 @@ def test_distances_too_small_to_be_weighed_are_none() -> None:
     assert len(centers) == 1
 
 
+def test_seeds_are_as_large_as_the_points() -> None:
+    near = np.random.default_rng(0).random((20_000, 1))
+    points = np.concatenate((near, [[300.0]], 1e8 + near))  # near ones hardly count at first
+    centers = kmeans_plusplus(points, 12, trials=1)
+    for scale in (2.0**-60, 2.0**20, 2.0**60):  # which rounds nothing
+        np.testing.assert_array_equal(
+            kmeans_plusplus(scale * points, 12, trials=1), scale * centers
+        )
+
+
 def test_greedy_keeps_the_best_of_its_candidates() -> None:
     rng = np.random.default_rng(4)
     for seed in range(30):
