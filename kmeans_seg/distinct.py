@@ -231,7 +231,7 @@ class CodeLookUp:
         if code_bits(pixels.shape[1], pixels.dtype) <= TABLE_BITS:
             start = 0
             for codes in pixel_codes(pixels):
-                result[start : start + len(codes)] = self._table.take(codes, mode="clip")
+                result[start : start + len(codes)] = self._table.take(codes)
                 start += len(codes)
         elif len(pixels):
             codes = np.concatenate(list(pixel_codes(pixels)))
@@ -348,7 +348,7 @@ def morton_codes(pixels: NDArray[Any]) -> Iterator[NDArray[np.uint64]]:
         bytes_ = block.view(np.uint8)
         codes = np.zeros(len(block), np.uint64)
         for place, table in enumerate(tables):
-            codes |= table.take(bytes_[:, place], mode="clip")
+            codes |= table.take(bytes_[:, place])
         yield codes
 
 
