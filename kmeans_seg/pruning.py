@@ -38,6 +38,7 @@ dimensions, where boxes overlap everything, they rule out few candidates; the
 gaps and the quick scores still save most of the work.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -257,7 +258,7 @@ class PrunedAssigner:
         first = runs.cumsum() - runs
         near = np.flatnonzero(left <= 0)  # what has a gap left need not be compared
         counts = np.add.reduceat(left <= 0, first, dtype=np.intp)
-        places, gaps, lead = self._compare(cells, counts, candidate[near], centers)
+        labels, gaps, lead = self._compare(cells, counts, candidate[near], centers)
         left[near] = gaps
         self._gap[pairs] = left
         self._since[cells] = self._pass
@@ -266,15 +267,15 @@ class PrunedAssigner:
         self._lead[cells] = lead
         rest = np.minimum.reduceat(left + is_owner * FOREVER, first)
         self._next[cells] = self._clock + np.minimum(rest, lead)
-        return places
+        return self._assign(cells, labels)
 
     def _compare(
         self, cells: Indices, counts: Indices, candidates: Indices, centers: Floats
-    ) -> tuple[Indices, Floats, Floats]:
-        """Assign the points of some cells, each to the nearest among candidates of its cell.
+    ) -> tuple[NDArray[Any], Floats, Floats]:
+        """Find the nearest center for each point of m cells, among candidates of its cell.
 
-        `counts` says how many of the `candidates` belong to each cell. Returns the
-        places of the labels that changed, the gap of each candidate and the lead of each cell.
+        `counts` says how many of the `candidates` belong to each cell. Returns
+        the labels (m, CELL), the gap of each candidate and the lead of each cell.
         """
         starts = counts.cumsum() - counts
         middle = self._cells.middle.take(cells, axis=1)
@@ -291,9 +292,7 @@ class PrunedAssigner:
         labels = np.empty((len(cells), CELL), names.dtype)
         ahead = np.empty((len(cells), CELL), np.float32)
         least = np.zeros(len(candidates) + 1, np.float32)
-        order, groups = by_width(counts, CELL)
-        for width, group in groups:
-            members = order[group]
+        for width, members in by_width(counts, CELL):
             place = np.arange(width)[:, np.newaxis]
             pair = starts[members] + place
             if width > 2:
@@ -303,9 +302,8 @@ class PrunedAssigner:
             if width == 2:
                 # The difference of two scores is enough; both candidates count as owners.
                 lead = np.matmul((factor[1] - factor[0])[:, np.newaxis], rows)[:, 0]
-                np.multiply(lead < 0, name[1] - name[0], out=labels[group])
-                labels[group] += name[0]
-                np.abs(lead, out=ahead[group])
+                labels[members] = (lead < 0) * (name[1] - name[0]) + name[0]
+                ahead[members] = np.abs(lead, out=lead)
             else:
                 scores = np.empty((*pair.shape, CELL), np.float32)
                 np.matmul(factor.swapaxes(0, 1), rows, out=scores.swapaxes(0, 1))
@@ -313,29 +311,26 @@ class PrunedAssigner:
                 for score in scores[2:]:
                     np.minimum(second, np.maximum(best, score), out=second)
                     np.minimum(best, score, out=best)
-                np.subtract(second, best, out=ahead[group])
+                ahead[members] = second - best
                 scores -= best
                 least[pair] = by_cell(np.minimum, scores)
-                ((scores == 0).view(np.uint8) * name).max(axis=0, out=labels[group])
+                labels[members] = ((scores == 0).view(np.uint8) * name).max(axis=0)
 
         # A score is a sum of C + 1 products, and each term is rounded a few times on the way.
         distances, radius = np.sqrt(squares), self._radius[cells]
         reach = np.maximum.reduceat(distances, starts) + radius
         margin = (len(offsets) + 5) * 2**-22 * np.square(reach) + 1e-30
-        lead = np.empty(len(cells))
-        lead[order] = by_cell(np.minimum, ahead)
-        lead -= margin
-        unclear = np.flatnonzero(lead[order] <= 0)
+        lead = by_cell(np.minimum, ahead) - margin
+        unclear = np.flatnonzero(lead <= 0)
         if unclear.size:
-            row, column = np.nonzero(ahead[unclear] <= margin[order[unclear], np.newaxis])
-            row = unclear[row]
-            point = np.minimum(cells[order[row]] * CELL + column, len(self._points) - 1)
-            labels[row, column] = nearest_center(self._points[point], centers.T)
+            row, column = np.nonzero(ahead[unclear] <= margin[unclear, np.newaxis])
+            point = np.minimum(cells[unclear[row]] * CELL + column, len(self._points) - 1)
+            labels[unclear[row], column] = nearest_center(self._points[point], centers.T)
         # |x - b| - |x - a| is the difference of the squares by |x - b| + |x - a|, or more.
         lead = lead / (2 * reach + 1e-30) / self._scale - self._margin
         longest = np.minimum.reduceat(distances, starts) + (2 * radius + 1e-30)
         gaps = (least[:-1] - margin.repeat(counts)) / (distances + longest.repeat(counts))
-        return self._assign(cells[order], labels), gaps / self._scale - self._margin, lead
+        return labels, gaps / self._scale - self._margin, lead
 
 
 def diagonal(low: Floats, high: Floats) -> float:
@@ -356,9 +351,7 @@ def select(
     Returns them as pairs, ordered by boxes: the box, the candidate and the gap of each.
     """
     found = []
-    order, groups = by_width(counts[parents], len(centers))
-    for width, group in groups:
-        members = order[group]
+    for width, members in by_width(counts[parents], len(centers)):
         parent = parents[members]
         tried = lists[:width].take(parent, axis=1)
         gaps = boxes.gaps(members, tried, centers)
@@ -382,32 +375,24 @@ def as_lists(box: Indices, candidate: Indices, boxes: int) -> tuple[Indices, Ind
     return lists, counts
 
 
-def by_width(counts: Indices, per_item: int) -> tuple[Indices, list[tuple[int, slice]]]:
+def by_width(counts: Indices, per_item: int) -> Iterator[tuple[int, Indices]]:
     """Sort items by their number of candidates, so that few places are filled up for nothing.
 
-    Returns the order of the items, and groups of those that follow each other
-    in it: the largest number in a group, and where in the order it stands. A
-    group makes a block of work, where each candidate of an item takes
-    `per_item` numbers.
+    Yields a width and the indices of items with no more candidates than that,
+    as many at a time as make a block of work, where each candidate of an item
+    takes `per_item` numbers.
     """
-    # Short integers are sorted by their bytes, many times faster.
-    order = counts.astype(np.min_scalar_type(counts.max(initial=0))).argsort(kind="stable")
-    filled = inside = stop = 0
-    ends = []  # the width of each group, and where it ends
-    numbers = np.bincount(counts).tolist()
-    for width, number in enumerate(numbers):
+    filled = inside = low = 0
+    widths = []
+    for width, number in enumerate(np.bincount(counts).tolist()):
         filled += inside  # a place for every item, to make the group as wide as this
         if filled * per_item > FILLED:
-            ends.append((width - 1, stop))
+            widths.append(width - 1)
             filled = inside = 0
         inside += number
-        stop += number
-    ends.append((len(numbers) - 1, stop))
-    groups = []
-    start = 0
-    for width, end in ends:
+    for width in (*widths, int(counts.max(initial=0))):
+        items = np.flatnonzero((counts > low) & (counts <= width))
+        low = width
         size = max(1, BLOCK // (max(width, 1) * per_item))
-        firsts = range(start, end, size)
-        groups += [(width, slice(first, min(first + size, end))) for first in firsts]
-        start = end
-    return order, groups
+        for start in range(0, len(items), size):
+            yield width, items[start : start + size]
