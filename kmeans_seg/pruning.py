@@ -111,7 +111,6 @@ class PrunedAssigner:
     _pass: int
     _clock: float  # how far the two fastest centers have come
     _room: float  # when the clock shows this, choose anew
-    _cell_labels: NDArray[Any]  # of the last call, cell by cell, in as few bytes as they fit
 
     def __init__(self, points: Floats, labels: Labels) -> None:
         cells = Cells(points)
@@ -136,7 +135,8 @@ class PrunedAssigner:
         # Where the centers move little, room for a part of a cell costs few candidates.
         self._least_room = float(self._cells.diagonal.mean()) / 4
 
-        self._cell_labels = np.full((count, CELL), -1, np.int32)
+        # Those of the last call, cell by cell; once there are centers, in as few bytes as they fit.
+        self._cell_labels: NDArray[Any] = np.full((count, CELL), -1, np.int32)
         self._cell_labels.reshape(-1)[: len(points)] = labels
         self._centers: Floats | None = None  # of the last call; None if there is nothing to keep
 
