@@ -42,9 +42,9 @@ from . import validation
 from .assignment import Labels
 from .clustering import drain, warn_of_shortcomings
 from .distinct import (
-    CodeLookUp,
     Codes,
     DistinctColors,
+    LookUp,
     count_codes,
     from_codes,
     has_codes,
@@ -187,7 +187,7 @@ class Chunks(Pixels):
         validation.check_some_left(self.size)
         return from_codes(codes, counts, self.channels, self.array.dtype)
 
-    def spread(self, look_up: Callable[[NDArray[Any]], Labels], out: Any = None) -> Any:
+    def spread(self, look_up: LookUp, out: Any = None) -> Any:
         """Label every pixel, when the labels are asked for."""
         axis = self.channel_axis
         arrays = [self.array]
@@ -231,7 +231,7 @@ def label_chunk(
     block: NDArray[Any],
     mask: NDArray[np.bool_] | None = None,
     *,
-    look_up: CodeLookUp,
+    look_up: LookUp,
     kind: Kind,
 ) -> Labels:
     """Label the pixels of a chunk."""

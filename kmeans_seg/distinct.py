@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from .assignment import Labels
 
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
-LookUp: TypeAlias = Callable[[NDArray[Any]], Labels]
+
 
 # Codes are counted in a table of all codes up to this many bits: 24 for 8-bit RGB.
 TABLE_BITS = 24
@@ -50,6 +50,13 @@ BLOCK = 2**16
 # What is more than `MOST_COUNTED` is taken out before so many pixels more are counted.
 COUNTED = 2**14
 MOST_COUNTED = 2**16 - 1 - COUNTED
+
+
+class LookUp(Protocol):
+    """Goes from pixels (m, C) to their labels (m,): a new array, or `out` if that is given."""
+
+    def __call__(self, pixels: NDArray[Any], out: Labels | None = None) -> Labels:
+        """Look up pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,9 +232,9 @@ class CodeLookUp:
         self._codes = codes
         self._labels = labels
 
-    def __call__(self, pixels: NDArray[Any]) -> Labels:
+    def __call__(self, pixels: NDArray[Any], out: Labels | None = None) -> Labels:
         """Look up pixels, an array (m, C), each of which has one of the codes."""
-        result = np.empty(len(pixels), np.int32)
+        result = np.empty(len(pixels), np.int32) if out is None else out
         if code_bits(pixels.shape[1], pixels.dtype) <= TABLE_BITS:
             start = 0
             for codes in pixel_codes(pixels):
@@ -303,10 +310,14 @@ def in_turn(labels: Labels) -> LookUp:
     """Make a function that hands out labels from the first to the last, as many as asked for."""
     start = 0
 
-    def next_labels(pixels: NDArray[Any]) -> Labels:
+    def next_labels(pixels: NDArray[Any], out: Labels | None = None) -> Labels:
         nonlocal start
         start += len(pixels)
-        return labels[start - len(pixels) : start]
+        found = labels[start - len(pixels) : start]
+        if out is None:
+            return found
+        out[:] = found
+        return out
 
     return next_labels
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validation
-from .assignment import Floats, Labels
-from .distinct import DistinctColors, distinct_colors
+from .assignment import Floats
+from .distinct import DistinctColors, LookUp, distinct_colors
 
 Index: TypeAlias = tuple[slice, ...]
 
@@ -91,13 +91,17 @@ class Pixels:
             found = np.stack(axes, axis=-1).reshape(-1, len(index)).astype(np.float64)
             yield found if included is None else found[included]
 
-    def spread(self, look_up: Callable[[NDArray[Any]], Labels], out: Any = None) -> Any:
+    def spread(self, look_up: LookUp, out: Any = None) -> Any:
         """Label every pixel by a function of those that take part; the others get -1.
 
         The labels go into `out`, which is returned, or into a new array of int32.
         """
         labels = np.empty(self.shape, np.int32) if out is None else out
         for index, pixels, included in self._blocks():
+            if out is None and included is None:
+                # A block of an array of our own is contiguous: no copy of its labels is needed.
+                look_up(pixels, labels[index].reshape(-1))
+                continue
             found = look_up(pixels)
             if included is not None:
                 everywhere = np.full(len(included), -1, np.int32)
