@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int32]
+SmallLabels: TypeAlias = NDArray[np.integer[Any]]  # in as few bytes as they fit
 Indices: TypeAlias = NDArray[np.intp]
 AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 
@@ -85,7 +86,7 @@ def nearest_center(points: Floats, centers: Floats) -> Labels:
     return labels
 
 
-def own_distances(points: Floats, centers: Floats, labels: Labels) -> Floats:
+def own_distances(points: Floats, centers: Floats, labels: SmallLabels) -> Floats:
     """Compute the squared distance of each point to the center of its label, block by block."""
     distances = np.empty(len(points))
     for start in range(0, len(points), BLOCK):
@@ -110,7 +111,7 @@ class Assigner(Protocol):
     points whose label changed since the call before, ascending.
     """
 
-    def __call__(self, centers: Floats) -> tuple[Labels, Indices]:
+    def __call__(self, centers: Floats) -> tuple[SmallLabels, Indices]:
         """Assign each point to its nearest center; a tie goes to the lowest index."""
 
     def reorder(self, order: Indices) -> None:
@@ -120,7 +121,7 @@ class Assigner(Protocol):
 class Broadcast:
     """The plain assigner: every distance, every time."""
 
-    def __init__(self, points: Floats, labels: Labels) -> None:
+    def __init__(self, points: Floats, labels: SmallLabels) -> None:
         self._points, self._labels = points, labels
 
     def __call__(self, centers: Floats) -> tuple[Labels, Indices]:

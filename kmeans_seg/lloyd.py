@@ -26,6 +26,7 @@ from .assignment import (
     Floats,
     Indices,
     Labels,
+    SmallLabels,
     own_distances,
     squared_distances,
 )
@@ -34,7 +35,7 @@ from .sums import ClusterSums, exact_sum
 
 # Every way to assign, by name. Each takes the points and makes an assigner; what it
 # remembers from one call to the next stays inside it. All give the same labels.
-ASSIGNERS: dict[str, Callable[[Floats, Labels], Assigner]] = {
+ASSIGNERS: dict[str, Callable[[Floats, SmallLabels], Assigner]] = {
     "pruned": PrunedAssigner,
     "broadcast": Broadcast,
 }
@@ -50,8 +51,6 @@ class Step:
         1 for the first pass.
     centers
         Array (k, C) of float64: the centers that the points were assigned to.
-    labels
-        Array (n,) of int32: for each point the index of its nearest center.
     reassigned
         Array of the indices of the points whose label changed in this pass,
         ascending; all points in the first, none in the last.
@@ -70,10 +69,18 @@ class Step:
 
     iteration: int
     centers: Floats
-    labels: Labels
     reassigned: NDArray[np.intp]
     weights: Floats
+    _labels: SmallLabels
     _state: "State"
+
+    @property
+    def labels(self) -> Labels:
+        """Array (n,) of int32: for each point the index of its nearest center.
+
+        It is made when it is asked for.
+        """
+        return self._labels.astype(np.int32)
 
     @property
     def moved(self) -> float:
@@ -90,7 +97,7 @@ class Step:
         It is computed when it is asked for, and the same in any order of the points.
         """
         weights = self._state.weights
-        distances = own_distances(self._state.points, self.centers, self.labels)
+        distances = own_distances(self._state.points, self.centers, self._labels)
         return exact_sum(distances if weights is None else weights * distances)
 
 
@@ -192,7 +199,7 @@ class State:
             labels = np.full(len(points), -1, np.int32)  # a label that no center has
         else:
             self.clusters.move(np.arange(len(points)), None, labels)
-        self.labels = labels
+        self.labels: SmallLabels = labels
         self.nearest = ASSIGNERS[assign](points, labels)
 
     def reorder(self, order: Indices) -> None:
@@ -217,15 +224,15 @@ def iterate(state: State, centers: Floats, first: int = 1) -> Iterator[Step]:
             clusters.move(moved, before[moved], labels[moved])
             reassigned = np.flatnonzero(labels != previous)
         state.labels = labels
-        yield Step(iteration, centers, labels, reassigned, clusters.weights, state)
+        yield Step(iteration, centers, reassigned, clusters.weights, labels, state)
         if reassigned.size == 0:
             return  # 6: no point was reassigned
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
 
 
 def fill_empty(
-    nearest: Assigner, points: Floats, centers: Floats, labels: Labels
-) -> tuple[Floats, Labels]:
+    nearest: Assigner, points: Floats, centers: Floats, labels: SmallLabels
+) -> tuple[Floats, SmallLabels]:
     """Move each center without points to the point farthest from its own center; assign again.
 
     A center moved so sits on a point that no other center sits on, and never

@@ -47,7 +47,7 @@ from numpy.typing import NDArray
 from .assignment import (
     Floats,
     Indices,
-    Labels,
+    SmallLabels,
     nearest_center,
     squared_distances,
 )
@@ -112,7 +112,7 @@ class PrunedAssigner:
     _clock: float  # how far the two fastest centers have come
     _room: float  # when the clock shows this, choose anew
 
-    def __init__(self, points: Floats, labels: Labels) -> None:
+    def __init__(self, points: Floats, labels: SmallLabels) -> None:
         cells = Cells(points)
         count = len(cells.low)
         starts = np.arange(0, count, GROUP)
@@ -140,7 +140,7 @@ class PrunedAssigner:
         self._cell_labels.reshape(-1)[: len(points)] = labels
         self._centers: Floats | None = None  # of the last call; None if there is nothing to keep
 
-    def __call__(self, centers: Floats) -> tuple[Labels, Indices]:
+    def __call__(self, centers: Floats) -> tuple[SmallLabels, Indices]:
         """Assign each point to its nearest center; a tie goes to the lowest index."""
         n = len(self._points)
         low, high = centers.min(axis=0), centers.max(axis=0)
@@ -178,7 +178,7 @@ class PrunedAssigner:
         for start in range(0, len(due), size):
             changed.append(self._look(due[start : start + size], columns))
         places = np.sort(np.concatenate(changed), kind="stable")  # a few runs to merge
-        labels = self._cell_labels.reshape(-1)[:n].astype(np.int32)
+        labels = self._cell_labels.reshape(-1)[:n].copy()
         return labels, places[: np.searchsorted(places, n)]
 
     def reorder(self, order: Indices) -> None:

@@ -17,7 +17,7 @@ Left out: correctly rounded sums (`math.fsum`), which are slower and not needed.
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import Floats, Labels
+from .assignment import Floats, SmallLabels
 
 BLOCK = 2**14  # points summed at a time
 EXACT = 2.0**52  # whole numbers up to twice this are exact in float64
@@ -99,7 +99,9 @@ class ClusterSums:
             self._units = [coarse[:, np.newaxis], fine[:, np.newaxis]]
         self._sums = np.zeros((len(self._units), 1 + channels, k))
 
-    def move(self, members: NDArray[np.intp], source: Labels | None, target: Labels) -> None:
+    def move(
+        self, members: NDArray[np.intp], source: SmallLabels | None, target: SmallLabels
+    ) -> None:
         """Take the points `members` from the clusters `source`, if any, to the clusters `target`.
 
         `source` and `target` hold one label for each of the `members`.
@@ -151,7 +153,7 @@ class ClusterSums:
         return means
 
 
-def differs_from_last(labels: Labels) -> NDArray[np.bool_]:
+def differs_from_last(labels: SmallLabels) -> NDArray[np.bool_]:
     """Say of each label whether it is another than the one before; the first is."""
     differs = np.ones(len(labels), np.bool_)
     np.not_equal(labels[1:], labels[:-1], out=differs[1:])

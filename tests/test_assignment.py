@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kmeans_seg import assignment
-from kmeans_seg.assignment import Floats, Labels, nearest_center, squared_distances
+from kmeans_seg.assignment import Floats, SmallLabels, nearest_center, squared_distances
 from kmeans_seg.lloyd import ASSIGNERS
 
 
@@ -49,12 +49,12 @@ def test_a_center_may_be_far_beyond_its_points() -> None:
     assert nearest_center(np.array([[255.0]]), np.array([[-300.0], [600.0]])).tolist() == [1]
 
 
-def assigner(assign: str, points: Floats) -> Callable[[Floats], Labels]:
+def assigner(assign: str, points: Floats) -> Callable[[Floats], SmallLabels]:
     """Make an assigner, and check in every call what it says has changed."""
-    previous = np.full(len(points), -1, np.int32)
+    previous: SmallLabels = np.full(len(points), -1, np.int32)
     nearest = ASSIGNERS[assign](points, previous)
 
-    def labels_of(centers: Floats) -> Labels:
+    def labels_of(centers: Floats) -> SmallLabels:
         nonlocal previous
         labels, changed = nearest(centers)
         np.testing.assert_array_equal(changed, np.flatnonzero(labels != previous))
@@ -143,7 +143,7 @@ def test_labels_given_out_before_stay_as_they_are(assign: str) -> None:
     points, journey = JOURNEYS["200 points, 2 channels, 9 centers"]
     nearest = assigner(assign, np.asfortranarray(points))
     given = [nearest(centers) for centers in journey]
-    copies: list[Labels] = [labels.copy() for labels in given]
+    copies: list[SmallLabels] = [labels.copy() for labels in given]
     for centers in reversed(journey):
         nearest(centers)
     for labels, copy in zip(given, copies, strict=True):

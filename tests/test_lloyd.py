@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kmeans_seg import Step, lloyd
+from kmeans_seg.lloyd import ASSIGNERS
 
 Weights = NDArray[np.int64] | None
 
@@ -374,3 +375,13 @@ def test_bytes_never_wrap_around(assign: str) -> None:
         np.testing.assert_array_equal(step.centers, wide.centers)
         np.testing.assert_array_equal(step.labels, wide.labels)
         assert step.inertia == wide.inertia
+
+
+@pytest.mark.parametrize("assign", ASSIGNERS)
+def test_the_labels_of_a_step_are_int32_and_the_callers_own(assign: str) -> None:
+    first = next(steps := lloyd([[0], [1], [5], [9]], [[0], [1]], assign=assign))
+    assert first.labels.dtype == np.int32
+    first.labels[:] = 7
+    last = [first, *steps][-1]
+    assert first.labels.tolist() == [0, 1, 1, 1]
+    assert last.labels.tolist() == [0, 0, 1, 1]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_sample_image
 
 from kmeans_seg import lloyd
-from kmeans_seg.assignment import Floats, Indices, nearest_center
+from kmeans_seg.assignment import Floats, Indices, SmallLabels, nearest_center
 from kmeans_seg.cells import CELL
 from kmeans_seg.colorspace import srgb_to_lab
 from kmeans_seg.distinct import distinct_colors
@@ -83,7 +83,7 @@ def test_points_a_few_units_in_the_last_place_apart(offset: float) -> None:
 
 def assert_same_labels(points: Floats, centers: list[Floats]) -> None:
     """Assign points to some centers after others, and compare with the plain assignment."""
-    labels = np.full(len(points), -1, np.int32)
+    labels: SmallLabels = np.full(len(points), -1, np.int32)
     assign = PrunedAssigner(points, labels)
     for some in centers:
         previous = labels
@@ -139,7 +139,7 @@ def test_labels_whatever_the_centers_do(seed: int) -> None:
     points = rng.integers(0, 40, (rng.integers(1, 3000), rng.integers(1, 4))).astype(np.float64)
     points = points[np.lexsort(points.T)]
     centers = points[rng.integers(0, len(points), rng.integers(1, 12))].copy()
-    labels = np.full(len(points), -1, np.int32)
+    labels: SmallLabels = np.full(len(points), -1, np.int32)
     assign = PrunedAssigner(points, labels)
     for _ in range(12):
         previous = labels
