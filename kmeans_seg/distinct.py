@@ -155,10 +155,10 @@ def pixel_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
 
 def colors_of(codes: Codes, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Turn the codes of pixels back into colors, an array (n, channels) of `dtype`."""
-    native = dtype.newbyteorder("=")
-    bytes_ = codes.astype(codes.dtype.newbyteorder("<")).view(np.uint8).reshape(len(codes), -1)
-    content = np.ascontiguousarray(bytes_[:, : channels * dtype.itemsize])
-    return content.view(native).reshape(-1, channels).astype(dtype, copy=False)
+    words = codes.astype(codes.dtype.newbyteorder("<"))
+    native, steps = dtype.newbyteorder("="), (words.itemsize, dtype.itemsize)
+    found = np.ndarray((len(words), channels), native, words, strides=steps)
+    return found.astype(dtype, order="F")
 
 
 def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64]]:
@@ -333,7 +333,7 @@ def take_rows(colors: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
 def rounded(pixels: NDArray[Any]) -> NDArray[Any]:
     """Round each channel to as many levels between its extremes as fit a code."""
     unsigned: type[np.unsignedinteger[Any]] = np.uint16 if pixels.shape[1] <= 4 else np.uint8
-    levels = np.empty(pixels.shape, unsigned)
+    levels = np.empty(pixels.shape, unsigned, order="F")
     for channel in range(pixels.shape[1]):
         values = pixels[:, channel].astype(np.float64)
         values -= values.min()
@@ -352,14 +352,16 @@ def morton_codes(pixels: NDArray[Any]) -> Iterator[NDArray[np.uint64]]:
     unsigned = np.dtype(f"u{dtype.itemsize}")
     tables = code_tables(channels, dtype.itemsize)
     for start in range(0, max(len(pixels), 1), BLOCK):
-        block = np.ascontiguousarray(pixels[start : start + BLOCK], dtype.newbyteorder("="))
-        block = block.view(unsigned)
-        if dtype.kind == "i":
-            block = block ^ unsigned.type(1 << (8 * dtype.itemsize - 1))
-        bytes_ = block.view(np.uint8)
+        block = pixels[start : start + BLOCK]
         codes = np.zeros(len(block), np.uint64)
-        for place, table in enumerate(tables):
-            codes |= table.take(bytes_[:, place])
+        for channel in range(channels):
+            values = np.ascontiguousarray(block[:, channel], dtype.newbyteorder("="))
+            values = values.view(unsigned)
+            if dtype.kind == "i":
+                values = values ^ unsigned.type(1 << (8 * dtype.itemsize - 1))
+            bytes_ = values.view(np.uint8).reshape(-1, dtype.itemsize)
+            for byte in range(dtype.itemsize):
+                codes |= tables[channel * dtype.itemsize + byte].take(bytes_[:, byte])
         yield codes
 
 
