@@ -94,10 +94,11 @@ class ClusterSums:
         np.multiply(points.T, self._terms[0], out=self._terms[1:])
         coarse, fine = np.array([two_units(row) for row in self._terms]).T
         if (coarse <= 1).all() and all(map(whole_numbers, self._terms)):
-            self._units = [np.ones((1 + channels, 1))]  # nothing needs rounding
+            self._units = np.ones((1, 1 + channels, 1))  # nothing needs rounding
         else:
-            self._units = [coarse[:, np.newaxis], fine[:, np.newaxis]]
+            self._units = np.stack((coarse, fine))[..., np.newaxis]
         self._sums = np.zeros((len(self._units), 1 + channels, k))
+        self._totals: Floats = self._sums[0]
 
     def move(
         self, members: NDArray[np.intp], source: SmallLabels | None, target: SmallLabels
@@ -129,27 +130,22 @@ class ClusterSums:
                 if source is not None:
                     places = (source[block][starts] + row_starts).reshape(-1)
                     sums -= np.bincount(places, whole, sums.size).reshape(rows, k)
+        self._totals = (self._sums * self._units).sum(axis=0)
 
     def reorder(self, order: NDArray[np.intp]) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
-        self._sums = self._sums[..., order]
+        self._sums, self._totals = self._sums[..., order], self._totals[:, order]
 
     @property
     def weights(self) -> Floats:
         """Array (k,): the weight of each cluster, 0 for an empty one."""
-        weights: Floats = self._totals()[0]
+        weights: Floats = self._totals[0].copy()
         return weights
-
-    def _totals(self) -> Floats:
-        totals: Floats = (self._sums * np.array(self._units)).sum(axis=0)
-        return totals
 
     def means(self, otherwise: Floats) -> Floats:
         """Array (k, C): the weighted mean of each cluster; for an empty one, `otherwise`."""
-        totals = self._totals()
-        means = otherwise.copy()
-        filled = totals[0] > 0
-        means[filled] = (totals[1:, filled] / totals[0, filled]).T
+        weights, sums = self._totals[0], self._totals[1:]
+        means: Floats = np.divide(sums, weights, out=otherwise.T.copy(), where=weights > 0).T
         return means
 
 
