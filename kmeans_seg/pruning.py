@@ -143,34 +143,35 @@ class PrunedAssigner:
     def __call__(self, centers: Floats) -> tuple[SmallLabels, Indices]:
         """Assign each point to its nearest center; a tie goes to the lowest index."""
         n = len(self._points)
-        low, high = centers.min(axis=0), centers.max(axis=0)
-        size = diagonal(np.minimum(self._low, low), np.maximum(self._high, high))
-        if size > 1e3 * self._size or size < 1e-140:
-            # Too far away for the precision here, all points equal, or squares lost in underflow.
-            self._centers = None
-            labels = nearest_center(self._points, centers)
-            known = self._cell_labels.reshape(-1)[:n]
-            new = np.flatnonzero(labels != known)
-            known[:] = labels
-            return labels, new
-        # Only differences are rounded, none of them much larger than `size`: this is far more than
-        # they can add up to. Smaller squares are lost in underflow.
-        self._margin = 1e-9 * size + 1e-150
         columns = np.ascontiguousarray(centers.T)
         changed = [np.zeros(0, np.intp)]
-        if self._centers is None:
-            small = np.min_scalar_type(len(centers))
-            self._cell_labels = self._cell_labels.astype(small)
-            changed += self._choose_candidates(columns, room=0.0)
-        else:
+        drift = room = 0.0
+        if self._centers is not None:
             moved = np.sqrt(squared_distances(centers, self._centers)) * (1 + 1e-9)
             drift = float(np.sort(moved)[-2:].sum())
+            room = max(SPAN * drift, self._least_room)
             self._clock += drift
             self._pass += 1
-            if self._clock > self._room or self._pass == PASSES:
-                changed += self._choose_candidates(columns, max(SPAN * drift, self._least_room))
-            else:
-                self._paths[self._pass] = self._paths[self._pass - 1] + moved
+        if self._centers is None or self._clock > self._room or self._pass == PASSES:
+            low, high = centers.min(axis=0), centers.max(axis=0)
+            # No point is farther from a center until the candidates are chosen anew.
+            size = diagonal(np.minimum(self._low, low), np.maximum(self._high, high)) + room
+            if size > 1e3 * self._size or size < 1e-140:
+                # Too far away for the precision here, all points equal, or squares underflow.
+                self._centers = None
+                labels = nearest_center(self._points, centers)
+                known = self._cell_labels.reshape(-1)[:n]
+                new = np.flatnonzero(labels != known)
+                known[:] = labels
+                return labels, new
+            # Only differences are rounded, none of them much larger than `size`: this is far more
+            # than they can add up to. Smaller squares are lost in underflow.
+            self._margin = 1e-9 * size + 1e-150
+            small = np.min_scalar_type(len(centers))
+            self._cell_labels = self._cell_labels.astype(small, copy=False)
+            changed += self._choose_candidates(columns, room)
+        else:
+            self._paths[self._pass] = self._paths[self._pass - 1] + moved
         self._centers = centers
         due = np.flatnonzero(self._next <= self._clock)
         # The points of the cells take memory as well, not only their candidates.
@@ -382,17 +383,17 @@ def by_width(counts: Indices, per_item: int) -> Iterator[tuple[int, Indices]]:
     as many at a time as make a block of work, where each candidate of an item
     takes `per_item` numbers.
     """
-    filled = inside = low = 0
-    widths = []
-    for width, number in enumerate(np.bincount(counts).tolist()):
-        filled += inside  # a place for every item, to make the group as wide as this
+    numbers = np.bincount(counts).tolist()
+    groups, start, end, filled = [], 0, 0, 0
+    for width, number in enumerate(numbers):
+        filled += end - start  # a place for every item, to make the group as wide as this
         if filled * per_item > FILLED:
-            widths.append(width - 1)
-            filled = inside = 0
-        inside += number
-    for width in (*widths, int(counts.max(initial=0))):
-        items = np.flatnonzero((counts > low) & (counts <= width))
-        low = width
+            groups.append((width - 1, start, end))
+            start, filled = end, 0
+        end += number
+    groups.append((len(numbers) - 1, start, end))
+    order = counts.argsort(kind="stable")
+    for width, first, last in groups:
         size = max(1, BLOCK // (max(width, 1) * per_item))
-        for start in range(0, len(items), size):
-            yield width, items[start : start + size]
+        for low in range(first, last, size):
+            yield width, order[low : min(low + size, last)]
