@@ -19,12 +19,12 @@ CELL_BITS = 8
 CELL = 2**CELL_BITS  # points in a cell
 
 
-def in_cells(columns: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
-    """Reshape arrays (..., n) to (..., cells, 256), filled up with their last values."""
+def in_cells(columns: NDArray[AnyFloat], fill: float | None = None) -> NDArray[AnyFloat]:
+    """Reshape arrays (..., n) to (..., cells, 256), filled up with their last values or `fill`."""
     *leading, n = columns.shape
     filled = np.empty((*leading, n + -n % CELL), columns.dtype)
     filled[..., :n] = columns
-    filled[..., n:] = columns[..., -1:]
+    filled[..., n:] = columns[..., -1:] if fill is None else fill
     return filled.reshape(*leading, -1, CELL)
 
 

@@ -169,8 +169,7 @@ class Potential:
         if self._whole and max(squared_distances(low, high), *high, *-low) < WHOLE_FLOAT32:
             points = points.astype(np.float32)  # as exact, and twice as fast
         self._cells = Cells(points)
-        self._weights = in_cells(weights)
-        self._weights.reshape(-1)[len(weights) :] = 0  # what fills up the last cell
+        self._weights = in_cells(weights, fill=0)
         self._closest = squared_distances(self._cells.points(), seed.astype(points.dtype))
         self._farthest = by_cell(np.maximum, self._closest)
         self._weigh()
@@ -189,14 +188,8 @@ class Potential:
         return terms if self._exact else np.rint(terms / self._unit) * self._unit
 
     def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Draw points in proportion to their terms: first the cell, then the point in it."""
-        ends = self._sums.cumsum()
-        target = rng.random(size) * ends[-1]
-        cells = np.searchsorted(ends, target, side="right")
-        target -= ends[cells] - self._sums[cells]
-        passed = self._terms[cells].cumsum(axis=1) <= target[:, np.newaxis]
-        points: NDArray[np.intp] = cells * CELL + passed.sum(axis=1)
-        return points
+        """Draw points in proportion to their terms."""
+        return draw_from_cells(self._terms, self._sums, size, rng)
 
     def with_seed(self, seed: Floats) -> tuple[float, NDArray[np.intp], NDArray[Any]]:
         """Tell the total with one more seed, the cells that it changes, and the distances then."""
@@ -244,11 +237,21 @@ def draw(potential: Floats, size: int, rng: np.random.Generator) -> NDArray[np.i
     unit = unit_for(potential)
     if unit > 1 or not whole_numbers(potential):
         potential = np.rint(potential / unit)
-    cumulative = potential.cumsum()
-    drawn: NDArray[np.intp] = np.searchsorted(
-        cumulative, rng.random(size) * cumulative[-1], side="right"
-    )
-    return drawn
+    terms = in_cells(potential, fill=0)
+    return draw_from_cells(terms, by_cell(np.add, terms), size, rng)
+
+
+def draw_from_cells(
+    terms: Floats, sums: Floats, size: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Draw the cell in proportion to its sum, then the point in it in proportion to its term."""
+    ends = sums.cumsum()
+    target = rng.random(size) * ends[-1]
+    cells = np.searchsorted(ends, target, side="right")
+    target -= ends[cells] - sums[cells]
+    passed = terms[cells].cumsum(axis=1) <= target[:, np.newaxis]
+    points: NDArray[np.intp] = cells * CELL + passed.sum(axis=1)
+    return points
 
 
 # Every way to choose centers among the points, by name.
