@@ -30,22 +30,22 @@ FLOOR = "NumPy floor"
 SCRIPT = "OpenCV and scikit-learn"
 
 
-def ours(image: Image, k: int) -> Labels:
-    return kmeans_seg.segment(image, k).labels
+def ours(image: Image, k: int, seed: int = 0) -> Labels:
+    return kmeans_seg.segment(image, k, rng=seed).labels
 
 
-def scikit_learn(image: Image, k: int) -> Labels:
+def scikit_learn(image: Image, k: int, seed: int = 0) -> Labels:
     from sklearn.cluster import KMeans
 
-    labels = KMeans(k, random_state=0).fit_predict(as_float32(image))
+    labels = KMeans(k, random_state=seed).fit_predict(as_float32(image))
     return np.asarray(labels).reshape(image.shape[:2])
 
 
-def opencv(image: Image, k: int) -> Labels:
+def opencv(image: Image, k: int, seed: int = 0) -> Labels:
     import cv2
 
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1.0)
-    cv2.setRNGSeed(0)
+    cv2.setRNGSeed(seed)
     labels = cv2.kmeans(as_float32(image), k, None, criteria, 1, cv2.KMEANS_PP_CENTERS)[1]
     return np.asarray(labels).reshape(image.shape[:2])
 
@@ -85,6 +85,8 @@ IMAGE_TO_LABELS: dict[str, Callable[[Image, int], Labels]] = {
     "faiss": faiss,
     "Pillow": pillow,
 }
+# Those that are run from several seeds.
+SEEDED = {OURS: ours, "scikit-learn": scikit_learn, "OpenCV": opencv}
 
 
 def numpy_floor(image: Image) -> Labels:

@@ -9,6 +9,7 @@ import functools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,18 @@ import kmeans_seg
 from kmeans_seg.distinct import distinct_colors
 
 from .conftest import Measure, pixels
-from .peers import BROADCAST, ELKAN, FLOOR, IMAGE_TO_LABELS, LLOYD, OURS, SCRIPT, numpy_floor
+from .peers import (
+    BROADCAST,
+    ELKAN,
+    FLOOR,
+    IMAGE_TO_LABELS,
+    LLOYD,
+    OURS,
+    SCRIPT,
+    SEEDED,
+    Image,
+    numpy_floor,
+)
 
 
 @pytest.mark.parametrize("peer", IMAGE_TO_LABELS)
@@ -40,6 +52,23 @@ def test_image_to_labels_64(measure: Measure, large_photo: Path, peer: str) -> N
 def test_small_image_to_labels(measure: Measure, china: Path, peer: str) -> None:
     about = {"work": "small image to labels", "peer": peer, "photo": china, "k": 8}
     measure(IMAGE_TO_LABELS[peer], pixels(china), 8, **about, rounds=10)
+
+
+@pytest.mark.parametrize("peer", SEEDED)
+def test_seeds(measure: Measure, photo: Path, peer: str) -> None:
+    about = {"work": "ten seeds", "peer": peer, "photo": photo, "k": 8}
+    measure(from_ten_seeds, SEEDED[peer], pixels(photo), 8, **about)
+
+
+@pytest.mark.parametrize("peer", SEEDED)
+def test_seeds_of_a_small_image(measure: Measure, china: Path, peer: str) -> None:
+    about = {"work": "ten seeds", "peer": peer, "photo": china, "k": 8}
+    measure(from_ten_seeds, SEEDED[peer], pixels(china), 8, **about, rounds=3)
+
+
+def from_ten_seeds(function: Callable[[Image, int, int], object], image: Image, k: int) -> None:
+    for seed in range(10):
+        function(image, k, seed)
 
 
 @functools.cache
