@@ -144,8 +144,10 @@ class ClusterSums:
 
     def means(self, otherwise: Floats) -> Floats:
         """Array (k, C): the weighted mean of each cluster; for an empty one, `otherwise`."""
-        weights, sums = self._totals[0], self._totals[1:]
-        means: Floats = np.divide(sums, weights, out=otherwise.T.copy(), where=weights > 0).T
+        totals = self._totals
+        means = otherwise.copy()
+        filled = totals[0] > 0
+        means[filled] = (totals[1:, filled] / totals[0, filled]).T
         return means
 
 
