@@ -238,7 +238,7 @@ def goals_table(runs: list[Run]) -> str:
 
 def verdict(share: float) -> str:
     """Say whether a goal is reached, and if not, which share of it."""
-    return "yes" if share >= 1 else f"**no**, {100 * share:.3g}% of it"
+    return "yes" if share >= 1 else f"**no**, {min(100 * share, 99.9):.3g}% of it"
 
 
 def floor_row(runs: list[Run]) -> list[str]:
