@@ -76,6 +76,7 @@ def photo_sets(folder: Path | None) -> dict[str, list[Path]]:
         "smallest_photo": photos[:1],
         "small_photo": SMALL,
         "china": SMALL[:1],
+        "photo_or_china": list(dict.fromkeys((*photos, SMALL[0]))),
     }
 
 

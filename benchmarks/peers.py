@@ -85,7 +85,8 @@ IMAGE_TO_LABELS: dict[str, Callable[[Image, int], Labels]] = {
     "faiss": faiss,
     "Pillow": pillow,
 }
-# Those that are run from several seeds.
+# Those that can be run from several seeds, and how many those are.
+SEEDS = range(10)
 SEEDED = {OURS: ours, "scikit-learn": scikit_learn, "OpenCV": opencv}
 
 

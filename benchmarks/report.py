@@ -22,7 +22,7 @@ mpl.use("agg")  # no window
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter
 
-from .peers import BROADCAST, ELKAN, FLOOR, LLOYD, OURS, SCRIPT
+from .peers import BROADCAST, ELKAN, FLOOR, LLOYD, OURS, SCRIPT, SEEDS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -302,7 +302,7 @@ def seeds_table(runs: list[Run]) -> str:
     runs = select(runs, work="ten seeds")
     rows = []
     for photo in dict.fromkeys(run["photo"] for run in runs):
-        times = {run["peer"]: run["seconds"] / 10 for run in select(runs, photo=photo)}
+        times = {run["peer"]: run["seconds"] / len(SEEDS) for run in select(runs, photo=photo)}
         ours = times.pop(OURS)
         cells = [f"{duration(time)} ({time / ours:.3g})" for time in times.values()]
         rows.append([photo, duration(ours), *cells])

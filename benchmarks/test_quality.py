@@ -14,10 +14,8 @@ from sklearn.cluster import KMeans
 import kmeans_seg
 
 from .conftest import Measure, pixels
-from .peers import OURS, Image, as_float32
+from .peers import OURS, SEEDS, Image, as_float32
 from .test_speed import run_python
-
-SEEDS = range(10)
 
 
 @pytest.mark.parametrize("peer", [OURS, "scikit-learn"])

@@ -32,7 +32,6 @@ from .assignment import Labels
 
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
-
 # Codes are counted in a table of all codes up to this many bits: 24 for 8-bit RGB.
 TABLE_BITS = 24
 

@@ -145,7 +145,7 @@ class PrunedAssigner:
         n = len(self._points)
         columns = np.ascontiguousarray(centers.T)
         changed = [np.zeros(0, np.intp)]
-        drift = room = 0.0
+        room = 0.0
         if self._centers is not None:
             moved = np.sqrt(squared_distances(centers, self._centers)) * (1 + 1e-9)
             drift = float(np.sort(moved)[-2:].sum())
