@@ -21,7 +21,8 @@ centers have moved by less than g, together, none of the points goes to b. So
 for each pair of a cell and a candidate the gap is kept, and only when it is
 used up must the points be compared with that candidate again. A cell in which
 no gap is used up sleeps. In the same way the candidates are chosen with room
-to move, so that the choice holds for a few passes.
+to move, so that the choice holds for a few passes; what is left of the gaps is
+kept from one choice to the next.
 
 **A decision needs no exact distance, only a clear one.** In a cell that is
 awake, one small matrix product gives |x - c|² - |x - m|² for its points x and
@@ -54,7 +55,7 @@ from .assignment import (
 from .cells import CELL, CELL_BITS, Cells, by_cell
 
 GROUP = 8  # cells in a group, whose candidates are chosen first
-SPAN = 2.0  # the room of a choice of candidates, in movements as large as the last one
+SPAN = 1.0  # the room of a choice of candidates, in movements as large as the last one
 PASSES = 64  # after so many passes the candidates are chosen anew at the latest
 BLOCK = 2**17  # numbers worked on at a time
 FILLED = 2**14  # numbers worked on for nothing rather than in one more group
@@ -107,7 +108,7 @@ class PrunedAssigner:
     _lead: Floats  # how far the nearest owner of each point of a cell is ahead of the second
     _since: Indices  # the pass in which each cell was last looked at
     _next: Floats  # when the clock shows this, look at the cell
-    _paths: Floats  # how far each center has come, after each pass: (PASSES, k)
+    _paths: Floats  # how far each center has come, after each pass: (PASSES + 1, k)
     _pass: int
     _clock: float  # how far the two fastest centers have come
     _room: float  # when the clock shows this, choose anew
@@ -152,6 +153,7 @@ class PrunedAssigner:
             room = max(SPAN * drift, self._least_room)
             self._clock += drift
             self._pass += 1
+            self._paths[self._pass] = self._paths[self._pass - 1] + moved
         if self._centers is None or self._clock > self._room or self._pass == PASSES:
             low, high = centers.min(axis=0), centers.max(axis=0)
             # No point is farther from a center until the candidates are chosen anew.
@@ -170,8 +172,6 @@ class PrunedAssigner:
             small = np.min_scalar_type(len(centers))
             self._cell_labels = self._cell_labels.astype(small, copy=False)
             changed += self._choose_candidates(columns, room)
-        else:
-            self._paths[self._pass] = self._paths[self._pass - 1] + moved
         self._centers = centers
         due = np.flatnonzero(self._next <= self._clock)
         # The points of the cells take memory as well, not only their candidates.
@@ -199,6 +199,10 @@ class PrunedAssigner:
         """
         k = centers.shape[1]
         groups, cells = len(self._groups.diagonal), len(self._rows)
+        known = np.zeros((cells, k))
+        if self._centers is not None:
+            pairs, runs, _, left, _ = self._gaps_left(np.arange(cells))
+            known[np.arange(cells).repeat(runs), self._candidate[pairs]] = left
         everyone = np.arange(k)[:, np.newaxis]
         limit = room + self._margin
         group, candidate, _ = select(
@@ -208,11 +212,12 @@ class PrunedAssigner:
         cell, self._candidate, gap = select(
             *(self._cells, parents, *as_lists(group, candidate, groups), centers, limit)
         )
-        self._gap = gap - self._margin
+        # What is left of a gap holds as well as what the box tells, and is often more.
+        self._gap = np.maximum(gap - self._margin, known[cell, self._candidate])
         self._runs = np.bincount(cell, minlength=cells)
         self._starts = self._runs.cumsum() - self._runs
         self._since, self._next = np.zeros(cells, np.intp), np.zeros(cells)
-        self._paths, self._pass = np.zeros((PASSES, k)), 0
+        self._paths, self._pass = np.zeros((PASSES + 1, k)), 0
         self._clock, self._room = 0.0, room
 
         near = np.flatnonzero(self._gap <= 0)
@@ -237,16 +242,8 @@ class PrunedAssigner:
 
         Return the places of the labels that changed.
         """
-        runs = self._runs[cells]
+        pairs, runs, is_owner, left, fastest = self._gaps_left(cells)
         first = runs.cumsum() - runs
-        pairs = np.arange(runs.sum()) + np.repeat(self._starts[cells] - first, runs)
-        candidate, gap = self._candidate.take(pairs), self._gap.take(pairs)
-        then = np.repeat(self._since[cells] * centers.shape[1], runs)
-        moved = self._paths[self._pass].take(candidate) - self._paths.take(candidate + then)
-        # The points of a cell belong to its owners, the candidates that have no gap.
-        is_owner = gap <= 0
-        fastest = np.maximum.reduceat(moved * is_owner, first)
-        left = gap - moved - np.repeat(fastest, runs)
         rest = np.minimum.reduceat(left + is_owner * FOREVER, first)
         rest = np.minimum(rest, self._lead[cells] - 2 * fastest)
         self._next[cells] = self._clock + rest
@@ -255,11 +252,10 @@ class PrunedAssigner:
             return np.zeros(0, np.intp)
         inside = np.repeat(awake, runs)
         cells, runs, pairs, left = cells[awake], runs[awake], pairs[inside], left[inside]
-        candidate = candidate[inside]
         first = runs.cumsum() - runs
         near = np.flatnonzero(left <= 0)  # what has a gap left need not be compared
         counts = np.add.reduceat(left <= 0, first, dtype=np.intp)
-        labels, gaps, lead = self._compare(cells, counts, candidate[near], centers)
+        labels, gaps, lead = self._compare(cells, counts, self._candidate[pairs[near]], centers)
         left[near] = gaps
         self._gap[pairs] = left
         self._since[cells] = self._pass
@@ -269,6 +265,26 @@ class PrunedAssigner:
         rest = np.minimum.reduceat(left + is_owner * FOREVER, first)
         self._next[cells] = self._clock + np.minimum(rest, lead)
         return self._assign(cells, labels)
+
+    def _gaps_left(
+        self, cells: Indices
+    ) -> tuple[Indices, Indices, NDArray[np.bool_], Floats, Floats]:
+        """Find what the movements since the last look have left of the gaps of some cells.
+
+        Returns the pairs of the cells, and how many each of them has; of each
+        pair whether the candidate is an owner, and what is left of its gap; and
+        how far the fastest owner of each cell has come.
+        """
+        runs = self._runs[cells]
+        first = runs.cumsum() - runs
+        pairs = np.arange(runs.sum()) + np.repeat(self._starts[cells] - first, runs)
+        candidate, gap = self._candidate.take(pairs), self._gap.take(pairs)
+        then = np.repeat(self._since[cells] * self._paths.shape[1], runs)
+        moved = self._paths[self._pass].take(candidate) - self._paths.take(candidate + then)
+        # The points of a cell belong to its owners, the candidates that have no gap.
+        is_owner = gap <= 0
+        fastest = np.maximum.reduceat(moved * is_owner, first)
+        return pairs, runs, is_owner, gap - moved - np.repeat(fastest, runs), fastest
 
     def _compare(
         self, cells: Indices, counts: Indices, candidates: Indices, centers: Floats
