@@ -333,10 +333,11 @@ class PrunedAssigner:
                 least[pair] = by_cell(np.minimum, scores)
                 labels[members] = ((scores == 0).view(np.uint8) * name).max(axis=0)
 
-        # A score is a sum of C + 1 products, and each term is rounded a few times on the way.
+        # A term of a score is rounded C + 4 times, by 2^-24: its factors, their product, the sums.
+        # The terms of a score are no more than reach², and two scores are compared.
         distances, radius = np.sqrt(squares), self._radius[cells]
         reach = np.maximum.reduceat(distances, starts) + radius
-        margin = (len(offsets) + 5) * 2**-22 * np.square(reach) + 1e-30
+        margin = (len(offsets) + 5) * 2**-23 * np.square(reach) + 1e-30
         lead = by_cell(np.minimum, ahead) - margin
         unclear = np.flatnonzero(lead <= 0)
         if unclear.size:
