@@ -5,7 +5,8 @@ neighbors in color beside them in the array. A run of them lies in a small box,
 and what is known of the box holds for every point in it. Points in any other
 order make large boxes, of which little is known: slower, and just as right.
 
-Left out: what is asked of the boxes, which stands in `seeding` and `pruning`.
+What holds in a whole box of a center that is ahead of others is told here, for
+`seeding` and `pruning`, which leave out work by it.
 """
 
 from typing import Generic
@@ -13,7 +14,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import AnyFloat
+from .assignment import AnyFloat, Floats, Indices, squared_distances
 
 CELL_BITS = 8
 CELL = 2**CELL_BITS  # points in a cell
@@ -57,3 +58,48 @@ class Cells(Generic[AnyFloat]):
         """Return the points of some cells or all: (m, 256, C), with each channel contiguous."""
         channels = self._channels if cells is None else self._channels.take(cells, axis=1)
         return np.moveaxis(channels, 0, -1)
+
+
+class Boxes:
+    """Boxes, each given by its lowest and its highest corner: arrays (C, boxes)."""
+
+    def __init__(self, low: NDArray[AnyFloat], high: NDArray[AnyFloat]) -> None:
+        low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+        self.middle = (low + high) / 2  # (C, boxes)
+        # Far from zero the middle is rounded: a little wider, the box is around it all the same.
+        self.width = 2 * np.maximum(high - self.middle, self.middle - low)
+        self.diagonal = np.sqrt(np.square(self.width).sum(axis=0))
+
+    def gaps(self, boxes: Indices, candidates: Indices, centers: Floats) -> Floats:
+        """Bound how much nearer every point of a box has its nearest center than a candidate.
+
+        `candidates` is (w, m) for m boxes, and so is the result: 0 where the
+        candidate may be the nearest of some point in the box. `centers` is (C, k).
+        """
+        middle, width = self.middle.take(boxes, axis=1), self.width.take(boxes, axis=1)
+        near = centers.take(candidates, axis=1)  # (C, w, m)
+        distances = squared_distances(np.moveaxis(near, 0, -1), middle.T)
+        column = np.arange(len(boxes))
+        best = distances.argmin(axis=0)
+        own = distances[best, column]
+        ahead = least_lead(near[:, best, column], own, near, distances, width)
+        np.maximum(ahead, 0, out=ahead)
+        # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
+        longest = np.sqrt(distances) + (np.sqrt(own) + self.diagonal[boxes])
+        gaps: Floats = np.divide(ahead, longest + 1e-300, out=ahead)
+        return gaps
+
+
+def least_lead(
+    center: Floats, own: Floats, others: Floats, distances: Floats, width: Floats
+) -> Floats:
+    """Bound from below, in boxes, how far a center a is ahead of others b: |x - b|² - |x - a|².
+
+    It is linear in x: its least value in a box is that in the middle, less what
+    half the box's width takes away in each channel. `own` and `distances` are
+    its two terms in the middle; `center`, `others` and `width` are (C, ...).
+    """
+    lead = distances - own
+    for a, b, across in zip(center, others, width, strict=True):
+        lead -= np.abs(b - a) * across
+    return lead

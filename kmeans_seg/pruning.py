@@ -52,7 +52,7 @@ from .assignment import (
     nearest_center,
     squared_distances,
 )
-from .cells import CELL, CELL_BITS, Cells, by_cell
+from .cells import CELL, CELL_BITS, Boxes, Cells, by_cell
 
 GROUP = 8  # cells in a group, whose candidates are chosen first
 SPAN = 1.0  # the room of a choice of candidates, in movements as large as the last one
@@ -62,39 +62,6 @@ FILLED = 2**14  # numbers worked on for nothing rather than in one more group
 MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most
 NEVER = np.float32(1e30)  # a score that never wins
 FOREVER = 1e300  # a gap that is never used up
-
-
-class Boxes:
-    """Boxes, each given by its lowest and its highest corner: arrays (C, boxes)."""
-
-    def __init__(self, low: Floats, high: Floats) -> None:
-        self.middle = (low + high) / 2  # (C, boxes)
-        # Far from zero the middle is rounded: a little wider, the box is around it all the same.
-        self.width = 2 * np.maximum(high - self.middle, self.middle - low)
-        self.diagonal = np.sqrt(np.square(self.width).sum(axis=0))
-
-    def gaps(self, boxes: Indices, candidates: Indices, centers: Floats) -> Floats:
-        """Bound how much nearer every point of a box has its nearest center than a candidate.
-
-        `candidates` is (w, m) for m boxes, and so is the result: 0 where the
-        candidate may be the nearest of some point in the box. `centers` is (C, k).
-        """
-        middle, width = self.middle.take(boxes, axis=1), self.width.take(boxes, axis=1)
-        near = centers.take(candidates, axis=1)  # (C, w, m)
-        distances = squared_distances(np.moveaxis(near, 0, -1), middle.T)
-        column = np.arange(len(boxes))
-        best = distances.argmin(axis=0)
-        own = distances[best, column]
-        # |x - b|² - |x - a|² is linear in x: its least value in the box is that in the
-        # middle less what half the box's width takes away in each channel.
-        ahead = distances - own
-        for values, across in zip(near, width, strict=True):
-            ahead -= np.abs(values - values[best, column]) * across
-        np.maximum(ahead, 0, out=ahead)
-        # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
-        longest = np.sqrt(distances) + (np.sqrt(own) + self.diagonal[boxes])
-        gaps: Floats = np.divide(ahead, longest + 1e-300, out=ahead)
-        return gaps
 
 
 class PrunedAssigner:

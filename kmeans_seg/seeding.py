@@ -12,7 +12,7 @@ Left out: centers that the caller gives, which need no drawing.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, squared_distances
-from .cells import CELL, Cells, by_cell, in_cells
+from .cells import CELL, Boxes, Cells, by_cell, in_cells, least_lead
 from .sums import unit_for, whole_numbers
 from .validation import RandomGenerator
 
@@ -138,19 +138,19 @@ def plusplus_seeds(
     potential = Potential(points, weights, points[chosen[0]])
     while len(chosen) < k and potential.total:
         candidates = potential.draw(trials, rng)
-        trial = [potential.with_seed(points[candidate]) for candidate in candidates]
-        best = int(np.argmin([total for total, *_ in trial]))
+        changes = list(potential.with_one_more(points[candidates]))
+        best = int(np.argmin([total for total, *_ in changes]))
         yield Seed(int(candidates[best]), points, tuple(chosen))
         chosen.append(int(candidates[best]))
-        potential.accept(*trial[best])
+        potential.accept(points[candidates[best]], *changes[best])
     return points[chosen]
 
 
 class Potential:
     """The weighted squared distance of every point to its nearest seed, cell by cell.
 
-    A seed changes nothing in a cell whose box is farther from it than every
-    point of the cell is from the seeds there are: those cells are left alone.
+    A seed changes nothing in a cell if one of the seeds there are is nearer to
+    everything in its box: such cells are left alone.
 
     Each term is rounded to a whole number of a unit (`sums`), so that a total
     is exact in whatever order it is summed; terms of 8-bit gray and RGB are
@@ -158,20 +158,26 @@ class Potential:
     """
 
     _cells: Cells[Any]
+    _seed: Floats  # the seed nearest to the middle of each cell's box: (C, cells),
+    _own: Floats  # and its squared distance from there
     _closest: NDArray[Any]  # the squared distance of each point to its nearest seed: (cells, 256)
-    _farthest: NDArray[Any]  # the largest of each cell
     _terms: Floats  # weights times distances, rounded: (cells, 256)
 
     def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
         # Then so are all distances, and weights times distances.
         self._whole = all(whole_numbers(row) for row in (weights, *points.T))
         low, high = points.min(axis=0), points.max(axis=0)
-        if self._whole and max(squared_distances(low, high), *high, *-low) < WHOLE_FLOAT32:
+        size = float(squared_distances(low, high))
+        if self._whole and max(size, *high, *-low) < WHOLE_FLOAT32:
             points = points.astype(np.float32)  # as exact, and twice as fast
+        # More than rounding can make of squared distances; the smallest are lost in underflow.
+        self._margin = 1e-12 * size + 1e-300
         self._cells = Cells(points)
+        self._boxes = Boxes(self._cells.low.T, self._cells.high.T)
+        self._own = squared_distances(self._boxes.middle.T, seed)
+        self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
         self._weights = in_cells(weights, fill=0)
         self._closest = squared_distances(self._cells.points(), seed.astype(points.dtype))
-        self._farthest = by_cell(np.maximum, self._closest)
         self._weigh()
 
     def _weigh(self) -> None:
@@ -191,24 +197,36 @@ class Potential:
         """Draw points in proportion to their terms."""
         return draw_from_cells(self._terms, self._sums, size, rng)
 
-    def with_seed(self, seed: Floats) -> tuple[float, NDArray[np.intp], NDArray[Any]]:
-        """Tell the total with one more seed, the cells that it changes, and the distances then."""
-        low, high = self._cells.low, self._cells.high
-        seed = seed.astype(low.dtype)
-        outside = squared_distances(np.clip(seed, low, high), seed)
-        cells = np.flatnonzero(outside < self._farthest)
-        closest = squared_distances(self._cells.points(cells), seed)
-        np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
-        terms = self._weights.take(cells, axis=0)
-        terms *= closest
-        total = float(self._rounded(terms).sum())
-        return self.total - float(self._sums[cells].sum()) + total, cells, closest
+    def with_one_more(
+        self, seeds: Floats
+    ) -> Iterator[tuple[float, NDArray[np.intp], NDArray[Any]]]:
+        """Tell for each of some seeds, taken alone, what it would change.
 
-    def accept(self, total: float, cells: NDArray[np.intp], closest: NDArray[Any]) -> None:
-        """Take the seed whose `with_seed` gave these."""
+        Yields the total with it, the cells that it may change, and the distances in them then.
+        """
+        distances = squared_distances(self._boxes.middle.T, seeds[:, np.newaxis])
+        others = seeds.T[..., np.newaxis]
+        lead = least_lead(self._seed, self._own, others, distances, self._boxes.width)
+        for seed, may_change in zip(seeds, lead <= self._margin, strict=True):
+            cells = np.flatnonzero(may_change)
+            near = self._cells.points(cells)
+            closest = squared_distances(near, seed.astype(near.dtype))
+            np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
+            terms = self._weights.take(cells, axis=0)
+            terms *= closest
+            total = float(self._rounded(terms).sum())
+            yield self.total - float(self._sums[cells].sum()) + total, cells, closest
+
+    def accept(
+        self, seed: Floats, total: float, cells: NDArray[np.intp], closest: NDArray[Any]
+    ) -> None:
+        """Take the seed of which `with_one_more` told these."""
+        distances = squared_distances(self._boxes.middle.T, seed)
+        nearer = distances < self._own
+        self._own[nearer] = distances[nearer]
+        self._seed[:, nearer] = seed[:, np.newaxis]
         self.total = total
         self._closest[cells] = closest
-        self._farthest[cells] = by_cell(np.maximum, closest)
         terms = self._rounded(self._weights.take(cells, axis=0) * closest)
         self._terms[cells] = terms
         self._sums[cells] = by_cell(np.add, terms)

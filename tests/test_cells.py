@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kmeans_seg.cells import CELL, Cells, in_cells
+from kmeans_seg.cells import CELL, Boxes, Cells, in_cells
 
 
 @pytest.mark.parametrize("n", [1, CELL - 1, CELL, CELL + 1, 5 * CELL])
@@ -32,3 +32,18 @@ def test_some_cells_are_those_of_all() -> None:
     some = np.array([3, 0])
     np.testing.assert_array_equal(cells.points(some), cells.points()[some])
     assert cells.points(some)[..., 1].flags.c_contiguous
+
+
+def test_gaps_are_never_more_than_those_of_the_corners_and_points() -> None:
+    rng = np.random.default_rng(1)
+    low = rng.random((50, 3))
+    high = low + rng.random((50, 3)) * 0.2
+    centers = rng.random((6, 3))
+    everyone = np.repeat(np.arange(6)[:, np.newaxis], 50, axis=1)
+    gaps = Boxes(low.T, high.T).gaps(np.arange(50), everyone, centers.T)
+    for _ in range(200):
+        where = rng.integers(0, 2, low.shape) if rng.random() < 0.5 else rng.random(low.shape)
+        points = low + where * (high - low)
+        distances = np.linalg.norm(points - centers[:, np.newaxis], axis=2)
+        assert (gaps <= distances - distances.min(axis=0) + 1e-12).all()
+    assert (gaps > 0).any()

@@ -13,7 +13,7 @@ from kmeans_seg.assignment import Floats, Indices, SmallLabels, nearest_center
 from kmeans_seg.cells import CELL
 from kmeans_seg.colorspace import srgb_to_lab
 from kmeans_seg.distinct import distinct_colors
-from kmeans_seg.pruning import Boxes, PrunedAssigner
+from kmeans_seg.pruning import PrunedAssigner
 
 
 def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = None) -> None:
@@ -191,18 +191,3 @@ def test_fewer_points_are_looked_at_as_the_centers_come_to_rest(
         assign(centers)
     assert looked_at[1] > looked_at[2] > looked_at[3]
     assert looked_at[3] < len(colors) / CELL / 10
-
-
-def test_gaps_are_never_more_than_those_of_the_corners_and_points() -> None:
-    rng = np.random.default_rng(1)
-    low = rng.random((50, 3))
-    high = low + rng.random((50, 3)) * 0.2
-    centers = rng.random((6, 3))
-    everyone = np.repeat(np.arange(6)[:, np.newaxis], 50, axis=1)
-    gaps = Boxes(low.T, high.T).gaps(np.arange(50), everyone, centers.T)
-    for _ in range(200):
-        where = rng.integers(0, 2, low.shape) if rng.random() < 0.5 else rng.random(low.shape)
-        points = low + where * (high - low)
-        distances = np.linalg.norm(points - centers[:, np.newaxis], axis=2)
-        assert (gaps <= distances - distances.min(axis=0) + 1e-12).all()
-    assert (gaps > 0).any()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kmeans_seg import kmeans_plusplus
 from kmeans_seg.assignment import Floats, squared_distances
+from kmeans_seg.cells import CELL
 from kmeans_seg.seeding import INITS, Potential, Seed, Seeds, draw, plusplus_seeds, random_seeds
 
 Draw = tuple[int, ...]
@@ -340,6 +341,36 @@ def test_bytes_never_wrap_around() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("channels", "scale", "shift"),
+    [
+        (1, 1.0, 0.0),
+        (2, 0.5, 1e9),
+        (3, 1e-3, 1e5),
+        (3, 1 / 3, 0.0),
+        (3, 1e-140, 0.0),
+        (24, 0.1, -7.0),
+    ],
+)
+def test_cells_are_left_alone_only_where_nothing_changes(
+    channels: int, scale: float, shift: float
+) -> None:
+    rng = np.random.default_rng(5)
+    # A coarse grid, so that many points are as far from one seed as from another.
+    points = rng.integers(0, 12, (40 * CELL, channels)).astype(np.float64) * scale + shift
+    points = points[np.lexsort(np.round((points - shift) / (3 * scale)).T)]
+    seeds = points[rng.integers(0, len(points), 30)]
+    potential = Potential(points, np.ones(len(points)), seeds[0])
+    left_alone = 0
+    for number in range(1, len(seeds)):
+        [change] = potential.with_one_more(seeds[number][np.newaxis])
+        potential.accept(seeds[number], *change)
+        left_alone += 40 - len(change[1])
+        near = [squared_distances(points, seed) for seed in seeds[: number + 1]]
+        np.testing.assert_array_equal(potential._closest.ravel(), np.min(near, axis=0))
+    assert left_alone or channels == 24
+
+
 def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() -> None:
     # Points of a circle: 1 from its center, anything from one another.
     triples = [(3, 4), (5, 12), (8, 15), (7, 24), (20, 21), (12, 35), (9, 40), (28, 45), (11, 60)]
@@ -356,6 +387,7 @@ def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() ->
         points = np.concatenate((circle[rng.permutation(len(circle))], [[0, 0]]))
         potential = Potential(points, np.ones(len(points)), np.zeros(2))
         for seed in seeds:
-            potential.accept(*potential.with_seed(seed))
+            [change] = potential.with_one_more(seed[np.newaxis])
+            potential.accept(seed, *change)
         totals.add(potential.total)
     assert len(totals) == 1
