@@ -12,15 +12,15 @@ Left out: centers that the caller gives, which need no drawing.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import Floats, squared_distances
+from .assignment import Floats, Indices, squared_distances
 from .cells import CELL, Boxes, Cells, by_cell, in_cells, least_lead
 from .sums import unit_for, whole_numbers
 from .validation import RandomGenerator
@@ -58,6 +58,9 @@ class Seed:
 
 
 Seeds = Generator[Seed, None, Floats]
+# The total of a `Potential` with one more seed, the cells that it may change, and the distances
+# from the nearest seed in them then.
+Change: TypeAlias = tuple[float, Indices, NDArray[Any]]
 
 
 def kmeans_plusplus(
@@ -138,11 +141,10 @@ def plusplus_seeds(
     potential = Potential(points, weights, points[chosen[0]])
     while len(chosen) < k and potential.total:
         candidates = potential.draw(trials, rng)
-        changes = list(potential.with_one_more(points[candidates]))
-        best = int(np.argmin([total for total, *_ in changes]))
+        best, change = potential.best_of(points[candidates])
         yield Seed(int(candidates[best]), points, tuple(chosen))
         chosen.append(int(candidates[best]))
-        potential.accept(points[candidates[best]], *changes[best])
+        potential.accept(points[candidates[best]], change)
     return points[chosen]
 
 
@@ -150,7 +152,9 @@ class Potential:
     """The weighted squared distance of every point to its nearest seed, cell by cell.
 
     A seed changes nothing in a cell if one of the seeds there are is nearer to
-    everything in its box: such cells are left alone.
+    everything in its box: such cells are left alone. And where it is not, the
+    box tells how much a seed can change at most: those that cannot be the best
+    of several are not tried.
 
     Each term is rounded to a whole number of a unit (`sums`), so that a total
     is exact in whatever order it is summed; terms of 8-bit gray and RGB are
@@ -177,6 +181,7 @@ class Potential:
         self._own = squared_distances(self._boxes.middle.T, seed)
         self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
         self._weights = in_cells(weights, fill=0)
+        self._cell_weights = by_cell(np.add, self._weights)
         self._closest = squared_distances(self._cells.points(), seed.astype(points.dtype))
         self._weigh()
 
@@ -193,44 +198,50 @@ class Potential:
         """Round terms to whole numbers of the unit, if they are not yet."""
         return terms if self._exact else np.rint(terms / self._unit) * self._unit
 
-    def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    def draw(self, size: int, rng: np.random.Generator) -> Indices:
         """Draw points in proportion to their terms."""
         return draw_from_cells(self._terms, self._sums, size, rng)
 
-    def with_one_more(
-        self, seeds: Floats
-    ) -> Iterator[tuple[float, NDArray[np.intp], NDArray[Any]]]:
-        """Tell for each of some seeds, taken alone, what it would change.
+    def best_of(self, seeds: Floats) -> tuple[int, Change]:
+        """Find which of some seeds, as one more, leaves the smallest total; the first of equals.
 
-        Yields the total with it, the cells that it may change, and the distances in them then.
+        Returns its index, and what it changes.
         """
-        distances = squared_distances(self._boxes.middle.T, seeds[:, np.newaxis])
         others = seeds.T[..., np.newaxis]
+        distances = squared_distances(self._boxes.middle.T, seeds[:, np.newaxis])
         lead = least_lead(self._seed, self._own, others, distances, self._boxes.width)
-        for seed, may_change in zip(seeds, lead <= self._margin, strict=True):
-            cells = np.flatnonzero(may_change)
+        # Of a point's distance a seed takes no more than it can be ahead of the cell's seed.
+        most = np.minimum(np.maximum(self._margin - lead, 0) * self._cell_weights, self._sums)
+        rounding = 1e-9 * self.total + self._terms.size * self._unit
+        least = self.total - most.sum(axis=1) - rounding
+        smallest = (np.inf, -1)  # the smallest total so far, and whose it is
+        for index in least.argsort().tolist():
+            if least[index] > smallest[0]:
+                break
+            cells = np.flatnonzero(lead[index] <= self._margin)
             near = self._cells.points(cells)
-            closest = squared_distances(near, seed.astype(near.dtype))
+            closest = squared_distances(near, seeds[index].astype(near.dtype))
             np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
             terms = self._weights.take(cells, axis=0)
             terms *= closest
-            total = float(self._rounded(terms).sum())
-            yield self.total - float(self._sums[cells].sum()) + total, cells, closest
+            change = float(self._rounded(terms).sum()) - float(self._sums[cells].sum())
+            if (self.total + change, index) < smallest:
+                smallest, found = (self.total + change, index), (cells, closest)
+        total, index = smallest
+        return index, (total, *found)
 
-    def accept(
-        self, seed: Floats, total: float, cells: NDArray[np.intp], closest: NDArray[Any]
-    ) -> None:
-        """Take the seed of which `with_one_more` told these."""
+    def accept(self, seed: Floats, change: Change) -> None:
+        """Take one more seed, which changes what `best_of` told."""
+        self.total, cells, closest = change
         distances = squared_distances(self._boxes.middle.T, seed)
         nearer = distances < self._own
         self._own[nearer] = distances[nearer]
         self._seed[:, nearer] = seed[:, np.newaxis]
-        self.total = total
         self._closest[cells] = closest
         terms = self._rounded(self._weights.take(cells, axis=0) * closest)
         self._terms[cells] = terms
         self._sums[cells] = by_cell(np.add, terms)
-        if not self._exact and total < 2**10 * self._terms.size * self._unit:
+        if not self._exact and self.total < 2**10 * self._terms.size * self._unit:
             self._weigh()  # the terms became small: a finer unit keeps them apart
 
 
@@ -246,7 +257,7 @@ def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.
     return points[chosen]
 
 
-def draw(potential: Floats, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def draw(potential: Floats, size: int, rng: np.random.Generator) -> Indices:
     """Draw `size` indices with replacement, in proportion to `potential`.
 
     The potential is rounded to whole numbers of a unit, so that its running
@@ -259,16 +270,14 @@ def draw(potential: Floats, size: int, rng: np.random.Generator) -> NDArray[np.i
     return draw_from_cells(terms, by_cell(np.add, terms), size, rng)
 
 
-def draw_from_cells(
-    terms: Floats, sums: Floats, size: int, rng: np.random.Generator
-) -> NDArray[np.intp]:
+def draw_from_cells(terms: Floats, sums: Floats, size: int, rng: np.random.Generator) -> Indices:
     """Draw the cell in proportion to its sum, then the point in it in proportion to its term."""
     ends = sums.cumsum()
     target = rng.random(size) * ends[-1]
     cells = np.searchsorted(ends, target, side="right")
     target -= ends[cells] - sums[cells]
     passed = terms[cells].cumsum(axis=1) <= target[:, np.newaxis]
-    points: NDArray[np.intp] = cells * CELL + passed.sum(axis=1)
+    points: Indices = cells * CELL + passed.sum(axis=1)
     return points
 
 

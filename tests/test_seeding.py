@@ -359,16 +359,42 @@ def test_cells_are_left_alone_only_where_nothing_changes(
     # A coarse grid, so that many points are as far from one seed as from another.
     points = rng.integers(0, 12, (40 * CELL, channels)).astype(np.float64) * scale + shift
     points = points[np.lexsort(np.round((points - shift) / (3 * scale)).T)]
+    weights = rng.integers(1, 9, len(points)).astype(np.float64)
     seeds = points[rng.integers(0, len(points), 30)]
-    potential = Potential(points, np.ones(len(points)), seeds[0])
+    potential = Potential(points, weights, seeds[0])
     left_alone = 0
     for number in range(1, len(seeds)):
-        [change] = potential.with_one_more(seeds[number][np.newaxis])
-        potential.accept(seeds[number], *change)
+        _, change = potential.best_of(seeds[number][np.newaxis])
+        potential.accept(seeds[number], change)
         left_alone += 40 - len(change[1])
         near = [squared_distances(points, seed) for seed in seeds[: number + 1]]
         np.testing.assert_array_equal(potential._closest.ravel(), np.min(near, axis=0))
     assert left_alone or channels == 24
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 9])
+@pytest.mark.parametrize("scale", [1.0, 0.37])
+def test_the_best_of_some_seeds_is_that_of_the_plain_way(channels: int, scale: float) -> None:
+    rng = np.random.default_rng(6)
+    grid = rng.integers(0, 30, (7 * CELL + 5, channels))
+    points = np.sort(grid, axis=0).astype(np.float64) * scale
+    weights = rng.integers(1, 9, len(points)).astype(np.float64)
+    potential = Potential(points, weights, points[3])
+    closest = squared_distances(points, points[3])
+    for _ in range(20):
+        seeds = points[rng.integers(0, len(points), 6)]
+        seeds[4] = seeds[rng.integers(0, 4)]  # of equals the first counts
+        distances = [np.minimum(closest, squared_distances(points, seed)) for seed in seeds]
+        totals = np.array([(weights * d).sum() for d in distances])
+        index, change = potential.best_of(seeds)
+        if scale == 1:
+            assert index == totals.argmin()
+        assert index == (seeds == seeds[index]).all(axis=1).argmax()
+        assert totals[index] == pytest.approx(totals.min())
+        assert change[0] == pytest.approx(totals.min())
+        if potential.total:
+            potential.accept(seeds[index], change)
+            closest = distances[index]
 
 
 def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() -> None:
@@ -387,7 +413,7 @@ def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() ->
         points = np.concatenate((circle[rng.permutation(len(circle))], [[0, 0]]))
         potential = Potential(points, np.ones(len(points)), np.zeros(2))
         for seed in seeds:
-            [change] = potential.with_one_more(seed[np.newaxis])
-            potential.accept(seed, *change)
+            _, change = potential.best_of(seed[np.newaxis])
+            potential.accept(seed, change)
         totals.add(potential.total)
     assert len(totals) == 1
