@@ -122,7 +122,7 @@ def segment(
     job = prepare_pixels(
         pixels, k, space, init, n_init, max_iter, rng, assign, 0, normalize, out=None
     )
-    clustering = drain(job.events(), None)
+    clustering = drain(job.events, None)
     warn_of_shortcomings(clustering, job.k, job.settings, "colors")
     return LazySegmentation(**vars(job.finish(clustering)))
 

@@ -124,13 +124,13 @@ def from_codes(
     colors = colors_of(codes, channels, dtype)
     bits = code_bits(channels, dtype)
     _, order = sort_with_places(np.concatenate(list(morton_codes(colors))), bits)
-    rank = np.empty(len(order), np.intp)
-    rank[order] = np.arange(len(order))
-    return DistinctColors(
-        take_rows(colors, order),
-        counts[order].astype(np.float64),
-        lambda labels: CodeLookUp(codes, labels[rank]),
-    )
+
+    def look_up(labels: Labels) -> LookUp:
+        of_codes = np.empty_like(labels)
+        of_codes[order] = labels
+        return CodeLookUp(codes, of_codes)
+
+    return DistinctColors(take_rows(colors, order), counts[order].astype(np.float64), look_up)
 
 
 def pixel_codes(pixels: NDArray[Any]) -> Iterator[Codes]:

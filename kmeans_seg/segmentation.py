@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -299,7 +299,7 @@ def segment(
         image, k, space, init, n_init, max_iter, rng, assign,
         channel_axis=channel_axis, mask=mask, position=position, normalize=normalize, out=out,
     )  # fmt: skip
-    clustering = drain(job.events(), callback)
+    clustering = drain(job.events, callback)
     warn_of_shortcomings(clustering, job.k, job.settings, "colors")
     return job.finish(clustering)
 
@@ -357,22 +357,32 @@ def prepare_pixels(
     return Job(pixels, k, space, found, features, points, settings, out)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Job:
-    """An image made ready to be clustered: what `segment` and a trace of it share."""
+    """An image made ready to be clustered: what `segment` and a trace of it share.
+
+    Attributes
+    ----------
+    events
+        The clustering of the distinct colors: every seed and step on the way.
+        At its end it lets go of the points, whose memory the labels need.
+    """
 
     pixels: Pixels
     k: int
     space: str
     found: DistinctColors
     features: "Features"
-    points: Floats
+    points: InitVar[Floats]
     settings: Settings
     out: Any = None
+    events: Events[Clustering] = field(init=False)
 
-    def events(self) -> Events[Clustering]:
-        """Cluster the distinct colors; yield every seed and step on the way."""
-        return run_in_order(self.points, self.k, self.found.counts, self.settings, self.brightness)
+    def __post_init__(self, points: Floats) -> None:
+        """Make the clustering ready to run."""
+        self.events = run_in_order(
+            points, self.k, self.found.counts, self.settings, self.brightness
+        )
 
     def brightness(self, centers: Floats) -> Floats:
         """Return the numbers that centers, as they are clustered, are ordered by."""

@@ -171,7 +171,7 @@ def explain(
     column = validation.as_index("column", column, shape[1])
     state: Assign | Segmentation
     if at is None:
-        clustering = drain(job.events(), None)
+        clustering = drain(job.events, None)
         warn_of_shortcomings(clustering, job.k, job.settings, "colors")
         state = job.finish(clustering)
     else:
