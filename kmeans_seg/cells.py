@@ -9,7 +9,7 @@ What holds in a whole box of a center that is ahead of others is told here, for
 `seeding` and `pruning`, which leave out work by it.
 """
 
-from typing import Generic
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,12 @@ CELL_BITS = 8
 CELL = 2**CELL_BITS  # points in a cell
 
 
-def in_cells(columns: NDArray[AnyFloat], fill: float | None = None) -> NDArray[AnyFloat]:
+def in_cells(
+    columns: Floats, fill: float | None = None, dtype: type[np.floating[Any]] = np.float64
+) -> NDArray[Any]:
     """Reshape arrays (..., n) to (..., cells, 256), filled up with their last values or `fill`."""
     *leading, n = columns.shape
-    filled = np.empty((*leading, n + -n % CELL), columns.dtype)
+    filled = np.empty((*leading, n + -n % CELL), dtype)
     filled[..., :n] = columns
     filled[..., n:] = columns[..., -1:] if fill is None else fill
     return filled.reshape(*leading, -1, CELL)
@@ -40,31 +42,17 @@ def by_cell(ufunc: np.ufunc, values: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
     return reduced.reshape(values.shape[:-1])
 
 
-class Cells(Generic[AnyFloat]):
-    """Points (n, C) as cells.
-
-    Attributes
-    ----------
-    low, high
-        Arrays (cells, C): the corners of the boxes.
-    """
-
-    def __init__(self, points: NDArray[AnyFloat]) -> None:
-        self._channels = in_cells(points.T)  # (C, cells, 256)
-        self.low = by_cell(np.minimum, self._channels).T
-        self.high = by_cell(np.maximum, self._channels).T
-
-    def points(self, cells: NDArray[np.intp] | None = None) -> NDArray[AnyFloat]:
-        """Return the points of some cells or all: (m, 256, C), with each channel contiguous."""
-        channels = self._channels if cells is None else self._channels.take(cells, axis=1)
-        return np.moveaxis(channels, 0, -1)
+def corners(points: Floats) -> tuple[Floats, Floats]:
+    """Find the lowest and the highest corner of each cell's box: arrays (C, cells)."""
+    starts = np.arange(0, len(points), CELL)
+    low, high = (f.reduceat(points.T, starts, axis=1) for f in (np.minimum, np.maximum))
+    return low, high
 
 
 class Boxes:
     """Boxes, each given by its lowest and its highest corner: arrays (C, boxes)."""
 
-    def __init__(self, low: NDArray[AnyFloat], high: NDArray[AnyFloat]) -> None:
-        low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    def __init__(self, low: Floats, high: Floats) -> None:
         self.middle = (low + high) / 2  # (C, boxes)
         # Far from zero the middle is rounded: a little wider, the box is around it all the same.
         self.width = 2 * np.maximum(high - self.middle, self.middle - low)

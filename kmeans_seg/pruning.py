@@ -52,7 +52,7 @@ from .assignment import (
     nearest_center,
     squared_distances,
 )
-from .cells import CELL, CELL_BITS, Boxes, Cells, by_cell
+from .cells import CELL, CELL_BITS, Boxes, by_cell, corners, in_cells
 
 GROUP = 8  # cells in a group, whose candidates are chosen first
 SPAN = 1.0  # the room of a choice of candidates, in movements as large as the last one
@@ -81,23 +81,23 @@ class PrunedAssigner:
     _room: float  # when the clock shows this, choose anew
 
     def __init__(self, points: Floats, labels: SmallLabels) -> None:
-        cells = Cells(points)
-        count = len(cells.low)
+        low, high = corners(points)
+        count = low.shape[1]
         starts = np.arange(0, count, GROUP)
         self._points = points
-        self._cells = Boxes(cells.low.T, cells.high.T)
+        self._cells = Boxes(low, high)
         self._groups = Boxes(
-            np.minimum.reduceat(cells.low.T, starts, axis=1),
-            np.maximum.reduceat(cells.high.T, starts, axis=1),
+            np.minimum.reduceat(low, starts, axis=1),
+            np.maximum.reduceat(high, starts, axis=1),
         )
-        self._low, self._high = cells.low.min(axis=0), cells.high.max(axis=0)
+        self._low, self._high = low.min(axis=1), high.max(axis=1)
         self._size = diagonal(self._low, self._high)
         # A power of two, so that scaling rounds nothing, and the points are at most 1 apart.
         self._scale = float(np.ldexp(1.0, -int(np.clip(np.frexp(self._size)[1], -1000, 1000))))
         # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
         self._rows = np.ones((count, points.shape[1] + 1, CELL), np.float32)
         for channel, middle in enumerate(self._cells.middle):
-            centered = cells.points()[..., channel] - middle[:, np.newaxis]
+            centered = in_cells(points[:, channel]) - middle[:, np.newaxis]
             np.multiply(centered, self._scale, out=self._rows[:, channel], casting="same_kind")
         self._radius = self._cells.diagonal / 2 * self._scale
         # Where the centers move little, room for a part of a cell costs few candidates.

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, Indices, squared_distances
-from .cells import CELL, Boxes, Cells, by_cell, in_cells, least_lead
+from .cells import CELL, Boxes, by_cell, corners, in_cells, least_lead
 from .sums import unit_for, whole_numbers
 from .validation import RandomGenerator
 
@@ -161,7 +161,7 @@ class Potential:
     whole numbers already, and their distances fit single precision.
     """
 
-    _cells: Cells[Any]
+    _channels: NDArray[Any]  # of the points, cell by cell: (C, cells, 256)
     _seed: Floats  # the seed nearest to the middle of each cell's box: (C, cells),
     _own: Floats  # and its squared distance from there
     _closest: NDArray[Any]  # the squared distance of each point to its nearest seed: (cells, 256)
@@ -172,17 +172,17 @@ class Potential:
         self._whole = all(whole_numbers(row) for row in (weights, *points.T))
         low, high = points.min(axis=0), points.max(axis=0)
         size = float(squared_distances(low, high))
-        if self._whole and max(size, *high, *-low) < WHOLE_FLOAT32:
-            points = points.astype(np.float32)  # as exact, and twice as fast
+        # Where single precision is as exact, it is twice as fast.
+        small = self._whole and max(size, *high, *-low) < WHOLE_FLOAT32
+        self._channels = in_cells(points.T, dtype=np.float32 if small else np.float64)
+        self._closest = distances_to(seed, self._channels)
         # More than rounding can make of squared distances; the smallest are lost in underflow.
         self._margin = 1e-12 * size + 1e-300
-        self._cells = Cells(points)
-        self._boxes = Boxes(self._cells.low.T, self._cells.high.T)
+        self._boxes = Boxes(*corners(points))
         self._own = squared_distances(self._boxes.middle.T, seed)
         self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
         self._weights = in_cells(weights, fill=0)
         self._cell_weights = by_cell(np.add, self._weights)
-        self._closest = squared_distances(self._cells.points(), seed.astype(points.dtype))
         self._weigh()
 
     def _weigh(self) -> None:
@@ -219,8 +219,7 @@ class Potential:
             if least[index] > smallest[0]:
                 break
             cells = np.flatnonzero(lead[index] <= self._margin)
-            near = self._cells.points(cells)
-            closest = squared_distances(near, seeds[index].astype(near.dtype))
+            closest = distances_to(seeds[index], self._channels.take(cells, axis=1))
             np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
             terms = self._weights.take(cells, axis=0)
             terms *= closest
@@ -243,6 +242,11 @@ class Potential:
         self._sums[cells] = by_cell(np.add, terms)
         if not self._exact and self.total < 2**10 * self._terms.size * self._unit:
             self._weigh()  # the terms became small: a finer unit keeps them apart
+
+
+def distances_to(seed: Floats, channels: NDArray[Any]) -> NDArray[Any]:
+    """Compute the squared distances of points, given by their channels (C, ...), to a seed."""
+    return squared_distances(np.moveaxis(channels, 0, -1), seed.astype(channels.dtype))
 
 
 def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.Generator) -> Seeds:

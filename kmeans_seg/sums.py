@@ -87,17 +87,19 @@ class ClusterSums:
     """
 
     def __init__(self, points: Floats, weights: Floats | None, k: int) -> None:
-        n, channels = points.shape
-        # A row of the points' weights, and one of each weighted channel.
-        self._terms = np.empty((1 + channels, n))
-        self._terms[0] = 1 if weights is None else weights
-        np.multiply(points.T, self._terms[0], out=self._terms[1:])
-        coarse, fine = np.array([two_units(row) for row in self._terms]).T
-        if (coarse <= 1).all() and all(map(whole_numbers, self._terms)):
-            self._units = np.ones((1, 1 + channels, 1))  # nothing needs rounding
+        self._points, self._weights = points, weights
+        of_weights = two_units(np.ones(len(points)) if weights is None else weights)
+        units, whole = [of_weights], weights is None or whole_numbers(weights)
+        for channel in points.T:
+            terms = channel if weights is None else channel * weights
+            units.append(two_units(terms))
+            whole = whole and whole_numbers(terms)
+        coarse, fine = np.array(units).T
+        if whole and (coarse <= 1).all():
+            self._units = np.ones((1, len(units), 1))  # nothing needs rounding
         else:
             self._units = np.stack((coarse, fine))[..., np.newaxis]
-        self._sums = np.zeros((len(self._units), 1 + channels, k))
+        self._sums = np.zeros((len(self._units), len(units), k))
         self._totals: Floats = self._sums[0]
 
     def move(
@@ -118,7 +120,7 @@ class ClusterSums:
             if source is not None:
                 differs |= differs_from_last(source[block])
             starts = np.flatnonzero(differs)
-            terms = self._terms.take(members[block], axis=1)
+            terms = self._terms(members[block])
             for unit, sums in zip(self._units, self._sums, strict=True):
                 whole = terms
                 if len(self._units) > 1:
@@ -131,6 +133,13 @@ class ClusterSums:
                     places = (source[block][starts] + row_starts).reshape(-1)
                     sums -= np.bincount(places, whole, sums.size).reshape(rows, k)
         self._totals = (self._sums * self._units).sum(axis=0)
+
+    def _terms(self, members: NDArray[np.intp]) -> Floats:
+        """Gather what some points add to a sum: their weight, and each weighted channel."""
+        terms = np.empty((1 + self._points.shape[1], len(members)))
+        terms[0] = 1 if self._weights is None else self._weights.take(members)
+        np.multiply(self._points.T.take(members, axis=1), terms[0], out=terms[1:])
+        return terms
 
     def reorder(self, order: NDArray[np.intp]) -> None:
         """Let the cluster that was number order[i] be number i from now on."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kmeans_seg.cells import CELL, Boxes, Cells, in_cells
+from kmeans_seg.cells import CELL, Boxes, by_cell, corners, in_cells
 
 
 @pytest.mark.parametrize("n", [1, CELL - 1, CELL, CELL + 1, 5 * CELL])
@@ -18,20 +18,22 @@ def test_cells_hold_the_values_in_order_and_then_the_last(n: int) -> None:
 
 def test_boxes_hold_their_points_and_no_more() -> None:
     points = np.random.default_rng(0).normal(size=(5 * CELL + 7, 3))
-    cells = Cells(points)
-    held = cells.points()
-    assert held.shape == (6, CELL, 3)
-    np.testing.assert_array_equal(held.reshape(-1, 3)[: len(points)], points)
-    np.testing.assert_array_equal(held.min(axis=1), cells.low)
-    np.testing.assert_array_equal(held.max(axis=1), cells.high)
-    np.testing.assert_array_equal(cells.low[-1], points[5 * CELL :].min(axis=0))
+    held = in_cells(points.T)
+    assert held.shape == (3, 6, CELL)
+    np.testing.assert_array_equal(held.reshape(3, -1)[:, : len(points)], points.T)
+    low, high = corners(points)
+    np.testing.assert_array_equal(held.min(axis=2), low)
+    np.testing.assert_array_equal(held.max(axis=2), high)
+    boxes = Boxes(low, high)
+    assert (np.maximum(boxes.middle - low, high - boxes.middle) <= boxes.width / 2).all()
 
 
-def test_some_cells_are_those_of_all() -> None:
-    cells = Cells(np.random.default_rng(1).normal(size=(4 * CELL, 2)))
-    some = np.array([3, 0])
-    np.testing.assert_array_equal(cells.points(some), cells.points()[some])
-    assert cells.points(some)[..., 1].flags.c_contiguous
+@pytest.mark.parametrize("n", [1, CELL, 3 * CELL - 1])
+def test_cells_are_reduced_one_by_one(n: int) -> None:
+    values = np.random.default_rng(1).normal(size=n)
+    np.testing.assert_array_equal(
+        by_cell(np.maximum, in_cells(values)), corners(values[:, np.newaxis])[1][0]
+    )
 
 
 def test_gaps_are_never_more_than_those_of_the_corners_and_points() -> None:
