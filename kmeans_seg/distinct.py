@@ -45,6 +45,9 @@ MOST_CHANNELS = 8
 # Pixels worked on at a time: they stay in the cache meanwhile.
 BLOCK = 2**16
 
+# Entries of the table looked at at a time, when those that are not 0 are searched.
+SCANNED = 2**21
+
 # Pixels counted at a time. The counts in the table have 16 bits, so that little memory is touched.
 # What is more than `MOST_COUNTED` is taken out before so many pixels more are counted.
 COUNTED = 2**14
@@ -194,17 +197,26 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
 
 
 def nonzero_places(table: NDArray[np.uint16]) -> NDArray[np.intp]:
-    """Find the entries that are not 0, four at a time: most of a large table is empty.
+    """Find the entries that are not 0. Most of a large table is empty.
 
-    >>> nonzero_places(np.array([0, 0, 0, 0, 7, 0, 0, 2], np.uint16))
-    array([4, 7])
+    >>> nonzero_places(np.array([0] * 30 + [7, 2], np.uint16))
+    array([30, 31])
     """
-    fours = table.view(np.uint64)
-    starts = range(0, len(fours), BLOCK)
-    found = [start + np.flatnonzero(fours[start : start + BLOCK] != 0) for start in starts]
-    filled = np.concatenate(found)
-    inside = np.flatnonzero(fours.take(filled).view(np.uint16) != 0)
-    places: NDArray[np.intp] = 4 * filled.take(inside >> 2) + (inside & 3)
+    starts = range(0, len(table), SCANNED)
+    return np.concatenate(
+        [start + nonzero_in_words(table[start : start + SCANNED]) for start in starts]
+    )
+
+
+def nonzero_in_words(entries: NDArray[Any], levels: int = 2) -> NDArray[np.intp]:
+    """Find the entries that are not 0, 8 bytes at a time; and so, again, those 8 bytes."""
+    if levels == 0:
+        return np.flatnonzero(entries)
+    words = entries.view(np.uint64)
+    filled = nonzero_in_words(words != 0, levels - 1)
+    inside = np.flatnonzero(words.take(filled).view(entries.dtype) != 0)
+    bits = 3 if entries.itemsize == 1 else 2  # a word holds 8 or 4 entries
+    places: NDArray[np.intp] = (filled.take(inside >> bits) << bits) + (inside & (1 << bits) - 1)
     return places
 
 
