@@ -253,7 +253,8 @@ class CodeLookUp:
                 start += len(codes)
         elif len(pixels):
             codes = np.concatenate(list(pixel_codes(pixels)))
-            order = codes.argsort()  # what is looked up in order is found near the last one
+            # What is looked up in order is found near the last one.
+            order = ascending(codes, code_bits(pixels.shape[1], pixels.dtype))
             result[order] = self._labels[np.searchsorted(self._codes, codes[order])]
         return result
 
@@ -303,19 +304,29 @@ def sort_with_places(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.intp]]:
     (array([3, 5, 9], dtype=uint64), array([1, 0, 2]))
     """
     place_bits = len(codes).bit_length()
-    if bits <= 32:
-        # By the lower half, then by the upper: of 16 bits the stable sort is a fast radix sort.
-        order = codes.astype(np.uint16).argsort(kind="stable")
-        upper = (codes >> np.uint64(16)).astype(np.uint16)
-        order = order[upper[order].argsort(kind="stable")]
-    elif bits + place_bits <= 64:
-        # One number for both: much faster than to sort places by codes.
-        both = codes << np.uint64(place_bits) | np.arange(len(codes), dtype=np.uint64)
-        both.sort()
-        return both >> np.uint64(place_bits), (both & np.uint64(2**place_bits - 1)).astype(np.intp)
-    else:
-        order = codes.argsort()
-    return codes[order], order
+    if bits <= 32 or bits + place_bits > 64:
+        order = ascending(codes, bits)
+        return codes[order], order
+    # One number for both: much faster than to sort places by codes.
+    both = codes << np.uint64(place_bits) | np.arange(len(codes), dtype=np.uint64)
+    both.sort()
+    return both >> np.uint64(place_bits), (both & np.uint64(2**place_bits - 1)).astype(np.intp)
+
+
+def ascending(codes: Codes, bits: int) -> NDArray[np.intp]:
+    """Return the places of codes of so many bits, in the order of the codes.
+
+    They are sorted by their lowest 16 bits, then by the next, and so on: of 16
+    bits the stable sort of NumPy is a radix sort, which is fast on any processor.
+
+    >>> ascending(np.array([2**20, 7, 9], np.uint32), bits=24)
+    array([1, 2, 0])
+    """
+    order = codes.astype(np.uint16).argsort(kind="stable")
+    for shift in range(16, bits, 16):
+        digits = (codes >> codes.dtype.type(shift)).astype(np.uint16)
+        order = order[digits[order].argsort(kind="stable")]
+    return order
 
 
 def as_they_come(pixels: NDArray[Any]) -> DistinctColors:
