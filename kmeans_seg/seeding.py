@@ -25,6 +25,7 @@ from .cells import CELL, Boxes, by_cell, corners, in_cells, least_lead
 from .sums import unit_for, whole_numbers
 from .validation import RandomGenerator
 
+BLOCK = 2**18  # numbers worked on at a time
 WHOLE_FLOAT32 = 2.0**24  # whole numbers up to this are exact in float32
 
 
@@ -208,8 +209,8 @@ class Potential:
         Returns its index, and what it changes.
         """
         others = seeds.T[..., np.newaxis]
-        distances = squared_distances(self._boxes.middle.T, seeds[:, np.newaxis])
-        lead = least_lead(self._seed, self._own, others, distances, self._boxes.width)
+        to_middle = squared_distances(self._boxes.middle.T, seeds[:, np.newaxis])
+        lead = least_lead(self._seed, self._own, others, to_middle, self._boxes.width)
         # Of a point's distance a seed takes no more than it can be ahead of the cell's seed.
         most = np.minimum(np.maximum(self._margin - lead, 0) * self._cell_weights, self._sums)
         rounding = 1e-9 * self.total + self._terms.size * self._unit
@@ -219,15 +220,26 @@ class Potential:
             if least[index] > smallest[0]:
                 break
             cells = np.flatnonzero(lead[index] <= self._margin)
-            closest = distances_to(seeds[index], self._channels.take(cells, axis=1))
-            np.minimum(closest, self._closest.take(cells, axis=0), out=closest)
-            terms = self._weights.take(cells, axis=0)
-            terms *= closest
-            change = float(self._rounded(terms).sum()) - float(self._sums[cells].sum())
-            if (self.total + change, index) < smallest:
-                smallest, found = (self.total + change, index), (cells, closest)
+            closest, their_sum = self._with_seed(seeds[index], cells)
+            total = self.total - float(self._sums[cells].sum()) + their_sum
+            if (total, index) < smallest:
+                smallest, found = (total, index), (cells, closest)
         total, index = smallest
         return index, (total, *found)
+
+    def _with_seed(self, seed: Floats, cells: Indices) -> tuple[NDArray[Any], float]:
+        """Compute the distances in some cells with one more seed, and the sum of their terms."""
+        closest = np.empty((len(cells), CELL), self._closest.dtype)
+        total = 0.0
+        size = max(1, BLOCK // (CELL * len(self._channels)))
+        for start in range(0, len(cells), size):
+            block, out = cells[start : start + size], closest[start : start + size]
+            distances = distances_to(seed, self._channels.take(block, axis=1))
+            np.minimum(distances, self._closest.take(block, axis=0), out=out)
+            terms = self._weights.take(block, axis=0)
+            terms *= out
+            total += float(self._rounded(terms).sum())
+        return closest, total
 
     def accept(self, seed: Floats, change: Change) -> None:
         """Take one more seed, which changes what `best_of` told."""
