@@ -126,14 +126,14 @@ def from_codes(
     """Make the distinct colors of their codes, which ascend, and of their counts."""
     colors = colors_of(codes, channels, dtype)
     bits = code_bits(channels, dtype)
-    _, order = sort_with_places(np.concatenate(list(morton_codes(colors))), bits)
+    order = ascending(np.concatenate(list(morton_codes(colors))), bits)
 
     def look_up(labels: Labels) -> LookUp:
         of_codes = np.empty_like(labels)
         of_codes[order] = labels
         return CodeLookUp(codes, of_codes)
 
-    return DistinctColors(take_rows(colors, order), counts[order].astype(np.float64), look_up)
+    return DistinctColors(take_rows(colors, order), counts.take(order).astype(np.float64), look_up)
 
 
 def pixel_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
@@ -298,15 +298,13 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
 
 
 def sort_with_places(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.intp]]:
-    """Sort codes of so many bits; return them, and where each of them stood.
+    """Sort codes of so many bits, which leave room for places; return them and where they stood.
 
     >>> sort_with_places(np.array([5, 3, 9], np.uint64), bits=8)
     (array([3, 5, 9], dtype=uint64), array([1, 0, 2]))
     """
     place_bits = len(codes).bit_length()
-    if bits <= 32 or bits + place_bits > 64:
-        order = ascending(codes, bits)
-        return codes[order], order
+    assert bits + place_bits <= 64
     # One number for both: much faster than to sort places by codes.
     both = codes << np.uint64(place_bits) | np.arange(len(codes), dtype=np.uint64)
     both.sort()
@@ -322,10 +320,10 @@ def ascending(codes: Codes, bits: int) -> NDArray[np.intp]:
     >>> ascending(np.array([2**20, 7, 9], np.uint32), bits=24)
     array([1, 2, 0])
     """
-    order = codes.astype(np.uint16).argsort(kind="stable")
+    order: NDArray[np.intp] = codes.astype(np.uint16).argsort(kind="stable")
     for shift in range(16, bits, 16):
         digits = (codes >> codes.dtype.type(shift)).astype(np.uint16)
-        order = order[digits[order].argsort(kind="stable")]
+        order = order.take(digits.take(order).argsort(kind="stable"))
     return order
 
 
