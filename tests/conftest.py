@@ -1,5 +1,7 @@
 """What many tests share."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -8,6 +10,10 @@ from kmeans_seg.lloyd import ASSIGNERS
 # No deadline: how long an example takes says more about the machine than about the code.
 settings.register_profile("kmeans_seg", deadline=None)
 settings.load_profile("kmeans_seg")
+
+# A shell ignores Ctrl-C in what it runs in the background, and so would the processes that the
+# tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # For the whole session, since Hypothesis refuses fixtures that live for one test.
