@@ -212,10 +212,13 @@ def markdown(head: list[str], rows: list[list[str]], words: int = 1) -> str:
 def machine(data: dict[str, Any]) -> str:
     """Say when, where and with what it was measured."""
     info = data["machine_info"]
+    cpu = info["cpu"]
+    # Of one name there may be several, which are not equally fast at everything.
+    kind = "".join(f", {name} {cpu[name]}" for name in ("family", "model") if name in cpu)
     versions = ", ".join(f"{name} {version}" for name, version in info["versions"].items())
     return (
         f"Measured on {data['datetime'][:10]} UTC at commit {data['commit_info']['id'][:10]}, on "
-        f"{info['cpu']['brand_raw']}, {info['cpu']['count']} cores, "
+        f"{cpu['brand_raw']}{kind}, {cpu['count']} cores, "
         f"{info['ram'] / 2**30:.0f} GiB of memory, {info['system']}; load "
         f"average {info['load']:.1f} at the start. "
         f"Python {info['python_version']}, {versions}."
