@@ -60,6 +60,7 @@ PASSES = 64  # after so many passes the candidates are chosen anew at the latest
 BLOCK = 2**17  # numbers worked on at a time
 FILLED = 2**14  # numbers worked on for nothing rather than in one more group
 MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most
+MOST_KNOWN = 2**24  # pairs of a cell and a center whose gaps are kept, at most
 NEVER = np.float32(1e30)  # a score that never wins
 FOREVER = 1e300  # a gap that is never used up
 
@@ -166,8 +167,9 @@ class PrunedAssigner:
         """
         k = centers.shape[1]
         groups, cells = len(self._groups.diagonal), len(self._rows)
-        known = np.zeros((cells, k))
-        if self._centers is not None:
+        known = None
+        if self._centers is not None and cells * k <= MOST_KNOWN:
+            known = np.zeros((cells, k))
             pairs, runs, _, left, _ = self._gaps_left(np.arange(cells))
             known[np.arange(cells).repeat(runs), self._candidate[pairs]] = left
         everyone = np.arange(k)[:, np.newaxis]
@@ -179,8 +181,10 @@ class PrunedAssigner:
         cell, self._candidate, gap = select(
             *(self._cells, parents, *as_lists(group, candidate, groups), centers, limit)
         )
-        # What is left of a gap holds as well as what the box tells, and is often more.
-        self._gap = np.maximum(gap - self._margin, known[cell, self._candidate])
+        self._gap = gap - self._margin
+        if known is not None:
+            # What is left of a gap holds as well as what the box tells, and is often more.
+            np.maximum(self._gap, known[cell, self._candidate], out=self._gap)
         self._runs = np.bincount(cell, minlength=cells)
         self._starts = self._runs.cumsum() - self._runs
         self._since, self._next = np.zeros(cells, np.intp), np.zeros(cells)

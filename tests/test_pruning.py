@@ -52,6 +52,14 @@ def test_steps_in_lab_and_with_noise(china: tuple[Floats, Floats], k: int) -> No
         assert_same_steps(points, start, counts)
 
 
+def test_steps_where_gaps_are_not_kept(
+    china: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colors, counts = china
+    monkeypatch.setattr("kmeans_seg.pruning.MOST_KNOWN", len(colors) // CELL * 8 - 1)
+    assert_same_steps(colors, colors[:: len(colors) // 7][:8], counts)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 6, 24, 300])
 def test_steps_in_any_number_of_channels(channels: int) -> None:
     rng = np.random.default_rng(channels)
