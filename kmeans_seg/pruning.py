@@ -170,8 +170,9 @@ class PrunedAssigner:
         known = None
         if self._centers is not None and cells * k <= MOST_KNOWN:
             known = np.zeros((cells, k))
-            pairs, runs, _, left, _ = self._gaps_left(np.arange(cells))
-            known[np.arange(cells).repeat(runs), self._candidate[pairs]] = left
+            everything = np.arange(cells)
+            _, _, left, _ = self._gaps_left(everything, self._runs, self._starts)
+            known[everything.repeat(self._runs), self._candidate] = left
         everyone = np.arange(k)[:, np.newaxis]
         limit = room + self._margin
         group, candidate, _ = select(
@@ -213,8 +214,9 @@ class PrunedAssigner:
 
         Return the places of the labels that changed.
         """
-        pairs, runs, is_owner, left, fastest = self._gaps_left(cells)
+        runs = self._runs[cells]
         first = runs.cumsum() - runs
+        pairs, is_owner, left, fastest = self._gaps_left(cells, runs, first)
         rest = np.minimum.reduceat(left + is_owner * FOREVER, first)
         rest = np.minimum(rest, self._lead[cells] - 2 * fastest)
         self._next[cells] = self._clock + rest
@@ -238,16 +240,15 @@ class PrunedAssigner:
         return self._assign(cells, labels)
 
     def _gaps_left(
-        self, cells: Indices
-    ) -> tuple[Indices, Indices, NDArray[np.bool_], Floats, Floats]:
+        self, cells: Indices, runs: Indices, first: Indices
+    ) -> tuple[Indices, NDArray[np.bool_], Floats, Floats]:
         """Find what the movements since the last look have left of the gaps of some cells.
 
-        Returns the pairs of the cells, and how many each of them has; of each
-        pair whether the candidate is an owner, and what is left of its gap; and
-        how far the fastest owner of each cell has come.
+        `runs` is how many pairs each of them has, and `first` where those start
+        among the pairs of these cells. Returns the pairs; of each whether the
+        candidate is an owner, and what is left of its gap; and how far the
+        fastest owner of each cell has come.
         """
-        runs = self._runs[cells]
-        first = runs.cumsum() - runs
         pairs = np.arange(runs.sum()) + np.repeat(self._starts[cells] - first, runs)
         candidate, gap = self._candidate.take(pairs), self._gap.take(pairs)
         then = np.repeat(self._since[cells] * self._paths.shape[1], runs)
@@ -255,7 +256,7 @@ class PrunedAssigner:
         # The points of a cell belong to its owners, the candidates that have no gap.
         is_owner = gap <= 0
         fastest = np.maximum.reduceat(moved * is_owner, first)
-        return pairs, runs, is_owner, gap - moved - np.repeat(fastest, runs), fastest
+        return pairs, is_owner, gap - moved - np.repeat(fastest, runs), fastest
 
     def _compare(
         self, cells: Indices, counts: Indices, candidates: Indices, centers: Floats

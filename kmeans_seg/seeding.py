@@ -171,7 +171,9 @@ class Potential:
     def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
         # Then so are all distances, and weights times distances.
         self._whole = all(whole_numbers(row) for row in (weights, *points.T))
-        low, high = points.min(axis=0), points.max(axis=0)
+        lows, highs = corners(points)
+        self._boxes = Boxes(lows, highs)
+        low, high = lows.min(axis=1), highs.max(axis=1)
         size = float(squared_distances(low, high))
         # Where single precision is as exact, it is twice as fast.
         small = self._whole and max(size, *high, *-low) < WHOLE_FLOAT32
@@ -179,8 +181,7 @@ class Potential:
         self._closest = distances_to(seed, self._channels)
         # More than rounding can make of squared distances; the smallest are lost in underflow.
         self._margin = 1e-12 * size + 1e-300
-        self._boxes = Boxes(*corners(points))
-        self._own = squared_distances(self._boxes.middle.T, seed)
+        self._own = distances_to(seed, self._boxes.middle)
         self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
         self._weights = in_cells(weights, fill=0)
         self._cell_weights = by_cell(np.add, self._weights)
@@ -209,7 +210,7 @@ class Potential:
         Returns its index, and what it changes.
         """
         others = seeds.T[..., np.newaxis]
-        to_middle = squared_distances(self._boxes.middle.T, seeds[:, np.newaxis])
+        to_middle = distances_to(seeds[:, np.newaxis], self._boxes.middle)
         lead = least_lead(self._seed, self._own, others, to_middle, self._boxes.width)
         # Of a point's distance a seed takes no more than it can be ahead of the cell's seed.
         most = np.minimum(np.maximum(self._margin - lead, 0) * self._cell_weights, self._sums)
@@ -244,7 +245,7 @@ class Potential:
     def accept(self, seed: Floats, change: Change) -> None:
         """Take one more seed, which changes what `best_of` told."""
         self.total, cells, closest = change
-        distances = squared_distances(self._boxes.middle.T, seed)
+        distances = distances_to(seed, self._boxes.middle)
         nearer = distances < self._own
         self._own[nearer] = distances[nearer]
         self._seed[:, nearer] = seed[:, np.newaxis]
@@ -257,7 +258,7 @@ class Potential:
 
 
 def distances_to(seed: Floats, channels: NDArray[Any]) -> NDArray[Any]:
-    """Compute the squared distances of points, given by their channels (C, ...), to a seed."""
+    """Compute the squared distances of points, given by their channels (C, ...), to seeds."""
     return squared_distances(np.moveaxis(channels, 0, -1), seed.astype(channels.dtype))
 
 

@@ -87,11 +87,11 @@ class ClusterSums:
     """
 
     def __init__(self, points: Floats, weights: Floats | None, k: int) -> None:
-        self._points, self._weights = points, weights
-        of_weights = two_units(np.ones(len(points)) if weights is None else weights)
-        units, whole = [of_weights], weights is None or whole_numbers(weights)
-        for channel in points.T:
-            terms = channel if weights is None else channel * weights
+        self._points = points
+        self._weights = np.ones(len(points)) if weights is None else weights
+        units, whole = [], True
+        for factor in (1.0, *points.T):
+            terms = factor * self._weights
             units.append(two_units(terms))
             whole = whole and whole_numbers(terms)
         coarse, fine = np.array(units).T
@@ -137,7 +137,7 @@ class ClusterSums:
     def _terms(self, members: NDArray[np.intp]) -> Floats:
         """Gather what some points add to a sum: their weight, and each weighted channel."""
         terms = np.empty((1 + self._points.shape[1], len(members)))
-        terms[0] = 1 if self._weights is None else self._weights.take(members)
+        terms[0] = self._weights.take(members)
         np.multiply(self._points.T.take(members, axis=1), terms[0], out=terms[1:])
         return terms
 

@@ -223,9 +223,8 @@ def trace(
 def records(job: Job) -> Iterator[Record]:
     """Do the work of `trace`, whose arguments have been checked."""
     # Which of the distinct colors each pixel has: it turns a value per color into one per pixel.
-    color_at = job.pixels.spread(
-        job.found.look_up(np.arange(len(job.found.colors), dtype=np.int32))
-    )
+    count = len(job.found.colors)
+    color_at = job.pixels.spread(job.found.look_up(np.arange(count, dtype=np.int32)))
     seeds = itertools.count()
     last: Step | None = None
     for event in ending_in_the_result(job.events):
@@ -255,9 +254,7 @@ def records(job: Job) -> Iterator[Record]:
                 if not first and not goes_on:
                     moved = np.sqrt(squared_distances(before, centers))
                     yield Update(event.iteration - 1, before, centers, palette, moved)
-                changed = replaced(
-                    np.zeros(len(job.found.colors), np.bool_), event.reassigned, True
-                )
+                changed = replaced(np.zeros(count, np.bool_), event.reassigned, True)
                 yield Assign(
                     event.iteration,
                     centers,
