@@ -20,7 +20,7 @@ points of their own, in the order in which they come.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Protocol, TypeAlias
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from .assignment import Labels
 
-Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
+Codes: TypeAlias = NDArray[np.integer[Any]]
 
 # Codes are counted in a table of all codes up to this many bits: 24 for 8-bit RGB.
 TABLE_BITS = 24
@@ -43,15 +43,18 @@ MOST_PER_PIXEL = 32
 MOST_CHANNELS = 8
 
 # Pixels worked on at a time: they stay in the cache meanwhile.
-BLOCK = 2**16
+BLOCK = 2**15
 
 # Entries of the table looked at at a time, when those that are not 0 are searched.
 SCANNED = 2**21
 
-# Pixels counted at a time. The counts in the table have 16 bits, so that little memory is touched.
-# What is more than `MOST_COUNTED` is taken out before so many pixels more are counted.
-COUNTED = 2**14
-MOST_COUNTED = 2**16 - 1 - COUNTED
+# The counts in the table have 16 bits, so that little memory is touched. What is more than this is
+# taken out before another block is counted.
+MOST_COUNTED = 2**16 - 1 - BLOCK
+
+# One pixel in so many is looked at for that. A color of many pixels is among them, unless by some
+# pattern, and then the sum of all counts tells. (Few patterns are as wide as a prime number.)
+SAMPLED = 17
 
 
 class LookUp(Protocol):
@@ -94,13 +97,14 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
     >>> found.look_up(np.array([7, 5], np.int32))(pixels)
     array([5, 7, 5], dtype=int32)
     """
-    blocks = iter(blocks)
-    first = next(blocks)
-    blocks = chained(first, blocks)
+    reading = iter(blocks)
+    first = next(reading)
     channels = first.shape[1]
     if has_codes(channels, first.dtype):
-        return from_codes(*count_codes(blocks), channels, first.dtype)
-    pixels = np.concatenate(list(blocks))
+        again = None if reading is blocks else blocks  # an iterator begins only once
+        found = count_codes(chained(first, reading), again)
+        return from_codes(*found, channels, first.dtype)
+    pixels = np.concatenate(list(chained(first, reading)))
     return by_order(pixels) if channels <= MOST_CHANNELS else as_they_come(pixels)
 
 
@@ -136,8 +140,12 @@ def from_codes(
     return DistinctColors(take_rows(colors, order), counts.take(order).astype(np.float64), look_up)
 
 
-def pixel_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
+def pixel_codes(
+    pixels: NDArray[Any], dtype: type[np.integer[Any]] | None = None
+) -> Iterator[Codes]:
     """Read the bytes of each of the pixels (m, C) as one number; yield the codes of some at a time.
+
+    They are of `dtype`, by default of the narrowest one that is unsigned and holds them.
 
     >>> [codes] = pixel_codes(np.array([[1, 0, 0], [3, 2, 1]], np.uint8))
     >>> codes
@@ -145,14 +153,16 @@ def pixel_codes(pixels: NDArray[Any]) -> Iterator[Codes]:
     """
     size = pixels.dtype.itemsize * pixels.shape[1]
     word = np.dtype(f"<u{next(width for width in (1, 2, 4, 8) if width >= size)}")
-    mask = word.type(2 ** (8 * size) - 1)
     # Each word begins with a pixel; what follows it is masked.
     bytes_ = np.zeros(min(len(pixels), BLOCK) * size + word.itemsize, np.uint8)
     for start in range(0, max(len(pixels), 1), BLOCK):
         block = pixels[start : start + BLOCK]
         content = np.ascontiguousarray(block, block.dtype.newbyteorder("="))
         bytes_[: len(block) * size] = content.reshape(-1).view(np.uint8)
-        yield np.ndarray(len(block), word, bytes_, strides=(size,)) & mask
+        words = np.ndarray(len(block), word, bytes_, strides=(size,))
+        codes = words.astype(dtype or word.newbyteorder("="))
+        codes &= 2 ** (8 * size) - 1
+        yield codes
 
 
 def colors_of(codes: Codes, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -163,24 +173,31 @@ def colors_of(codes: Codes, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]
     return found.astype(dtype, order="F")
 
 
-def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64]]:
-    """Find the distinct codes of pixels, in ascending order, and count them."""
+def count_codes(
+    blocks: Iterable[NDArray[Any]], again: Iterable[NDArray[Any]] | None = None
+) -> tuple[Codes, NDArray[np.int64]]:
+    """Find the distinct codes of pixels, in ascending order, and count them.
+
+    If the same blocks can be gone through `again`, less is looked at the first time: on the
+    chance that a count leaves its 16 bits unseen, which is found out at the end.
+    """
     table: NDArray[np.uint16] | None = None
     many: Counter[int] = Counter()  # what is too much for the table
+    counted = 0  # pixels in the table and in `many`
     parts: list[tuple[Codes, NDArray[np.int64]]] = []
     for block in blocks:
         bits = code_bits(block.shape[1], block.dtype)
         if table is None and bits <= TABLE_BITS and 2**bits <= len(block) * MOST_PER_PIXEL:
             table = np.zeros(2**bits, np.uint16)
         if table is not None:
-            for codes in pixel_codes(block):
-                for start in range(0, len(codes), COUNTED):
-                    places = codes[start : start + COUNTED].astype(np.intp)
-                    np.add.at(table, places, np.uint16(1))
-                    while (counts := table.take(places)).max(initial=0) > MOST_COUNTED:
-                        place = int(places[counts.argmax()])
-                        many[place] += int(table[place]) - 1
-                        table[place] = 1  # it stays among the places that are not 0
+            counted += len(block)
+            for codes in pixel_codes(block, np.intp):
+                np.add.at(table, codes, np.uint16(1))
+                seen = codes if again is None else codes[::SAMPLED]
+                while (counts := table.take(seen)).max(initial=0) > MOST_COUNTED:
+                    place = int(seen[counts.argmax()])
+                    many[place] += int(table[place]) - 1
+                    table[place] = 1  # it stays among the places that are not 0
             continue
         all_codes = np.concatenate(list(pixel_codes(block)))
         parts.append(np.unique(all_codes, return_counts=True))
@@ -190,6 +207,8 @@ def count_codes(blocks: Iterable[NDArray[Any]]) -> tuple[Codes, NDArray[np.int64
     if table is not None:
         places = nonzero_places(table)
         totals = table[places].astype(np.int64)
+        if again is not None and totals.sum() + sum(many.values()) < counted:
+            return count_codes(again)  # a count that was not looked at began again at 0
         for place, number in many.items():
             totals[places.searchsorted(place)] += number
         parts.append((places.astype(np.uint32), totals))
@@ -220,7 +239,9 @@ def nonzero_in_words(entries: NDArray[Any], levels: int = 2) -> NDArray[np.intp]
     return places
 
 
-def merge_counts(parts: list[tuple[Codes, NDArray[np.int64]]]) -> tuple[Codes, NDArray[np.int64]]:
+def merge_counts(
+    parts: Sequence[tuple[Codes, NDArray[np.int64]]],
+) -> tuple[Codes, NDArray[np.int64]]:
     """Add up counts of codes; both ascend.
 
     Examples
@@ -248,8 +269,9 @@ class CodeLookUp:
         result = np.empty(len(pixels), np.int32) if out is None else out
         if code_bits(pixels.shape[1], pixels.dtype) <= TABLE_BITS:
             start = 0
-            for codes in pixel_codes(pixels):
-                result[start : start + len(codes)] = self._table.take(codes)
+            for codes in pixel_codes(pixels, np.intp):
+                # No code is outside of the table: "wrap" does without a check of every one.
+                result[start : start + len(codes)] = self._table.take(codes, mode="wrap")
                 start += len(codes)
         elif len(pixels):
             codes = np.concatenate(list(pixel_codes(pixels)))

@@ -351,11 +351,11 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
 
     from .distinct import colors_of, pixel_codes
 
-    palette = np.zeros(0, np.uint32)  # the codes of the colors
+    palette = np.zeros(0, np.intp)  # the codes of the colors
     places = np.zeros(2**24, np.uint16)  # of each code in the palette, from 1 on; 0 for none
     indices = np.empty(pixels.shape[:2], np.uint8)
     start = 0
-    for codes in pixel_codes(pixels.reshape(-1, 3)):
+    for codes in pixel_codes(pixels.reshape(-1, 3), np.intp):
         found = places.take(codes)
         if not found.all():
             palette = np.concatenate((palette, np.unique(codes[found == 0])))

@@ -15,6 +15,7 @@ import functools
 import math
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -82,7 +83,7 @@ class Pixels:
 
     def distinct(self, check: Callable[[NDArray[Any]], None]) -> DistinctColors:
         """Find the distinct colors of the pixels that take part, after checking them."""
-        return distinct_colors(self.colors(check))
+        return distinct_colors(Blocks(lambda: self.colors(check)))
 
     def positions(self) -> Iterator[Floats]:
         """Yield the row, the column and so on of the pixels of `colors`, arrays (m, axes)."""
@@ -150,6 +151,17 @@ class Pixels:
         chunks = getattr(self.array, "chunks", None)
         rows = chunks[1 if self.channel_axis == 0 else 0] if chunks else 1
         return FILE_BLOCK, rows if isinstance(rows, int) else 1
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of pixels that are read from the first on, as often as somebody begins."""
+
+    read: Callable[[], Iterator[NDArray[Any]]]
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Begin to read."""
+        return self.read()
 
 
 def flat(block: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:

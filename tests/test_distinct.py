@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from kmeans_seg import distinct
+from kmeans_seg import distinct, segment
 from kmeans_seg.distinct import (
     colors_of,
     distinct_colors,
@@ -292,8 +292,28 @@ def test_colors_are_counted_beyond_what_the_table_holds(
         monkeypatch.setattr(distinct, "MOST_COUNTED", most)
     rng = np.random.default_rng(6)
     # One run longer than any count of 16 bits, some that end beside it, and noise in between.
-    runs = [200_000, 49_151, 49_152, 49_153, 65_535, 65_536, 65_537]
+    runs = [200_000, 32_767, 32_768, 32_769, 65_535, 65_536, 65_537]
     gray = np.repeat(rng.permutation(256)[: len(runs)], runs)
     gray = np.concatenate((gray[:150_000], rng.integers(0, 256, 9_999), gray[150_000:]))
     found = distinct_colors(np.array_split(gray.astype(np.uint8)[:, np.newaxis], 3))
     np.testing.assert_array_equal(found.counts, np.bincount(gray, minlength=256))
+
+
+@pytest.mark.parametrize("hidden", [65_535, 65_536, 65_537, 200_000])
+@pytest.mark.parametrize("once", [False, True])
+def test_a_color_that_hides_from_the_sample_is_counted_as_well(hidden: int, once: bool) -> None:
+    place = np.arange(300_000)
+    gray = np.where(place % distinct.BLOCK % distinct.SAMPLED == 0, 7, 9).astype(np.uint8)
+    gray[np.flatnonzero(gray == 9)[hidden:]] = 7
+    pixels = gray[:, np.newaxis]
+    found = distinct_colors(iter([pixels]) if once else [pixels])
+    assert found.colors.ravel().tolist() == [7, 9]
+    np.testing.assert_array_equal(found.counts, [300_000 - hidden, hidden])
+
+
+def test_an_image_with_a_hidden_color_is_read_again() -> None:
+    place = np.arange(400_000).reshape(400, 1000)
+    image = np.where(place % distinct.BLOCK % distinct.SAMPLED == 0, 7, 9).astype(np.uint8)
+    mask = place < 300_000
+    expected = [(image[mask] == value).sum() for value in (7, 9)]
+    np.testing.assert_array_equal(segment(image, 2, mask=mask).counts, expected)
