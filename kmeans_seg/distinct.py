@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assignment import Labels
+from .sums import differs_from_last
 
 Codes: TypeAlias = NDArray[np.integer[Any]]
 
@@ -199,8 +200,10 @@ def count_codes(
                     many[place] += int(table[place]) - 1
                     table[place] = 1  # it stays among the places that are not 0
             continue
-        all_codes = np.concatenate(list(pixel_codes(block)))
-        parts.append(np.unique(all_codes, return_counts=True))
+        codes = np.concatenate(list(pixel_codes(block)))
+        codes = codes.take(ascending(codes, bits))
+        first = np.flatnonzero(differs_from_last(codes))
+        parts.append((codes[first], np.diff(first, append=len(codes))))
         # Like carrying in binary numbers: each count is merged a few times, not with every block.
         while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
             parts[-2:] = [merge_counts(parts[-2:])]
@@ -253,7 +256,7 @@ def merge_counts(
     codes, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = codes.argsort(kind="stable")  # which takes advantage of sorted parts
     codes, counts = codes[order], counts[order]
-    first = np.flatnonzero(np.append(codes[:1] == codes[:1], codes[1:] != codes[:-1]))
+    first = np.flatnonzero(differs_from_last(codes))
     return codes[first], np.add.reduceat(counts, first) if len(first) else counts
 
 

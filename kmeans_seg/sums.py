@@ -14,6 +14,8 @@ exact. The idea of summing in pre-chosen bins is that of Demmel and Nguyen,
 Left out: correctly rounded sums (`math.fsum`), which are slower and not needed.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -160,8 +162,8 @@ class ClusterSums:
         return means
 
 
-def differs_from_last(labels: SmallLabels) -> NDArray[np.bool_]:
-    """Say of each label whether it is another than the one before; the first is."""
-    differs = np.ones(len(labels), np.bool_)
-    np.not_equal(labels[1:], labels[:-1], out=differs[1:])
+def differs_from_last(numbers: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Say of each number whether it is another than the one before; the first is."""
+    differs = np.ones(len(numbers), np.bool_)
+    np.not_equal(numbers[1:], numbers[:-1], out=differs[1:])
     return differs
