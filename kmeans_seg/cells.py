@@ -9,12 +9,14 @@ What holds in a whole box of a center that is ahead of others is told here, for
 `seeding` and `pruning`, which leave out work by it.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import AnyFloat, Floats, Indices, squared_distances
+from .assignment import Floats, Indices, squared_distances
+
+AnyNumber = TypeVar("AnyNumber", bound=np.number[Any])
 
 CELL_BITS = 8
 CELL = 2**CELL_BITS  # points in a cell
@@ -31,14 +33,14 @@ def in_cells(
     return filled.reshape(*leading, -1, CELL)
 
 
-def by_cell(ufunc: np.ufunc, values: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
+def by_cell(ufunc: np.ufunc, values: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
     """Reduce the cells of an array (..., 256): faster than `reduce`, which is slow on short rows.
 
     >>> by_cell(np.maximum, in_cells(np.arange(300.0)))
     array([255., 299.])
     """
     starts = np.arange(0, values.size, CELL)
-    reduced: NDArray[AnyFloat] = ufunc.reduceat(values.reshape(-1), starts)
+    reduced: NDArray[AnyNumber] = ufunc.reduceat(values.reshape(-1), starts)
     return reduced.reshape(values.shape[:-1])
 
 

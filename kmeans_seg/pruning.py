@@ -291,7 +291,7 @@ class PrunedAssigner:
             if width == 2:
                 # The difference of two scores is enough; both candidates count as owners.
                 lead = np.matmul((factor[1] - factor[0])[:, np.newaxis], rows)[:, 0]
-                labels[members] = (lead < 0) * (name[1] - name[0]) + name[0]
+                labels[members] = (lead < 0).view(np.uint8) * (name[1] - name[0]) + name[0]
                 ahead[members] = np.abs(lead, out=lead)
             else:
                 scores = np.empty((*pair.shape, CELL), np.float32)
@@ -302,7 +302,7 @@ class PrunedAssigner:
                     np.minimum(best, score, out=best)
                 ahead[members] = second - best
                 scores -= best
-                least[pair] = by_cell(np.minimum, scores)
+                least[pair] = least_by_cell(scores)
                 labels[members] = ((scores == 0).view(np.uint8) * name).max(axis=0)
 
         # A term of a score is rounded C + 4 times, by 2^-24: its factors, their product, the sums.
@@ -310,7 +310,7 @@ class PrunedAssigner:
         distances, radius = np.sqrt(squares), self._radius[cells]
         reach = np.maximum.reduceat(distances, starts) + radius
         margin = (len(offsets) + 5) * 2**-23 * np.square(reach) + 1e-30
-        lead = by_cell(np.minimum, ahead) - margin
+        lead = least_by_cell(ahead) - margin
         unclear = np.flatnonzero(lead <= 0)
         if unclear.size:
             row, column = np.nonzero(ahead[unclear] <= margin[unclear, np.newaxis])
@@ -321,6 +321,14 @@ class PrunedAssigner:
         longest = np.minimum.reduceat(distances, starts) + (2 * radius + 1e-30)
         gaps = (least[:-1] - margin.repeat(counts)) / (distances + longest.repeat(counts))
         return labels, gaps / self._scale - self._margin, lead
+
+
+def least_by_cell(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Find the least value of each cell, where none is negative.
+
+    Their bits, read as integers, are in the same order, and NumPy takes half the time for those.
+    """
+    return by_cell(np.minimum, values.view(np.int32)).view(np.float32)
 
 
 def diagonal(low: Floats, high: Floats) -> float:
