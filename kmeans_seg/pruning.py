@@ -141,14 +141,14 @@ class PrunedAssigner:
             self._cell_labels = self._cell_labels.astype(small, copy=False)
             changed += self._choose_candidates(columns, room)
         self._centers = centers
-        due = np.flatnonzero(self._next <= self._clock)
+        due = (self._next <= self._clock).nonzero()[0]
         # The points of the cells take memory as well, not only their candidates.
         size = max(1, MOST_PAIRS // max(len(centers), CELL))
         for start in range(0, len(due), size):
             changed.append(self._look(due[start : start + size], columns))
         places = np.sort(np.concatenate(changed), kind="stable")  # a few runs to merge
         labels = self._cell_labels.reshape(-1)[:n].copy()
-        return labels, places[: np.searchsorted(places, n)]
+        return labels, places[: places.searchsorted(n)]
 
     def reorder(self, order: Indices) -> None:
         """Let the center that was number order[i] be number i from now on."""
@@ -223,10 +223,10 @@ class PrunedAssigner:
         awake = rest <= 0
         if not awake.any():
             return np.zeros(0, np.intp)
-        inside = np.repeat(awake, runs)
+        inside = awake.repeat(runs)
         cells, runs, pairs, left = cells[awake], runs[awake], pairs[inside], left[inside]
         first = runs.cumsum() - runs
-        near = np.flatnonzero(left <= 0)  # what has a gap left need not be compared
+        near = (left <= 0).nonzero()[0]  # what has a gap left need not be compared
         counts = np.add.reduceat(left <= 0, first, dtype=np.intp)
         labels, gaps, lead = self._compare(cells, counts, self._candidate[pairs[near]], centers)
         left[near] = gaps
@@ -249,14 +249,14 @@ class PrunedAssigner:
         candidate is an owner, and what is left of its gap; and how far the
         fastest owner of each cell has come.
         """
-        pairs = np.arange(runs.sum()) + np.repeat(self._starts[cells] - first, runs)
+        pairs = np.arange(runs.sum()) + (self._starts[cells] - first).repeat(runs)
         candidate, gap = self._candidate.take(pairs), self._gap.take(pairs)
-        then = np.repeat(self._since[cells] * self._paths.shape[1], runs)
+        then = (self._since[cells] * self._paths.shape[1]).repeat(runs)
         moved = self._paths[self._pass].take(candidate) - self._paths.take(candidate + then)
         # The points of a cell belong to its owners, the candidates that have no gap.
         is_owner = gap <= 0
         fastest = np.maximum.reduceat(moved * is_owner, first)
-        return pairs, is_owner, gap - moved - np.repeat(fastest, runs), fastest
+        return pairs, is_owner, gap - moved - fastest.repeat(runs), fastest
 
     def _compare(
         self, cells: Indices, counts: Indices, candidates: Indices, centers: Floats
@@ -311,7 +311,7 @@ class PrunedAssigner:
         reach = np.maximum.reduceat(distances, starts) + radius
         margin = (len(offsets) + 5) * 2**-23 * np.square(reach) + 1e-30
         lead = least_by_cell(ahead) - margin
-        unclear = np.flatnonzero(lead <= 0)
+        unclear = (lead <= 0).nonzero()[0]
         if unclear.size:
             row, column = np.nonzero(ahead[unclear] <= margin[unclear, np.newaxis])
             point = np.minimum(cells[unclear[row]] * CELL + column, len(self._points) - 1)

@@ -121,7 +121,7 @@ class ClusterSums:
             differs = differs_from_last(to)
             if source is not None:
                 differs |= differs_from_last(source[block])
-            starts = np.flatnonzero(differs)
+            starts = differs.nonzero()[0]
             terms = self._terms(members[block])
             for unit, sums in zip(self._units, self._sums, strict=True):
                 whole = terms
@@ -155,10 +155,8 @@ class ClusterSums:
 
     def means(self, otherwise: Floats) -> Floats:
         """Array (k, C): the weighted mean of each cluster; for an empty one, `otherwise`."""
-        totals = self._totals
-        means = otherwise.copy()
-        filled = totals[0] > 0
-        means[filled] = (totals[1:, filled] / totals[0, filled]).T
+        weights, sums = self._totals[0, :, np.newaxis], self._totals[1:].T
+        means: Floats = np.divide(sums, weights, out=otherwise.copy(), where=weights > 0)
         return means
 
 
