@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import Floats, Indices, squared_distances
+from .assignment import Floats, first_of, squared_distances
 
 AnyNumber = TypeVar("AnyNumber", bound=np.number[Any])
 
@@ -60,23 +60,22 @@ class Boxes:
         self.width = 2 * np.maximum(high - self.middle, self.middle - low)
         self.diagonal = np.sqrt(np.square(self.width).sum(axis=0))
 
-    def gaps(self, boxes: Indices, candidates: Indices, centers: Floats) -> Floats:
-        """Bound how much nearer every point of a box has its nearest center than a candidate.
+    def gaps(self, boxes: slice, centers: Floats) -> Floats:
+        """Bound how much nearer every point of some boxes has its nearest center than each other.
 
-        `candidates` is (w, m) for m boxes, and so is the result: 0 where the
-        candidate may be the nearest of some point in the box. `centers` is (C, k).
+        `centers` is (C, k), and the result (k, m) for m boxes: 0 where the
+        center may be the nearest of some point in the box.
         """
-        middle, width = self.middle.take(boxes, axis=1), self.width.take(boxes, axis=1)
-        near = centers.take(candidates, axis=1)  # (C, w, m)
-        distances = squared_distances(np.moveaxis(near, 0, -1), middle.T)
-        column = np.arange(len(boxes))
-        best = distances.argmin(axis=0)
-        own = distances[best, column]
-        ahead = least_lead(near[:, best, column], own, near, distances, width)
+        middle, width = self.middle[:, boxes], self.width[:, boxes]
+        distances = squared_distances(centers.T[:, np.newaxis], middle.T)
+        own = distances.min(axis=0)
+        nearest = centers.take(first_of(distances == own), axis=1)
+        ahead = least_lead(nearest, own, centers[..., np.newaxis], distances, width)
         np.maximum(ahead, 0, out=ahead)
         # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
-        longest = np.sqrt(distances) + (np.sqrt(own) + self.diagonal[boxes])
-        gaps: Floats = np.divide(ahead, longest + 1e-300, out=ahead)
+        longest = np.sqrt(distances, out=distances)
+        longest += np.sqrt(own) + self.diagonal[boxes] + 1e-300
+        gaps: Floats = np.divide(ahead, longest, out=ahead)
         return gaps
 
 

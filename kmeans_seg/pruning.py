@@ -54,11 +54,11 @@ from .assignment import (
 )
 from .cells import CELL, CELL_BITS, Boxes, by_cell, corners, in_cells
 
-GROUP = 8  # cells in a group, whose candidates are chosen first
 SPAN = 1.0  # the room of a choice of candidates, in movements as large as the last one
 PASSES = 64  # after so many passes the candidates are chosen anew at the latest
-BLOCK = 2**17  # numbers worked on at a time
-FILLED = 2**14  # numbers worked on for nothing rather than in one more group
+SELECTED = 2**15  # pairs of a cell and a center looked at at a time to choose candidates
+BLOCK = 2**17  # scores worked on at a time
+FILLED = 64  # cells' candidates scored for nothing rather than in one more group
 MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most
 MOST_KNOWN = 2**24  # pairs of a cell and a center whose gaps are kept, at most
 NEVER = np.float32(1e30)  # a score that never wins
@@ -84,13 +84,8 @@ class PrunedAssigner:
     def __init__(self, points: Floats, labels: SmallLabels) -> None:
         low, high = corners(points)
         count = low.shape[1]
-        starts = np.arange(0, count, GROUP)
         self._points = points
         self._cells = Boxes(low, high)
-        self._groups = Boxes(
-            np.minimum.reduceat(low, starts, axis=1),
-            np.maximum.reduceat(high, starts, axis=1),
-        )
         self._low, self._high = low.min(axis=1), high.max(axis=1)
         self._size = diagonal(self._low, self._high)
         # A power of two, so that scaling rounds nothing, and the points are at most 1 apart.
@@ -166,22 +161,14 @@ class PrunedAssigner:
         places of the labels that changed.
         """
         k = centers.shape[1]
-        groups, cells = len(self._groups.diagonal), len(self._rows)
+        cells = len(self._rows)
         known = None
         if self._centers is not None and cells * k <= MOST_KNOWN:
             known = np.zeros((cells, k))
             everything = np.arange(cells)
             _, _, left, _ = self._gaps_left(everything, self._runs, self._starts)
             known[everything.repeat(self._runs), self._candidate] = left
-        everyone = np.arange(k)[:, np.newaxis]
-        limit = room + self._margin
-        group, candidate, _ = select(
-            *(self._groups, np.zeros(groups, np.intp), everyone, np.array([k]), centers, limit)
-        )
-        parents = np.arange(cells) // GROUP
-        cell, self._candidate, gap = select(
-            *(self._cells, parents, *as_lists(group, candidate, groups), centers, limit)
-        )
+        cell, self._candidate, gap = select(self._cells, centers, room + self._margin)
         self._gap = gap - self._margin
         if known is not None:
             # What is left of a gap holds as well as what the box tells, and is often more.
@@ -281,7 +268,7 @@ class PrunedAssigner:
         labels = np.empty((len(cells), CELL), names.dtype)
         ahead = np.empty((len(cells), CELL), np.float32)
         least = np.zeros(len(candidates) + 1, np.float32)
-        for width, members in by_width(counts, CELL):
+        for width, members in by_width(counts):
             place = np.arange(width)[:, np.newaxis]
             pair = starts[members] + place
             if width > 2:
@@ -336,61 +323,38 @@ def diagonal(low: Floats, high: Floats) -> float:
     return float(np.sqrt(squared_distances(low, high)))
 
 
-def select(
-    boxes: Boxes,
-    parents: Indices,
-    lists: Indices,
-    counts: Indices,
-    centers: Floats,
-    limit: float,
-) -> tuple[Indices, Indices, Floats]:
-    """Keep the candidates of each box, among those of its parent, whose gap is within `limit`.
+def select(boxes: Boxes, centers: Floats, limit: float) -> tuple[Indices, Indices, Floats]:
+    """Keep the candidates of each box: the centers (C, k) whose gap is within `limit`.
 
     Returns them as pairs, ordered by boxes: the box, the candidate and the gap of each.
     """
     found = []
-    for width, members in by_width(counts[parents], len(centers)):
-        parent = parents[members]
-        tried = lists[:width].take(parent, axis=1)
-        gaps = boxes.gaps(members, tried, centers)
-        is_there = np.arange(width)[:, np.newaxis] < counts[parent]
-        member, place = np.nonzero(((gaps <= limit) & is_there).T)
-        found.append((members[member], tried[place, member], gaps[place, member]))
+    size = max(1, SELECTED // centers.shape[1])
+    for start in range(0, len(boxes.diagonal), size):
+        gaps = boxes.gaps(slice(start, start + size), centers).T
+        box, candidate = (gaps <= limit).nonzero()
+        found.append((start + box, candidate, gaps[box, candidate]))
     box, candidate, gap = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = box.argsort(kind="stable")
-    return box[order], candidate[order], gap[order]
+    return box, candidate, gap
 
 
-def as_lists(box: Indices, candidate: Indices, boxes: int) -> tuple[Indices, Indices]:
-    """Turn pairs, ordered by boxes, into lists: the columns of an array (most, boxes).
+def by_width(counts: Indices) -> Iterator[tuple[int, Indices]]:
+    """Sort cells by their number of candidates, so that few places are filled up for nothing.
 
-    Returns the lists, filled up with candidates that are repeated, and their lengths.
-    """
-    counts = np.bincount(box, minlength=boxes)
-    starts = counts.cumsum() - counts
-    lists = np.broadcast_to(candidate[starts], (counts.max(), boxes)).copy()
-    lists[np.arange(len(box)) - starts[box], box] = candidate
-    return lists, counts
-
-
-def by_width(counts: Indices, per_item: int) -> Iterator[tuple[int, Indices]]:
-    """Sort items by their number of candidates, so that few places are filled up for nothing.
-
-    Yields a width and the indices of items with no more candidates than that,
-    as many at a time as make a block of work, where each candidate of an item
-    takes `per_item` numbers.
+    Yields a width and the indices of cells with no more candidates than that,
+    as many at a time as make a block of work.
     """
     numbers = np.bincount(counts).tolist()
     groups, start, end, filled = [], 0, 0, 0
     for width, number in enumerate(numbers):
-        filled += end - start  # a place for every item, to make the group as wide as this
-        if filled * per_item > FILLED:
+        filled += end - start  # a place for every cell, to make the group as wide as this
+        if filled > FILLED:
             groups.append((width - 1, start, end))
             start, filled = end, 0
         end += number
     groups.append((len(numbers) - 1, start, end))
     order = counts.argsort(kind="stable")
     for width, first, last in groups:
-        size = max(1, BLOCK // (max(width, 1) * per_item))
+        size = max(1, BLOCK // (width * CELL))
         for low in range(first, last, size):
             yield width, order[low : min(low + size, last)]

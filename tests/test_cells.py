@@ -41,8 +41,8 @@ def test_gaps_are_never_more_than_those_of_the_corners_and_points() -> None:
     low = rng.random((50, 3))
     high = low + rng.random((50, 3)) * 0.2
     centers = rng.random((6, 3))
-    everyone = np.repeat(np.arange(6)[:, np.newaxis], 50, axis=1)
-    gaps = Boxes(low.T, high.T).gaps(np.arange(50), everyone, centers.T)
+    boxes = Boxes(low.T, high.T)
+    gaps = np.hstack([boxes.gaps(slice(*ends), centers.T) for ends in ((0, 20), (20, 50))])
     for _ in range(200):
         where = rng.integers(0, 2, low.shape) if rng.random() < 0.5 else rng.random(low.shape)
         points = low + where * (high - low)
