@@ -61,7 +61,7 @@ class Boxes:
         self.diagonal = np.sqrt(np.square(self.width).sum(axis=0))
 
     def gaps(self, boxes: slice, centers: Floats) -> Floats:
-        """Bound how much nearer every point of some boxes has its nearest center than each other.
+        """Bound how much nearer every point of a box has its nearest center than each center.
 
         `centers` is (C, k), and the result (k, m) for m boxes: 0 where the
         center may be the nearest of some point in the box.

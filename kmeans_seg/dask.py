@@ -50,7 +50,7 @@ from .distinct import (
     has_codes,
     merge_counts,
 )
-from .pixels import Pixels
+from .pixels import Blocks, Pixels
 from .segmentation import SPACES, Segmentation, paint, prepare_pixels
 from .validation import RandomGenerator
 
@@ -224,7 +224,8 @@ def count_chunk(
     if block.size == 0:
         return np.zeros(0, np.uint8), np.zeros(0, np.int64)
     pixels = Pixels(block, *kind, mask)
-    return count_codes(pixels.some_colors(check))
+    blocks = Blocks(lambda: pixels.some_colors(check))
+    return count_codes(blocks, again=blocks)
 
 
 def label_chunk(

@@ -49,12 +49,12 @@ BLOCK = 2**15
 # Entries of the table looked at at a time, when those that are not 0 are searched.
 SCANNED = 2**21
 
-# The counts in the table have 16 bits, so that little memory is touched. What is more than this is
-# taken out before another block is counted.
+# The counts in the table have 16 bits, so that little memory is touched. What is seen to be more
+# than this is taken out before another block is counted.
 MOST_COUNTED = 2**16 - 1 - BLOCK
 
-# One pixel in so many is looked at for that. A color of many pixels is among them, unless by some
-# pattern, and then the sum of all counts tells. (Few patterns are as wide as a prime number.)
+# One pixel in so many is looked at for that. A color of many pixels is among them, but for patterns
+# as wide as this; then the sum of all counts tells. So it is no width that images like to have.
 SAMPLED = 17
 
 
@@ -210,8 +210,10 @@ def count_codes(
     if table is not None:
         places = nonzero_places(table)
         totals = table[places].astype(np.int64)
-        if again is not None and totals.sum() + sum(many.values()) < counted:
-            return count_codes(again)  # a count that was not looked at began again at 0
+        if again is not None and totals.sum() + many.total() < counted:
+            # A count that was not looked at began again at 0.
+            del table, places, totals  # what takes as much memory is made anew
+            return count_codes(again)
         for place, number in many.items():
             totals[places.searchsorted(place)] += number
         parts.append((places.astype(np.uint32), totals))
@@ -273,7 +275,7 @@ class CodeLookUp:
         if code_bits(pixels.shape[1], pixels.dtype) <= TABLE_BITS:
             start = 0
             for codes in pixel_codes(pixels, np.intp):
-                # No code is outside of the table: "wrap" does without a check of every one.
+                # Every code has been counted, so it is in the table: "wrap" does not check each.
                 result[start : start + len(codes)] = self._table.take(codes, mode="wrap")
                 start += len(codes)
         elif len(pixels):

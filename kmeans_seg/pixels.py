@@ -5,10 +5,10 @@ from and go to: any axis may hold the channels, any number of others the rows,
 columns, slices and frames; pixels outside of the mask and fully transparent
 ones are left out, and labeled -1.
 
-An image is read in blocks and never whole, twice: for its colors, and for its
-labels. It may be whatever slices like an array of NumPy, so that images
-larger than the memory can be segmented. Left out: what the colors mean
-(`segmentation`), and files (`files`).
+An image is read in blocks and never whole, twice: for its colors (rarely once
+more, see `distinct.count_codes`), and for its labels. It may be whatever slices
+like an array of NumPy, so that images larger than the memory can be segmented.
+Left out: what the colors mean (`segmentation`), and files (`files`).
 """
 
 import functools

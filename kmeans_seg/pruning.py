@@ -339,7 +339,7 @@ def select(boxes: Boxes, centers: Floats, limit: float) -> tuple[Indices, Indice
 
 
 def by_width(counts: Indices) -> Iterator[tuple[int, Indices]]:
-    """Sort cells by their number of candidates, so that few places are filled up for nothing.
+    """Sort cells by their number of candidates, two or more, so that few places are filled up.
 
     Yields a width and the indices of cells with no more candidates than that,
     as many at a time as make a block of work.
