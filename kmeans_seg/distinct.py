@@ -200,10 +200,7 @@ def count_codes(
                     many[place] += int(table[place]) - 1
                     table[place] = 1  # it stays among the places that are not 0
             continue
-        codes = np.concatenate(list(pixel_codes(block)))
-        codes = codes.take(ascending(codes, bits))
-        first = np.flatnonzero(differs_from_last(codes))
-        parts.append((codes[first], np.diff(first, append=len(codes))))
+        parts.append(count_sorted(np.concatenate(list(pixel_codes(block))), bits))
         # Like carrying in binary numbers: each count is merged a few times, not with every block.
         while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
             parts[-2:] = [merge_counts(parts[-2:])]
@@ -242,6 +239,17 @@ def nonzero_in_words(entries: NDArray[Any], levels: int = 2) -> NDArray[np.intp]
     bits = 3 if entries.itemsize == 1 else 2  # a word holds 8 or 4 entries
     places: NDArray[np.intp] = (filled.take(inside >> bits) << bits) + (inside & (1 << bits) - 1)
     return places
+
+
+def count_sorted(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.int64]]:
+    """Count codes of so many bits, by sorting them.
+
+    >>> count_sorted(np.array([5, 3, 5], np.uint8), bits=8)
+    (array([3, 5], dtype=uint8), array([1, 2]))
+    """
+    codes = codes.take(ascending(codes, bits))
+    first = np.flatnonzero(differs_from_last(codes))
+    return codes[first], np.diff(first, append=len(codes))
 
 
 def merge_counts(

@@ -155,7 +155,8 @@ class ClusterSums:
 
     def means(self, otherwise: Floats) -> Floats:
         """Array (k, C): the weighted mean of each cluster; for an empty one, `otherwise`."""
-        weights, sums = self._totals[0, :, np.newaxis], self._totals[1:].T
+        weights = self._totals[0, :, np.newaxis]
+        sums = self._totals[1:].T
         means: Floats = np.divide(sums, weights, out=otherwise.copy(), where=weights > 0)
         return means
 
