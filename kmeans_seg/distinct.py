@@ -312,17 +312,21 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
     bits = code_bits(levels.shape[1], levels.dtype)
     excess = max(0, bits + len(codes).bit_length() - 64)
     codes, order = sort_with_places(codes >> np.uint64(excess), bits - excess)
-    # Different colors may share a code: those go by their channels.
-    shared = np.zeros(len(codes) + 1, np.bool_)
-    shared[1:-1] = codes[1:] == codes[:-1]
-    run = np.flatnonzero(shared[1:] | shared[:-1])
-    order[run] = order[run][np.lexsort((*pixels[order[run]].T[::-1], codes[run]))]
+    # Whether a pixel is like the one before: first in its code, then in one channel more and more.
+    alike = np.zeros(len(codes) + 1, np.bool_)
+    alike[1:-1] = codes[1:] == codes[:-1]
+    for channel in pixels.T:
+        among = np.flatnonzero(alike[1:] | alike[:-1])
+        values = channel[order[among]]
+        if (values[1:] != values[:-1])[alike[among[1:]]].any():
+            by_value = np.lexsort((values, (~alike[among]).cumsum()))
+            order[among] = order[among[by_value]]
+            values = values[by_value]
+        alike[among[1:]] &= values[1:] == values[:-1]
 
-    colors = take_rows(pixels, order)
-    first = np.flatnonzero(np.append(True, (colors[1:] != colors[:-1]).any(axis=1)))
-    counts = np.diff(first, append=len(colors))
-    if len(first) < len(colors):
-        colors = take_rows(colors, first)
+    first = np.flatnonzero(~alike[:-1])
+    counts = np.diff(first, append=len(order))
+    colors = take_rows(pixels, order[first])
 
     def look_up(labels: Labels) -> LookUp:
         result = np.empty(len(order), np.int32)
