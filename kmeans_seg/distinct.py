@@ -99,13 +99,13 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
     array([5, 7, 5], dtype=int32)
     """
     reading = iter(blocks)
+    again = None if reading is blocks else blocks  # an iterator begins only once
     first = next(reading)
+    reading = chained(first, reading)
     channels = first.shape[1]
     if has_codes(channels, first.dtype):
-        again = None if reading is blocks else blocks  # an iterator begins only once
-        found = count_codes(chained(first, reading), again)
-        return from_codes(*found, channels, first.dtype)
-    pixels = np.concatenate(list(chained(first, reading)))
+        return from_codes(*count_codes(reading, again), channels, first.dtype)
+    pixels = np.concatenate(list(reading))
     return by_order(pixels) if channels <= MOST_CHANNELS else as_they_come(pixels)
 
 
@@ -280,7 +280,8 @@ class CodeLookUp:
     def __call__(self, pixels: NDArray[Any], out: Labels | None = None) -> Labels:
         """Look up pixels, an array (m, C), each of which has one of the codes."""
         result = np.empty(len(pixels), np.int32) if out is None else out
-        if code_bits(pixels.shape[1], pixels.dtype) <= TABLE_BITS:
+        bits = code_bits(pixels.shape[1], pixels.dtype)
+        if bits <= TABLE_BITS:
             start = 0
             for codes in pixel_codes(pixels, np.intp):
                 # Every code has been counted, so it is in the table: "wrap" does not check each.
@@ -289,7 +290,7 @@ class CodeLookUp:
         elif len(pixels):
             codes = np.concatenate(list(pixel_codes(pixels)))
             # What is looked up in order is found near the last one.
-            order = ascending(codes, code_bits(pixels.shape[1], pixels.dtype))
+            order = ascending(codes, bits)
             result[order] = self._labels[np.searchsorted(self._codes, codes[order])]
         return result
 
@@ -313,16 +314,15 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
     excess = max(0, bits + len(codes).bit_length() - 64)
     codes, order = sort_with_places(codes >> np.uint64(excess), bits - excess)
     # Whether a pixel is like the one before: first in its code, then in one channel more and more.
-    alike = np.zeros(len(codes) + 1, np.bool_)
-    alike[1:-1] = codes[1:] == codes[:-1]
+    alike = np.append(~differs_from_last(codes), False)
     for channel in pixels.T:
         among = np.flatnonzero(alike[1:] | alike[:-1])
         values = channel[order[among]]
-        if (values[1:] != values[:-1])[alike[among[1:]]].any():
+        if (alike[among] & differs_from_last(values)).any():
             by_value = np.lexsort((values, (~alike[among]).cumsum()))
             order[among] = order[among[by_value]]
             values = values[by_value]
-        alike[among[1:]] &= values[1:] == values[:-1]
+        alike[among] &= ~differs_from_last(values)
 
     first = np.flatnonzero(~alike[:-1])
     counts = np.diff(first, append=len(order))

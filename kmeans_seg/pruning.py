@@ -213,8 +213,9 @@ class PrunedAssigner:
         inside = awake.repeat(runs)
         cells, runs, pairs, left = cells[awake], runs[awake], pairs[inside], left[inside]
         first = runs.cumsum() - runs
-        near = (left <= 0).nonzero()[0]  # what has a gap left need not be compared
-        counts = np.add.reduceat(left <= 0, first, dtype=np.intp)
+        is_near = left <= 0  # what has a gap left need not be compared
+        near = is_near.nonzero()[0]
+        counts = np.add.reduceat(is_near, first, dtype=np.intp)
         labels, gaps, lead = self._compare(cells, counts, self._candidate[pairs[near]], centers)
         left[near] = gaps
         self._gap[pairs] = left

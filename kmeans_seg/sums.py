@@ -161,7 +161,7 @@ class ClusterSums:
         return means
 
 
-def differs_from_last(numbers: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+def differs_from_last(numbers: NDArray[Any]) -> NDArray[np.bool_]:
     """Say of each number whether it is another than the one before; the first is."""
     differs = np.ones(len(numbers), np.bool_)
     np.not_equal(numbers[1:], numbers[:-1], out=differs[1:])
