@@ -32,8 +32,8 @@ from .clustering import (
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
 from .distinct import DistinctColors, distinct_colors
+from .exact import exact_sum
 from .pixels import Pixels
-from .sums import exact_sum
 from .validation import RandomGenerator
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
