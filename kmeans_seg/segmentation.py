@@ -567,8 +567,7 @@ def plain_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArra
 
 def lab_points(colors: NDArray[Any]) -> Floats:
     """Take gray or sRGB to CIELAB."""
-    rgb = np.broadcast_to(colors / largest_value(colors.dtype), (len(colors), 3))
-    return np.asfortranarray(srgb_to_lab(rgb))
+    return np.asfortranarray(srgb_to_lab(np.broadcast_to(colors, (len(colors), 3))))
 
 
 def lab_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
