@@ -5,14 +5,14 @@ what the eye sees; CIELAB was made so that equal distances look about equally di
 
 Four things are done with care:
 
-- Every value has one answer, to the last bit, on every processor and operating system. Powers and
-  cube roots of a library differ there, so they are computed here with + - * / and square roots,
-  which IEEE 754 rounds correctly, and with the bits of floats. Excluded are the extended precision
-  of the x87 and processes that flush subnormal numbers to zero.
+- Every value has the same bits on every processor and operating system. The powers and cube roots
+  of NumPy do not, so they are computed here from + - * / and square roots, which IEEE 754 rounds
+  correctly. Two settings that break IEEE 754 are excluded: the extended precision of the x87, and
+  processes that flush subnormal numbers to zero.
 - A neutral gray has a = b = 0 exactly, and comes back with R = G = B exactly. The usual matrix
   product leaves 1e-14 there, a color where there is none.
-- Every value is computed from its own color alone, by the same operations in the same order: in a
-  matrix product, the shape of the array would decide how its sums are rounded.
+- Every value is computed from its own color alone, by the same operations in the same order. In a
+  matrix product, the shape of the array would decide how sums are rounded.
 - The work is done in blocks that stay in the processor's cache, so that a large image needs
   little more memory than its result.
 
@@ -49,12 +49,14 @@ _Z_FROM_RGB = (0.0193339, 0.1191920, 0.9503041)
 # The way back: X/Xn - Y/Yn and Z/Zn - Y/Yn are two equations for R - G and B - G (Cramer's rule).
 _DETERMINANT = (_X_R - _Y_R) * (_Z_B - _Y_B) - (_X_B - _Y_B) * (_Z_R - _Y_R)
 
-# Up to these values the transfer function, its inverse and f of CIELAB are straight lines.
+# Up to these values, the transfer function, its inverse and f of CIELAB are straight lines. There
+# a root is taken of the threshold in place of the value, which may be 0, and is not used.
 _LINEAR_THRESHOLD = 0.0031308
 _ENCODED_THRESHOLD = 0.04045
 _RATIO_THRESHOLD = 216 / 24389  # (6/29)^3
 
-# The bits of 1.0, read as an integer, less what halves the largest error of a guess in `_root`.
+# The bits of 1.0, read as an integer, less a correction that halves the largest error of the
+# first guess in `_root`.
 _BITS_OF_ONE = (1023 << 52) - (1 << 52) // 21
 
 # Three channels of float64 and a few temporaries of that size: within the L2 cache.
@@ -204,7 +206,7 @@ def _srgb_from_lab(lab: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _linear(rgb: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the linear light of sRGB values."""
+    """Return the linear light of sRGB values; a table has that of 8- and 16-bit integers."""
     if rgb.dtype.kind == "u" and rgb.dtype.itemsize <= 2:
         return _linear_levels(np.iinfo(rgb.dtype).max).take(rgb)
     return _decode(np.asarray(rgb, np.float64))
@@ -218,17 +220,17 @@ def _linear_levels(white: int) -> NDArray[np.float64]:
 
 def _decode(encoded: NDArray[np.float64]) -> NDArray[np.float64]:
     """Undo the transfer function of sRGB: stored values to linear light, within 8 ulp."""
-    # ((v + 0.055) / 1.055)^2.4 with factors that are exact.
+    # ((v + 0.055) / 1.055)^2.4, written with constants that are exact.
     base = (200 * np.maximum(encoded, _ENCODED_THRESHOLD) + 11) / 211
-    root = base * _root(base, 5)  # base^1.2
-    return np.where(encoded <= _ENCODED_THRESHOLD, encoded / 12.92, root * root)
+    power = base * _root(base, 5)  # base^1.2
+    return np.where(encoded <= _ENCODED_THRESHOLD, encoded / 12.92, power * power)
 
 
 def _encode(linear: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply the transfer function of sRGB: linear light to stored values, within 8 ulp."""
     root = _root(np.maximum(linear, _LINEAR_THRESHOLD), 3)
-    power = root * np.sqrt(np.sqrt(root))  # linear^(1/2.4), for 1/2.4 = 1/3 + 1/12
-    # 1.055 v^(1/2.4) - 0.055 with factors that are exact.
+    power = root * np.sqrt(np.sqrt(root))  # 1/3 + 1/12 = 1/2.4
+    # 1.055 v^(1/2.4) - 0.055, written with constants that are exact.
     return np.where(linear <= _LINEAR_THRESHOLD, 12.92 * linear, (211 * power - 11) / 200)
 
 
@@ -248,22 +250,22 @@ def _expand(root: NDArray[np.float64]) -> NDArray[np.float64]:
 def _root(x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return the n-th root of positive normal numbers, n = 3 or 5, within 0.8 ulp.
 
-    Each step of Halley's method triples the number of correct digits. The guess and the idea of
-    a last step from a shorter number are W. Kahan's, "Computing a real cube root" (1991).
+    Each step of Halley's method triples the number of correct digits. The first guess, and a last
+    step that starts from fewer bits, are W. Kahan's, "Computing a real cube root" (1991).
     """
-    # The bits of x, read as an integer, are about 2^52 · (1023 + log2 x); log2 is divided by n.
+    # The bits of x, read as an integer, are about 2^52 · (1023 + log2 x). This divides log2 x by n.
     guess = x.view(np.int64) // n + _BITS_OF_ONE * (n - 1) // n
     root = guess.view(np.float64)  # within 4%
     root = _halley_step(root, x, n)  # within 1e-4
     root = _halley_step(root, x, n)  # within 2e-12
-    # Cut to 26 bits (G. W. Veltkamp's way), a root has an exact square, so that the last step
-    # hardly rounds but in its final addition.
-    shifted = root * (2**27 + 1)
-    return _halley_step(shifted - (shifted - root), x, n)
+    # Veltkamp's splitting (1968) keeps 26 bits, so that the square in the last step is exact.
+    scaled = root * (2**27 + 1)
+    return _halley_step(scaled - (scaled - root), x, n)
 
 
 def _halley_step(root: NDArray[np.float64], x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Improve an n-th root of x, n = 3 or 5: root · ((n-1) root^n + (n+1) x) / (the reverse)."""
+    """Improve an n-th root of x, n = 3 or 5, by a step of Halley's method (1694)."""
+    # root · ((n-1) root^n + (n+1) x) / ((n+1) root^n + (n-1) x), as root plus a small correction.
     square = root * root
     other = x / (square if n == 3 else square * square)
     return root + root * (other - root) / ((n // 2 + 1) * root + n // 2 * other)
