@@ -250,8 +250,9 @@ def _expand(root: NDArray[np.float64]) -> NDArray[np.float64]:
 def _root(x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return the n-th root of positive normal numbers, n = 3 or 5, within 0.8 ulp.
 
-    Each step of Halley's method triples the number of correct digits. The first guess, and a last
-    step that starts from fewer bits, are W. Kahan's, "Computing a real cube root" (1991).
+    Each step of Halley's method triples the number of correct digits. The first guess is that of
+    W. Kahan, "Computing a real cube root" (1991). The last step starts from fewer bits, as in the
+    cbrt of FreeBSD.
     """
     # The bits of x, read as an integer, are about 2^52 · (1023 + log2 x). This divides log2 x by n.
     guess = x.view(np.int64) // n + _BITS_OF_ONE * (n - 1) // n
