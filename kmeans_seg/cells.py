@@ -20,6 +20,7 @@ AnyNumber = TypeVar("AnyNumber", bound=np.number[Any])
 
 CELL_BITS = 8
 CELL = 2**CELL_BITS  # points in a cell
+ROUNDING = 1e-9  # of a distance: far more than the rounding of its terms adds up to
 
 
 def in_cells(
@@ -60,11 +61,13 @@ class Boxes:
         self.width = 2 * np.maximum(high - self.middle, self.middle - low)
         self.diagonal = np.sqrt(np.square(self.width).sum(axis=0))
 
-    def gaps(self, boxes: slice, centers: Floats) -> Floats:
+    def gaps(self, boxes: slice, centers: Floats) -> tuple[Floats, Floats]:
         """Bound how much nearer every point of a box has its nearest center than each center.
 
-        `centers` is (C, k), and the result (k, m) for m boxes: 0 where the
-        center may be the nearest of some point in the box.
+        `centers` is (C, k). Returns the gaps (k, m) for m boxes: 0 where the
+        center may be the nearest of some point in the box. Rounding makes each
+        of them too large by at most `ROUNDING` of it and what is returned
+        beside them for each box, (m,).
         """
         middle, width = self.middle[:, boxes], self.width[:, boxes]
         distances = squared_distances(centers.T[:, np.newaxis], middle.T)
@@ -74,9 +77,11 @@ class Boxes:
         np.maximum(ahead, 0, out=ahead)
         # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
         longest = np.sqrt(distances, out=distances)
-        longest += np.sqrt(own) + self.diagonal[boxes] + 1e-300
+        near = np.sqrt(own) + self.diagonal[boxes] + 1e-300
+        longest += near
         gaps: Floats = np.divide(ahead, longest, out=ahead)
-        return gaps
+        # A gap is rounded in proportion to `longest`, which is at most twice `near` and the gap.
+        return gaps, ROUNDING * near + 1e-150
 
 
 def least_lead(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import Floats, Labels, nearest_center, squared_distances
+from .assignment import Floats, Labels, nearest_center
 from .clustering import (
     Callback,
     Clustering,
