@@ -121,9 +121,10 @@ def lloyd(
     The same points, weights and centers give the same steps, bit for bit, in
     whatever order the points come.
 
-    With numbers of infinite precision it always ends. Where the points differ
-    by a few units in the last place of float64, the rounding of the means can
-    bring it back to where it was: cut such steps short by `itertools.islice`.
+    It always ends. Where points differ by a few units in the last place of
+    float64, the rounding of the means can lead back to earlier centers: then
+    the last step is the one of least inertia in this cycle, the earliest of
+    equals.
 
     Parameters
     ----------
@@ -143,8 +144,9 @@ def lloyd(
     Returns
     -------
     steps
-        An iterator of `Step`. The last has no reassigned points: its labels
-        are the nearest of its centers, and its centers the means of its points.
+        An iterator of `Step`. The labels of a step are those of its nearest
+        centers. In the last, no point is reassigned and every center is the
+        mean of its points, unless it ends a cycle.
 
     Raises
     ------
@@ -203,6 +205,16 @@ class State:
         self.labels: SmallLabels = labels
         self.nearest = ASSIGNERS[assign](points, labels)
 
+    def settled(self, step: Step) -> bool:
+        """Whether a step, the last one made, would be repeated for ever.
+
+        Labels that the caller gave may agree with centers that are no means.
+        """
+        if step.reassigned.size:
+            return False
+        means = self.clusters.means(otherwise=step.centers)
+        return bool((means == step.centers).all())
+
     def reorder(self, order: Indices) -> None:
         """Let the center that was number order[i] be number i from now on."""
         self.labels = order.argsort().astype(np.int32)[self.labels]
@@ -213,22 +225,51 @@ class State:
 def iterate(state: State, centers: Floats, first: int = 1) -> Iterator[Step]:
     """Do the work of `lloyd`, whose arguments have been checked; the first pass is `first`."""
     nearest, clusters = state.nearest, state.clusters
+    cycle = Cycle()
     for iteration in itertools.count(first):
         previous = state.labels
         labels, reassigned = nearest(centers)  # 2, 3 and 5: distances, nearest center
         old = None if previous[0] < 0 else previous[reassigned]
         clusters.move(reassigned, old, labels[reassigned])
-        if not clusters.weights.all():
+        if clusters.empty():
             before = labels
             centers, labels = fill_empty(nearest, state.points, centers, before)
             moved = np.flatnonzero(labels != before)
             clusters.move(moved, before[moved], labels[moved])
             reassigned = np.flatnonzero(labels != previous)
         state.labels = labels
-        yield Step(iteration, centers, reassigned, clusters.weights, labels, state)
-        if reassigned.size == 0:
+        step = Step(iteration, centers, reassigned, clusters.weights, labels, state)
+        yield step
+        if state.settled(step) or cycle.ends_with(step):
             return  # 6: no point was reassigned
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
+
+
+class Cycle:
+    """Notices when rounding leads the loop back to earlier centers.
+
+    The cycle is gone through once more to compare its steps, and ends with the
+    one of least inertia.
+    """
+
+    def __init__(self) -> None:
+        self._passes: dict[int, int] = {}  # by the hash of their centers
+        self._length = 0  # of the cycle, once centers have returned
+        self._centers: Floats  # that returned first
+        self._costs: list[float] = []  # the inertia of each step since then
+
+    def ends_with(self, step: Step) -> bool:
+        """Whether to end with this step: it is the best of a cycle that was gone through."""
+        if not self._length:
+            first = self._passes.setdefault(hash(step.centers.tobytes()), step.iteration)
+            self._length, self._centers = step.iteration - first, step.centers
+        if not self._length:
+            return False
+        self._costs.append(step.inertia)
+        if len(self._costs) == self._length + 1 and (step.centers != self._centers).any():
+            self._length, self._costs = 0, []  # other centers had the same hash
+            return False
+        return len(self._costs) > self._length and step.inertia == min(self._costs)
 
 
 def fill_empty(

@@ -18,8 +18,10 @@ from kmeans_seg import (
     kmeans,
     kmeans_plusplus,
     lloyd,
+    segment,
 )
-from kmeans_seg.assignment import nearest_center
+from kmeans_seg.assignment import Floats, nearest_center
+from kmeans_seg.sums import ClusterSums
 
 Points = NDArray[Any]
 
@@ -350,3 +352,40 @@ def test_a_clustering_is_frozen() -> None:
     result = kmeans([[1], [2], [9]], 2)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.n_iter = 1  # type: ignore[misc]
+
+
+def test_a_cycle_is_told_from_too_few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact_means = ClusterSums.means
+
+    def means(self: ClusterSums, otherwise: Floats) -> Floats:  # rounded as badly as can be
+        exact = exact_means(self, otherwise)
+        return np.where(exact % 1 > 0.5, np.floor(exact), np.ceil(exact))
+
+    monkeypatch.setattr(ClusterSums, "means", means)
+    rng = np.random.default_rng(0)
+    cycles = 0
+    for _ in range(100):
+        points = rng.integers(0, 24, (12, 2)) / 4
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = kmeans(points, 3, init=points[:3])
+        assert result.converged == (not caught)
+        if caught:
+            assert "rounding led back to earlier centers" in str(caught[0].message)
+            assert result.n_iter < 1000
+            with pytest.warns(ConvergenceWarning, match="max_iter=1 passes: raise"):
+                kmeans(points, 3, init=points[:3], max_iter=1)
+            image = points.reshape(3, 4, 2)
+            with pytest.warns(ConvergenceWarning):
+                assert not segment(image, 3, space="raw", init=points[:3]).converged
+            cycles += 1
+    assert cycles
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_two_flat_colors_with_noise_in_their_last_bits_converge(channels: int) -> None:
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        points = rng.choice([0.3, 0.7], (400, 1)) * np.array([[1.0, 0.5, 0.9]])[:, :channels]
+        points += np.spacing(points) * rng.integers(-1, 2, points.shape)
+        assert kmeans(points, 4, rng=seed).n_iter < 100
