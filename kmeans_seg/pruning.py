@@ -52,7 +52,18 @@ from .assignment import (
     nearest_center,
     squared_distances,
 )
-from .cells import CELL, CELL_BITS, ROUNDING, Boxes, by_cell, corners, in_cells
+from .cells import (
+    CELL,
+    CELL_BITS,
+    FARTHEST,
+    ROUNDING,
+    SINGLE,
+    Boxes,
+    by_cell,
+    centered_rows,
+    corners,
+    products,
+)
 
 SPAN = 1.0  # the room of a choice of candidates, in movements as large as the last one
 PASSES = 64  # after so many passes the candidates are chosen anew at the latest
@@ -63,7 +74,6 @@ FILLED = 64  # cells' candidates scored for nothing rather than in one more grou
 MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most
 MOST_KNOWN = 2**24  # pairs of a cell and a center whose gaps are kept, at most
 NEVER = np.float32(1e30)  # a score that never wins
-FARTHEST = 1e15  # a scaled distance whose square is a score of single precision
 FOREVER = 1e300  # a gap that is never used up
 
 
@@ -85,30 +95,17 @@ class PrunedAssigner:
 
     def __init__(self, points: Floats, labels: SmallLabels) -> None:
         low, high = corners(points)
-        count = low.shape[1]
         self._points = points
         self._cells = Boxes(low, high)
         self._low, self._high = low.min(axis=1), high.max(axis=1)
         self._size = diagonal(self._low, self._high)
-        # Single precision has little range: each cell is scaled to the distances that are usual
-        # around it, so that a far fill value leaves the others as they are. Powers of two round
-        # nothing.
-        center = np.median(self._cells.middle, axis=1)
-        away = np.sqrt(squared_distances(self._cells.middle.T, center))
-        usual = np.maximum(away, 4 * np.median(away)) + self._cells.diagonal
-        self._scale = np.ldexp(1.0, -np.clip(np.frexp(usual)[1], -1000, 1000))
-        # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
-        self._rows = np.ones((count, points.shape[1] + 1, CELL), np.float32)
-        scale = self._scale[:, np.newaxis]
-        for channel, middle in enumerate(self._cells.middle):
-            centered = in_cells(points[:, channel]) - middle[:, np.newaxis]
-            np.multiply(centered, scale, out=self._rows[:, channel], casting="same_kind")
+        self._rows, self._scale = centered_rows(points, self._cells)
         self._radius = self._cells.diagonal / 2 * self._scale
         # Where the centers move little, room for a part of a cell costs few candidates.
         self._least_room = float(np.median(self._cells.diagonal)) / 4
 
         # Those of the last call, cell by cell; once there are centers, in as few bytes as they fit.
-        self._cell_labels: NDArray[Any] = np.full((count, CELL), -1, np.int32)
+        self._cell_labels: NDArray[Any] = np.full((len(self._rows), CELL), -1, np.int32)
         self._cell_labels.reshape(-1)[: len(points)] = labels
         self._centers: Floats | None = None  # of the last call; None if there is nothing to keep
 
@@ -301,7 +298,7 @@ class PrunedAssigner:
                 ahead[members] = np.abs(lead, out=lead)
             else:
                 scores = np.empty((*pair.shape, CELL), np.float32)
-                np.matmul(factor.swapaxes(0, 1), rows, out=scores.swapaxes(0, 1))
+                products(factor.swapaxes(0, 1), rows, out=scores.swapaxes(0, 1))
                 best, second = np.minimum(scores[0], scores[1]), np.maximum(scores[0], scores[1])
                 for score in scores[2:]:
                     np.minimum(second, np.maximum(best, score), out=second)
@@ -316,7 +313,7 @@ class PrunedAssigner:
         # room for all that is rounded in double precision.
         radius = self._radius[cells]
         reach = np.maximum.reduceat(distances, starts) + radius
-        margin = (len(offsets) + 6) * 2**-23 * np.square(reach) + 1e-30
+        margin = (len(offsets) + 6) * SINGLE * np.square(reach) + 1e-30
         lead = least_by_cell(ahead) - margin
         unclear = (lead <= 0).nonzero()[0]
         if unclear.size:

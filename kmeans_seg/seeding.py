@@ -22,11 +22,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, Indices, squared_distances
-from .cells import CELL, Boxes, by_cell, corners, in_cells, least_lead
+from .cells import (
+    CELL,
+    FARTHEST,
+    SINGLE,
+    Boxes,
+    by_cell,
+    centered_rows,
+    corners,
+    in_cells,
+    least_lead,
+    products,
+)
 from .exact import ONE, exact_sum, exact_total, whole_numbers
 from .validation import RandomGenerator
 
 BLOCK = 2**18  # numbers worked on at a time
+NARROW = 8  # with up to so many channels a distance costs less than a bound for it
 WHOLE_FLOAT32 = 2.0**24  # whole numbers up to this are exact in float32
 WHOLE_FLOAT64 = 2.0**52  # and up to twice this in float64
 
@@ -185,6 +197,12 @@ class Potential:
         self._own = distances_to(seed, self._boxes.middle)
         self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
         self._weigh(in_cells(weights, fill=0))
+        self._wide = len(points.T) > NARROW
+        if self._wide:
+            self._rows, self._scale = centered_rows(points, self._boxes)
+            self._squares = np.zeros(self._closest.shape, np.float32)
+            for channel in range(len(points.T)):
+                self._squares += np.square(self._rows[:, channel])
 
     def _weigh(self, weights: Floats) -> None:
         """Compute all terms and their sums."""
@@ -230,6 +248,8 @@ class Potential:
         total = self.total
         rounding = 1e-9 * total  # more than that of sums in float64
         least = total - most.sum(axis=1) - rounding
+        if self._wide:
+            least = np.maximum(least, self._least_totals(seeds) - rounding)
         totals: dict[int, float] = {}
         best = -1
         for index in least.argsort(kind="stable").tolist():
@@ -254,17 +274,57 @@ class Potential:
 
     def _with_seed(self, seed: Floats, cells: Indices) -> tuple[NDArray[Any], float]:
         """Compute the distances in some cells with one more center, and the sum of their terms."""
-        closest = np.empty((len(cells), CELL), self._closest.dtype)
+        closest = self._closest.take(cells, axis=0)
         total = 0.0
         size = max(1, BLOCK // (CELL * len(self._channels)))
         for start in range(0, len(cells), size):
             block, out = cells[start : start + size], closest[start : start + size]
-            distances = distances_to(seed, self._channels.take(block, axis=1))
-            np.minimum(distances, self._closest.take(block, axis=0), out=out)
+            if self._wide:  # most points need no distance
+                nearer = np.nonzero(self._least_distances(seed[np.newaxis], block)[:, 0] < out)
+                near = self._channels[:, block[nearer[0]], nearer[1]]
+                out[nearer] = np.minimum(distances_to(seed, near), out[nearer])
+            else:
+                distances = distances_to(seed, self._channels.take(block, axis=1))
+                np.minimum(distances, out, out=out)
             terms = self._weights.take(block, axis=0)
             terms *= out
             total += float(terms.sum())
         return closest, total
+
+    def _least_totals(self, seeds: Floats) -> Floats:
+        """Bound the total that each candidate, as a new center, leaves at least."""
+        totals = np.zeros(len(seeds))
+        size = max(1, BLOCK // (CELL * len(seeds)))
+        for start in range(0, len(self._closest), size):
+            block = slice(start, start + size)
+            cells = np.arange(len(self._closest))[block]
+            terms = self._least_distances(seeds, cells)
+            np.minimum(terms, self._closest[block, np.newaxis], out=terms)
+            terms *= self._weights[block, np.newaxis]
+            totals += terms.sum(axis=(0, 2))
+        return totals
+
+    def _least_distances(self, seeds: Floats, cells: Indices) -> Floats:
+        """Bound the squared distances of the points of m cells to t others: (m, t, 256).
+
+        |x - s|² = |x - m|² - 2 (s - m)·(x - m) + |s - m|², where m is the middle of the cell,
+        takes one product in single precision, whose rounding is subtracted.
+        """
+        scale = self._scale[cells, np.newaxis]
+        offsets = seeds - self._boxes.middle[:, cells].T[:, np.newaxis]
+        offsets *= scale[..., np.newaxis]
+        squares = np.square(offsets).sum(axis=2)
+        reach = np.sqrt(squares) + self._boxes.diagonal[cells, np.newaxis] / 2 * scale
+        margin = (offsets.shape[2] + 8) * SINGLE * np.square(reach) + 1e-30
+        factors = np.empty((*squares.shape, offsets.shape[2] + 1), np.float32)
+        factors[..., :-1] = -2 * offsets.clip(-FARTHEST, FARTHEST)
+        factors[..., -1] = squares.clip(max=FARTHEST * FARTHEST)
+        scores = np.empty((*squares.shape, CELL), np.float32)
+        products(factors, self._rows[cells], out=scores)
+        scores += self._squares[cells, np.newaxis]
+        least: Floats = scores - margin[..., np.newaxis]
+        least /= np.square(scale)[..., np.newaxis]
+        return least
 
     def _increase(self, change: Change) -> int:
         """Return by how much a change raises the total, in units of 2^-1074; it is not positive."""

@@ -48,7 +48,12 @@ VIEW = "how a page first shows a plot, which can be turned"
 # The operations that may stay: file, function, operation, and the reason.
 ALLOWED = {
     ("cells.py", "", "2 ** CELL_BITS"): INTEGERS,
+    ("cells.py", "", "2.0 ** (-23)"): POWER_OF_TWO,
     ("cells.py", "Boxes.__init__", "np.square(self.width).sum"): BOUND,
+    ("cells.py", "centered_rows", "np.median"): "chooses the power of two that scales a cell",
+    ("cells.py", "products", "np.matmul"): (
+        "scores and bounds; where they are closer than rounding, the distances decide"
+    ),
     ("cells.py", "by_cell", "ufunc.reduceat"): f"extremes; {DIGITS}; {CLEAR}; or {BOUND}",
     ("cells.py", "corners", "f.reduceat"): "the least and the greatest of each cell",
     ("clustering.py", "conclude", "np.bincount"): INTEGERS,
@@ -67,15 +72,11 @@ ALLOWED = {
     ("pixels.py", "tiles", "math.prod"): INTEGERS,
     ("pruning.py", "PrunedAssigner.__call__", "np.sort(moved)[-2:].sum"): "two terms at most",
     ("pruning.py", "PrunedAssigner.__init__", "np.median"): (
-        "decides how often candidates are chosen, and the power of two that scales a cell"
+        "decides how often candidates are chosen"
     ),
     ("pruning.py", "PrunedAssigner._choose_candidates", "np.bincount"): INTEGERS,
     ("pruning.py", "PrunedAssigner._choose_candidates", "self._runs.cumsum"): INTEGERS,
-    ("pruning.py", "PrunedAssigner._compare", "2 ** (-23)"): POWER_OF_TWO,
     ("pruning.py", "PrunedAssigner._compare", "counts.cumsum"): INTEGERS,
-    ("pruning.py", "PrunedAssigner._compare", "np.matmul"): (
-        "scores; where they are closer than rounding, the distances decide"
-    ),
     ("pruning.py", "PrunedAssigner._compare", "np.square(offsets).sum"): (
         "a term of the scores, and a bound with room for rounding"
     ),
@@ -88,6 +89,8 @@ ALLOWED = {
     ("seeding.py", "Potential._exact_total", "sums.sum"): DIGITS,
     ("seeding.py", "Potential._weigh", "self._sums.sum"): "tells whether such sums are exact",
     ("seeding.py", "Potential._with_seed", "terms.sum"): CLEAR,
+    ("seeding.py", "Potential._least_distances", "np.square(offsets).sum"): BOUND,
+    ("seeding.py", "Potential._least_totals", "terms.sum"): BOUND,
     ("seeding.py", "Potential.best_of", "most.sum"): BOUND,
     ("seeding.py", "Potential.best_of", "self._sums[cells].sum"): CLEAR,
     ("seeding.py", "draw_from_cells", "(running <= targets[:, np.newaxis]).sum"): INTEGERS,
