@@ -101,8 +101,8 @@ def kmeans_plusplus(
     weights
         Array (n,) of positive numbers; by default every point weighs 1.
     trials
-        Candidates for each center: 1 is the textbook form, the default is
-        4 + ⌊ln k⌋.
+        Candidates for each center, at most 1000: 1 is the textbook form, the
+        default is 4 + ⌊ln k⌋.
     rng
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system. The default is a fixed seed: the same call gives the same
@@ -132,7 +132,8 @@ def kmeans_plusplus(
     points = validation.as_points(points)
     k = validation.as_k(k, len(points), "points")
     weights = validation.as_weights(weights, len(points))
-    trials = None if trials is None else validation.as_count("trials", trials)
+    if trials is not None:
+        trials = validation.as_count("trials", trials, most=validation.MOST_TRIALS)
     generator = validation.as_generator(rng)
     seeds = plusplus_seeds(points, k, weights, generator, trials)
     return points[[seed.index for seed in seeds]]

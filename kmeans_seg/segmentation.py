@@ -228,7 +228,7 @@ def segment(
         How much the position of a pixel counts beside its color. Row and
         column (every axis but that of the channels) join as features, scaled
         so that with 1.0 the diagonal of the image is as long as that of the
-        box around all colors. With 0 positions are left out.
+        box around all colors; at most 1e6. With 0 positions are left out.
     normalize
         Whether to scale each channel (of the color space) to variance 1 before
         clustering. The centers are returned in the units of the input.
@@ -343,8 +343,12 @@ def prepare_pixels(
 ) -> "Job":
     """Go from pixels, wherever they are, to points."""
     chosen = SPACES[space]
-    features = Features(validation.as_position(position) > 0)
+    normalize = validation.as_flag("normalize", normalize)
+    position = validation.as_position(position)
+    features = Features(position > 0)
     found, columns = features.read(pixels, chosen)
+    # Of the colors alone: positions would hide how little they differ.
+    validation.check_span("image", features.without_position(columns, len(pixels.shape)))
     k = validation.as_k(k, pixels.size, "pixels")
     out = validation.as_out(out, pixels.shape, -(pixels.size < math.prod(pixels.shape)), k - 1)
     if position or normalize:
@@ -353,7 +357,6 @@ def prepare_pixels(
     if not isinstance(settings.init, str):
         settings = dataclasses.replace(settings, init=features.to_points(settings.init))
     points = features.to_points(columns)
-    validation.check_span(points)
     return Job(pixels, k, space, found, features, points, settings, out)
 
 
@@ -391,8 +394,7 @@ class Job:
     def in_space(self, centers: Floats) -> Floats:
         """Turn centers, as they are clustered, into ones of the color space, without position."""
         columns = self.features.to_columns(centers)
-        axes = len(self.pixels.shape) if self.features.position else 0
-        return columns[:, : columns.shape[1] - axes]
+        return self.features.without_position(columns, len(self.pixels.shape))
 
     def colors(self, centers: Floats) -> NDArray[Any]:
         """Turn centers, as they are clustered, into colors of the image."""
@@ -458,9 +460,12 @@ class Features:
         normalize: bool,
     ) -> "Features":
         """Choose the scale for an image of this shape."""
-        channels = columns.shape[1] - (len(shape) if self.position else 0)
+        channels = self.without_position(columns, len(shape)).shape[1]
         factor = np.ones(columns.shape[1])
         if normalize:
+            for channel in range(channels):
+                values = columns[:, channel]
+                validation.check_span(f"channel {channel} of the image", values[:, np.newaxis])
             factor[:channels] = to_variance_1(columns[:, :channels], counts)
         if position:
             spans = (columns.max(axis=0) - columns.min(axis=0))[:channels] * factor[:channels]
@@ -468,6 +473,10 @@ class Features:
             diagonal = math.sqrt(exact_sum(np.square(spans)))
             factor[channels:] = position * (diagonal or 1.0) / (size or 1.0)
         return Features(self.position, factor)
+
+    def without_position(self, columns: Floats, axes: int) -> Floats:
+        """Leave out the columns of the position in an image of so many axes."""
+        return columns[:, : columns.shape[1] - (axes if self.position else 0)]
 
     def to_points(self, columns: Floats) -> Floats:
         """Scale columns to points."""

@@ -7,8 +7,10 @@ What comes back is ready for the strict core, which checks nothing again.
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
+import math
 import operator
 import os
+import sys
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
@@ -28,19 +30,23 @@ LARGEST = 1e90
 LARGEST_INTEGER = 2**53
 # Squares of smaller numbers come close to the smallest that float64 has.
 SMALLEST_SPAN = 1e-140
-# With more the colors would not count at all.
-MOST_POSITION = 1e6
+# With more the colors would not count at all, with less the positions.
+LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
+# Far more candidates than are of use to k-means++, and far fewer than fill the memory.
+MOST_TRIALS = 1000
+# The Python integers that error messages spell out have up to so many bits.
+MOST_BITS_SHOWN = 128
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Check that `value` is one of the names in `choices`."""
     if not isinstance(value, str) or value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name}={value!r} is not known: choose one of {listed}")
+        raise ValueError(f"{name}={spelled(value)} is not known: choose one of {listed}")
 
 
-def as_count(name: str, value: object, least: int = 1) -> int:
-    """Check an integer of at least `least`; a bool or a float is no integer."""
+def as_count(name: str, value: object, least: int = 1, most: float = sys.maxsize) -> int:
+    """Check an integer from `least` to `most`; a bool or a float is no integer."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, not the bool {value!r}")
     try:
@@ -50,29 +56,50 @@ def as_count(name: str, value: object, least: int = 1) -> int:
             f"{name} must be an integer, not {value!r} of type {type(value).__name__}"
         ) from None
     if count < least:
-        raise ValueError(f"{name}={count} is too small: it must be at least {least}")
+        raise ValueError(f"{name}={spelled(count)} is too small: it must be at least {least}")
+    if count > most:
+        raise ValueError(f"{name}={spelled(count)} is too large: it must be at most {most}")
     return count
+
+
+def spelled(value: object) -> str:
+    """Write a value for a message; of a very long integer, only how long it is."""
+    # Python does not spell out integers of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > MOST_BITS_SHOWN:
+        sign = "a negative" if value < 0 else "an"
+        return f"<{sign} integer of {value.bit_length()} bits>"
+    return str(value) if isinstance(value, (int, float, np.number)) else repr(value)
+
+
+def as_flag(name: str, value: object) -> bool:
+    """Check a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {spelled(value)}")
+    return bool(value)
 
 
 def as_k(k: object, n: int, unit: str) -> int:
     """Check a number of clusters for `n` pixels or points."""
-    count = as_count("k", k)
+    count = as_count("k", k, most=math.inf)
     if count > n:
-        raise ValueError(f"k={count} is more than the {n} {unit} given: ask for at most {n}")
+        raise ValueError(
+            f"k={spelled(count)} is more than the {n} {unit} given: ask for at most {n}"
+        )
     return count
 
 
 def as_generator(rng: RandomGenerator) -> np.random.Generator:
     """Make a random generator as SPEC 7 has it: of a seed, of a generator, or afresh."""
-    message = (
-        f"rng={rng!r} is no seed: give an integer of at least 0, a numpy.random.Generator, or None"
-    )
     try:
         return np.random.default_rng(rng)
     except ValueError:
-        raise ValueError(message) from None
+        kind: type[Exception] = ValueError
     except TypeError:
-        raise TypeError(message) from None
+        kind = TypeError
+    raise kind(
+        f"rng={spelled(rng)} is no seed: give an integer of at least 0, a numpy.random.Generator, "
+        "or None"
+    )
 
 
 def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -> NDArray[Any]:
@@ -115,6 +142,7 @@ def check_values(name: str, array: NDArray[Any]) -> None:
         raise ValueError(
             f"{name} contains a value of size {largest:.3g}: at most {limit:.3g} can be "
             "squared and summed safely; scale it down first"
+            + (", or leave out by mask= what marks missing data" if name == "image" else "")
         )
 
 
@@ -128,7 +156,9 @@ def as_points(points: ArrayLike) -> NDArray[np.float64]:
         )
     if array.size == 0:
         raise ValueError(f"points is empty, shape {array.shape}: give at least one point")
-    return np.asarray(array, np.float64, order="F")
+    columns = np.asarray(array, np.float64, order="F")
+    check_span("points", columns)
+    return columns
 
 
 def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
@@ -203,11 +233,11 @@ def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
     dimensions = len(shape)
     if channel_axis is None or (dimensions == 2 and channel_axis == -1):
         return None
-    axis = as_count("channel_axis", channel_axis, least=-dimensions)
+    axis = as_count("channel_axis", channel_axis, least=-dimensions, most=math.inf)
     if axis >= dimensions:
         raise ValueError(
-            f"channel_axis={axis} is not there: image has {dimensions} axes, shape {shape}; "
-            f"give one from {-dimensions} to {dimensions - 1}, or None"
+            f"channel_axis={spelled(axis)} is not there: image has {dimensions} axes, "
+            f"shape {shape}; give one from {-dimensions} to {dimensions - 1}, or None"
         )
     if dimensions == 2:
         raise ValueError(
@@ -294,11 +324,14 @@ def as_position(position: object) -> float:
         position, (int, float, np.integer, np.floating)
     ):
         raise TypeError(f"position must be a number, not {position!r}")
-    weight = float(position)
-    if not 0 <= weight <= MOST_POSITION:
+    try:
+        weight = float(position)
+    except OverflowError:
+        weight = math.inf
+    if weight != 0 and not LEAST_POSITION <= weight <= MOST_POSITION:
         raise ValueError(
-            f"position={position} is out of range: it must be from 0, which leaves positions "
-            f"out, to {MOST_POSITION:g}"
+            f"position={spelled(position)} is out of range: it must be 0, which leaves positions "
+            f"out, or from {LEAST_POSITION:g} to {MOST_POSITION:g}"
         )
     return weight
 
@@ -326,13 +359,13 @@ def as_out(out: Any, shape: tuple[int, ...], lowest: int, highest: int) -> Any:
     return out
 
 
-def check_span(points: NDArray[np.float64]) -> None:
-    """Check that colors that differ do so by numbers whose squares are not lost."""
+def check_span(name: str, points: NDArray[np.float64]) -> None:
+    """Check that points that differ do so, in some channel, by more than squares can lose."""
     span = float((points.max(axis=0) - points.min(axis=0)).max())
     if 0 < span < SMALLEST_SPAN:
         raise ValueError(
-            f"image has values that differ by {span:.3g} at most: squares of such numbers are lost "
-            "in underflow; scale it up first"
+            f"{name} has values that differ by {span:.3g} at most: squares of such numbers are "
+            "lost in underflow; scale it up first, so that they differ by about 1"
         )
 
 
@@ -535,9 +568,11 @@ def as_picture(image: ArrayLike) -> NDArray[Any]:
 
 def as_index(name: str, value: object, size: int) -> int:
     """Check an integer from 0 to size - 1."""
-    index = as_count(name, value, least=0)
+    index = as_count(name, value, least=0, most=math.inf)
     if index >= size:
-        raise ValueError(f"{name}={index} is outside the image: it must be from 0 to {size - 1}")
+        raise ValueError(
+            f"{name}={spelled(index)} is outside the image: it must be from 0 to {size - 1}"
+        )
     return index
 
 
@@ -552,9 +587,11 @@ def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
 
 def check_page_k(k: object) -> None:
     """Check a number of segments for a page, whose labels are stored in 8 bits."""
-    count = as_count("k", k)
+    count = as_count("k", k, most=math.inf)
     if count > 256:
-        raise ValueError(f"k={count} is too many for a page: at most 256 segments can be shown")
+        raise ValueError(
+            f"k={spelled(count)} is too many for a page: at most 256 segments can be shown"
+        )
 
 
 def check_gif_name(path: str | os.PathLike[str]) -> None:
