@@ -138,10 +138,12 @@ class Pixels:
                 tests.append(~flat(np.ma.getmaskarray(part), axis).any(axis=1))
             if self.mask is not None:
                 tests.append(np.asarray(self.mask[index]).reshape(-1))
-            if self.has_alpha:
-                tests.append(pixels[:, -1] != 0)
-                pixels = pixels[:, :-1]
             included = functools.reduce(np.logical_and, tests) if tests else None
+            if self.has_alpha:
+                pixels, alpha = pixels[:, :-1], pixels[:, -1]
+                validation.check_alpha(alpha if included is None else alpha[included])
+                visible = alpha != 0
+                included = visible if included is None else included & visible
             yield index, pixels if included is None else pixels[included], included
 
     def _block_size(self) -> tuple[int, int]:

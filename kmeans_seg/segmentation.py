@@ -216,8 +216,8 @@ def segment(
         values as they are. "lab": gray or sRGB values, taken to CIELAB (D65),
         where distances are closer to what people see; uint8, uint16, or
         floating point in [0, 1]. In both a second channel with gray or a
-        fourth with RGB is alpha: pixels where it is 0 take no part, the others
-        count fully. "raw": any number of channels, each a plain number.
+        fourth with RGB is alpha, finite and not negative: pixels where it is 0
+        take no part, the others count fully. "raw": any number of channels, each a plain number.
     channel_axis
         The axis of the channels; None if there is none, as in a gray volume
         (D, H, W). An image (H, W) is gray without saying so.

@@ -286,6 +286,20 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
     return mask
 
 
+def check_alpha(alpha: NDArray[Any]) -> None:
+    """Check that an alpha channel has no infinite and no negative values."""
+    if alpha.dtype.kind in "bu":
+        return
+    # Written so that it is True for what is not a number.
+    bad = ~((alpha >= 0) & (alpha < np.inf))
+    if bad.any():
+        raise ValueError(
+            f"image contains {alpha[bad][0]} in its last channel, taken for alpha, which must be "
+            'finite and not negative; use space="raw" if that channel is not alpha, or leave '
+            "these pixels out by mask="
+        )
+
+
 def check_some_left(size: int) -> None:
     """Check that some of the pixels take part."""
     if not size:

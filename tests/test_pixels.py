@@ -1,5 +1,6 @@
 """What segment takes: axes, transparency, masks, positions, scales, and arrays in files."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,42 @@ def test_the_original_alpha_is_kept_whatever_becomes_of_the_image() -> None:
     result = segment(image, 2)
     image[:] = 0
     np.testing.assert_array_equal(result.painted[..., 3], alpha)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("space", "bad", "dtype"),
+    [
+        *itertools.product(
+            ("rgb", "lab"), (np.nan, np.inf, -np.inf, -0.5), (np.float16, np.float64)
+        ),
+        ("rgb", -3, np.int16),  # which Lab does not take
+    ],
+)
+def test_alpha_is_finite_and_not_negative(
+    space: str, channels: int, bad: float, dtype: Any
+) -> None:
+    image = np.ones((5, 6, channels + 1), dtype)
+    image[1, 1, -1] = 0
+    image[2, 3, -1] = bad
+    said = rf"image contains {bad} in its last channel, taken for alpha.*mask="
+    with pytest.raises(ValueError, match=said):
+        segment(image, 1, space=space)
+    with pytest.raises(ValueError, match=said):
+        segment(image, 1, space=space, position=1)
+    mask = np.ones((5, 6), np.bool_)
+    mask[2, 3] = False
+    result = segment(image, 1, space=space, mask=mask)
+    np.testing.assert_array_equal(result.labels == -1, ~mask | (image[..., -1] == 0))
+    np.testing.assert_array_equal(result.painted[..., -1], image[..., -1])
+    with pytest.raises(ValueError, match=said):
+        result.predict(image)
+    np.testing.assert_array_equal(result.predict(image, mask=mask), result.labels)
+
+
+def test_negative_zero_is_transparent() -> None:
+    image = np.array([[[5, 1], [7, -0.0]]])
+    assert segment(image, 1).labels.tolist() == [[0, -1]]
 
 
 # Masks.
