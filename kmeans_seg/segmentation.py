@@ -252,8 +252,9 @@ def segment(
         step are the distinct colors.
     out
         An array of integers to write the labels into, block by block: in the
-        shape of the image without its channels, and not the image itself. It
-        becomes the `labels` of the result. By default a new array of int32.
+        shape of the image without its channels, and sharing no memory with the
+        image or the mask. It becomes the `labels` of the result. By default a
+        new array of int32.
 
     Returns
     -------
@@ -350,7 +351,8 @@ def prepare_pixels(
     # Of the colors alone: positions would hide how little they differ.
     validation.check_span("image", features.without_position(columns, len(pixels.shape)))
     k = validation.as_k(k, pixels.size, "pixels")
-    out = validation.as_out(out, pixels.shape, -(pixels.size < math.prod(pixels.shape)), k - 1)
+    lowest = -(pixels.size < math.prod(pixels.shape))
+    out = validation.as_out(out, pixels.shape, lowest, k - 1, pixels.array, pixels.mask)
     if position or normalize:
         features = features.scaled(columns, found.counts, pixels.shape, position, normalize)
     settings = check_settings(k, columns.shape[1], init, n_init, max_iter, rng, assign)

@@ -350,8 +350,13 @@ def as_position(position: object) -> float:
     return weight
 
 
-def as_out(out: Any, shape: tuple[int, ...], lowest: int, highest: int) -> Any:
-    """Check the array that labels from `lowest` to `highest` will be written into."""
+def as_out(
+    out: Any, shape: tuple[int, ...], lowest: int, highest: int, image: Any, mask: Any
+) -> Any:
+    """Check the array that labels from `lowest` to `highest` will be written into.
+
+    The image and the mask are read while that happens.
+    """
     if out is None:
         return None
     if not (hasattr(out, "shape") and hasattr(out, "dtype") and hasattr(out, "__setitem__")):
@@ -370,7 +375,39 @@ def as_out(out: Any, shape: tuple[int, ...], lowest: int, highest: int) -> Any:
         )
     if isinstance(out, np.ndarray) and not out.flags.writeable:
         raise ValueError("out is read-only: give an array that can be written to")
+    for name, other in (("image", image), ("mask", mask)):
+        if are_shared(out, other):
+            raise ValueError(
+                f"out shares memory with {name}: labels would replace what is still to be read; "
+                "give an array of its own"
+            )
     return out
+
+
+def are_shared(one: Any, other: Any) -> bool:
+    """Whether what is written into one array changes the other, as far as this can be known."""
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        # Datasets in files compare equal if they are the same.
+        return one is other or (type(one) is type(other) and (one == other) is True)
+    path, start, end = bytes_in_file(one)
+    other_path, other_start, other_end = bytes_in_file(other)
+    mapped_twice = path == other_path != "" and start < other_end and other_start < end
+    return mapped_twice or np.shares_memory(one, other)
+
+
+def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
+    """Find which bytes of which file an array maps; the name is empty if it maps none.
+
+    It may be part of a memory map, and is then told by the array that it is part of.
+    """
+    whole = array
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    if not isinstance(whole, np.memmap) or whole.filename is None:
+        return "", 0, 0
+    start, end = np.lib.array_utils.byte_bounds(array)
+    shift = whole.offset - np.lib.array_utils.byte_bounds(whole)[0]
+    return os.path.realpath(whole.filename), start + shift, end + shift
 
 
 def check_span(name: str, points: NDArray[np.float64]) -> None:

@@ -421,6 +421,57 @@ def test_out_takes_any_integers_that_are_wide_enough() -> None:
         np.testing.assert_array_equal(out, expected)
 
 
+def assert_shared(image: Any, out: Any, name: str = "image", **options: Any) -> None:
+    before = np.array(out[...])
+    with pytest.raises(ValueError, match=f"out shares memory with {name}: .*an array of its own"):
+        segment(image, 2, out=out, **options)
+    np.testing.assert_array_equal(out[...], before)
+
+
+def test_out_shares_no_memory_with_the_image_or_the_mask() -> None:
+    rgba = noise(8, 9, 4) | 1
+    assert_shared(rgba[..., 0], rgba[..., 0])
+    assert_shared(rgba[..., :3], rgba[..., 2])
+    assert_shared(rgba[:, :6], rgba[:, 3:, 0].view(np.int8)[::-1])
+    mask = np.ones((8, 9), np.bool_)
+    assert_shared(rgba, mask.view(np.uint8), "mask", mask=mask)
+    # Side by side in the same memory they share none.
+    out = rgba[..., 3]
+    expected = segment(rgba[..., :3], 2).labels
+    np.testing.assert_array_equal(segment(rgba[..., :3], 2, out=out).labels, expected)
+
+
+def test_out_is_no_other_map_of_the_file_of_the_image(tmp_path: Path) -> None:
+    path = tmp_path / "pixels"
+    noise(20, 10).tofile(path)
+    (tmp_path / "link").symlink_to(path)
+
+    def mapped(first: int, name: str = "pixels", dtype: Any = np.uint8) -> NDArray[Any]:
+        return np.memmap(tmp_path / name, dtype, "r+", offset=10 * first, shape=(6, 10))
+
+    image = mapped(3)
+    for out in (mapped(3), mapped(0), mapped(8), mapped(3, "link"), mapped(0, dtype=np.int16)):
+        assert_shared(image, out)
+        assert_shared(np.asarray(image)[::-1], out[:, ::-1])
+    assert_shared(noise(6, 10), image, "mask", mask=mapped(8).view(np.bool_))
+    # What only begins where the other ends is apart from it, and so is a part.
+    expected = segment(image, 2).labels
+    for out in (mapped(9), mapped(8)[1:]):
+        part = image[-len(out) :]
+        np.testing.assert_array_equal(segment(part, 2, out=out).labels, segment(part, 2).labels)
+    np.testing.assert_array_equal(segment(image, 2).labels, expected)
+
+
+def test_out_is_no_dataset_that_the_image_is(tmp_path: Path) -> None:
+    image = noise(6, 10)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"] = image
+        assert_shared(file["image"], file["image"])
+    stored = zarr.create_array(tmp_path / "a.zarr", data=image)
+    assert_shared(stored, zarr.open_array(tmp_path / "a.zarr"))
+    assert_shared(stored, stored)
+
+
 # What people have.
 
 
