@@ -63,6 +63,8 @@ class FewerClustersWarning(UserWarning):
 class Clustering:
     """The outcome of k-means. Everything in it belongs together.
 
+    Its arrays are yours to change: nothing else refers to them.
+
     Attributes
     ----------
     centers
@@ -285,7 +287,7 @@ def descend(state: State, centers: Floats, first: int, last: int) -> Events[Step
 
 def conclude(step: Step, converged: bool) -> Clustering:
     """Make a clustering of the last step."""
-    labels, filled = step.labels, step.weights > 0
+    labels, filled = step.labels.copy(), step.weights > 0
     if not filled.all():
         # There are fewer distinct points than centers, or the weight of a cluster is too small to
         # count beside the others: the labels tell.

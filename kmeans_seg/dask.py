@@ -136,17 +136,17 @@ class LazySegmentation(Segmentation):
         labels: Any = self.labels
         axes = list(range(labels.ndim))
         alpha_axes = None if self._alpha is None else [*axes, labels.ndim + 1]
-        channels = self.palette.shape[1] + (self._alpha is not None)
+        channels = self._palette.shape[1] + (self._alpha is not None)
         painted_axes = axes.copy()
         if self._channel_axis is not None:
             painted_axes.insert(self._channel_axis, labels.ndim)
         return da.blockwise(
             *(paint, painted_axes, labels, axes, self._alpha, alpha_axes),
-            palette=self.palette,
+            palette=self._palette,
             channel_axis=self._channel_axis,
             new_axes={labels.ndim: channels} if self._channel_axis is not None else None,
             concatenate=True,
-            meta=np.empty((0,) * len(painted_axes), self.palette.dtype),
+            meta=np.empty((0,) * len(painted_axes), self._palette.dtype),
         )
 
 

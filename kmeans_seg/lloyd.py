@@ -46,6 +46,8 @@ ASSIGNERS: dict[str, Callable[[Floats, SmallLabels], Assigner]] = {
 class Step:
     """One pass of the loop: the centers, and the assignment of every point to the nearest.
 
+    Its arrays are read-only, as the loop goes on from them: copy what you want to change.
+
     Attributes
     ----------
     iteration
@@ -75,13 +77,20 @@ class Step:
     _labels: SmallLabels
     _state: "State"
 
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for array in (self.centers, self.reassigned, self.weights):
+            array.flags.writeable = False
+
     @property
     def labels(self) -> Labels:
         """Array (n,) of int32: for each point the index of its nearest center.
 
         It is made when it is asked for.
         """
-        return self._labels.astype(np.int32)
+        labels = self._labels.astype(np.int32)
+        labels.flags.writeable = False
+        return labels
 
     @property
     def moved(self) -> float:

@@ -48,6 +48,9 @@ class Segmentation:
     center for RGB, by its value for gray, by L* in CIELAB, by the mean of the
     channels in raw; equals in the order of their channels.
 
+    The arrays are yours to change. `predict` and `painted` have copies of the
+    centers and of the palette; `painted` is made from `labels`, once.
+
     Attributes
     ----------
     labels
@@ -101,14 +104,16 @@ class Segmentation:
     _alpha: Any  # array (..., 1), or None
     _features: "Features"
     _points: Floats  # the centers as they were clustered
+    _palette: NDArray[Any]
 
     @functools.cached_property
     def painted(self) -> NDArray[Any]:
         """The image with every pixel in its segment's color: its shape and its dtype.
 
         Pixels that took no part are 0 in every channel. Alpha is the original.
+        It is painted when it is first asked for, and kept.
         """
-        return paint(np.asarray(self.labels), self._alpha, self.palette, self._channel_axis)
+        return paint(np.asarray(self.labels), self._alpha, self._palette, self._channel_axis)
 
     def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
         """Label another image by the same centers.
@@ -147,7 +152,7 @@ class Segmentation:
             axis = None  # gray may come with an axis of one channel or without
         pixels = Pixels(array, self.space, space.channel_counts, axis, mask)
         validation.check_same_kind(
-            pixels.array.dtype, pixels.channels, pixels.array.shape, self.palette
+            pixels.array.dtype, pixels.channels, pixels.array.shape, self._palette
         )
         found, columns = self._features.read(pixels, space)
         labels = nearest_center(self._features.to_points(columns), self._points)
@@ -405,10 +410,11 @@ class Job:
 
     def finish(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
+        palette = self.colors(clustering.centers)
         return Segmentation(
             labels=self.pixels.spread(self.found.look_up(clustering.labels), self.out),
             centers=self.features.to_columns(clustering.centers),
-            palette=self.colors(clustering.centers),
+            palette=palette,
             counts=clustering.weights.astype(np.int64),
             inertia=clustering.inertia,
             n_iter=clustering.n_iter,
@@ -417,7 +423,8 @@ class Job:
             _channel_axis=self.pixels.channel_axis,
             _alpha=self.pixels.alpha(),
             _features=self.features,
-            _points=clustering.centers,
+            _points=clustering.centers.copy(),
+            _palette=palette.copy(),
         )
 
 

@@ -348,6 +348,32 @@ def test_a_clustering_sums_itself_up() -> None:
     assert repr(cut) == "Clustering(k=2, points=3, inertia=1, n_iter=1, not converged)"
 
 
+@pytest.mark.parametrize("init", ["k-means++", [[0], [9]], [[0], [1], [2], [3], [4]]])
+@pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
+def test_the_arrays_of_a_clustering_are_the_callers_own(init: Any) -> None:
+    points = np.array([[0.0], [9.0], [8.0], [0.0], [8.0]])
+    steps: list[Step] = []
+    clustering = kmeans(points, 2 if len(init) == 2 else 5, init=init, callback=steps.append)
+    shown = [array for step in steps for array in (step.centers, step.weights, step._labels)]
+    own: list[NDArray[Any]] = [clustering.centers, clustering.labels, clustering.weights]
+    for array in own:
+        assert array.flags.writeable
+        assert not any(np.shares_memory(array, other) for other in [points, *shown])
+    inertia = steps[-1].inertia
+    for array in own:
+        array[...] = 7
+    assert steps[-1].inertia == inertia
+
+
+@pytest.mark.parametrize("name", ["centers", "labels", "reassigned", "weights"])
+def test_a_callback_cannot_change_the_loop(name: str, assign: str) -> None:
+    def write(step: Step) -> None:
+        getattr(step, name)[...] = 0
+
+    with pytest.raises(ValueError, match="read-only"):
+        kmeans([[0], [1], [8]], 2, callback=write, assign=assign)
+
+
 def test_a_clustering_is_frozen() -> None:
     result = kmeans([[1], [2], [9]], 2)
     with pytest.raises(dataclasses.FrozenInstanceError):

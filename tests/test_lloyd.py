@@ -381,13 +381,20 @@ def test_bytes_never_wrap_around(assign: str) -> None:
 
 
 @pytest.mark.parametrize("assign", ASSIGNERS)
-def test_the_labels_of_a_step_are_int32_and_the_callers_own(assign: str) -> None:
-    first = next(steps := lloyd([[0], [1], [5], [9]], [[0], [1]], assign=assign))
-    assert first.labels.dtype == np.int32
-    first.labels[:] = 7
-    last = [first, *steps][-1]
-    assert first.labels.tolist() == [0, 1, 1, 1]
-    assert last.labels.tolist() == [0, 0, 1, 1]
+@pytest.mark.parametrize("name", ["centers", "labels", "reassigned", "weights"])
+def test_the_arrays_of_a_step_are_read_only(name: str, assign: str) -> None:
+    # The third center is empty at first.
+    for step in lloyd([[0], [1], [5], [9]], [[0], [1], [99]], assign=assign):
+        array = getattr(step, name)
+        assert array.size or name == "reassigned"
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 7
+
+
+def test_the_centers_given_stay_writable() -> None:
+    centers = np.array([[0.0], [4.0]])
+    next(lloyd([[1], [4]], centers))
+    centers[:] = 99
 
 
 def test_labels_that_agree_with_centers_that_are_no_means_do_not_end_it() -> None:

@@ -658,6 +658,29 @@ def test_a_segmentation_sums_itself_up() -> None:
     )
 
 
+@pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"position": 0.5}])
+def test_the_arrays_of_a_segmentation_are_the_callers_own(
+    space: str, dtype: Any, options: dict[str, Any]
+) -> None:
+    image = noise(9, 8, 3).astype(dtype)
+    if dtype is np.float64:
+        image /= 255
+    before = image.copy()
+    expected, result = (segment(image, 4, space=space, **options) for _ in range(2))
+    for array in (result.centers, result.palette, result.counts):
+        array[...] = 7
+    np.testing.assert_array_equal(result.predict(image), expected.labels)
+    np.testing.assert_array_equal(result.painted, expected.painted)
+    np.testing.assert_array_equal(result.labels, expected.labels)
+    result.painted[...] = 1
+    result.labels[...] = 3
+    assert (result.palette == 7).all()
+    np.testing.assert_array_equal(result.predict(image), expected.labels)
+    np.testing.assert_array_equal(image, before)
+
+
 def test_a_segmentation_is_frozen_and_painted_once() -> None:
     result = segment(noise(4, 4), 2)
     with pytest.raises(dataclasses.FrozenInstanceError):

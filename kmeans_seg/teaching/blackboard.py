@@ -178,8 +178,8 @@ def explain(
     else:
         validation.check_same_shape(shape, at.labels.shape)
         state = at
-    color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0]
-    point = SPACES[space].to_points(color[np.newaxis])[0]
+    color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0].copy()
+    point = SPACES[space].to_points(np.array([color]))[0]
     return Explanation(
         (row, column),
         color,

@@ -24,7 +24,13 @@ from ..validation import RandomGenerator
 
 
 class Shown:
-    """What shows as a line at a prompt, and as a picture in a notebook."""
+    """A record: it shows as a line at a prompt, and as a picture in a notebook."""
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only, since one record may share them with the next."""
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
 
     def __repr__(self) -> str:
         """Sum it up in a line."""
@@ -178,6 +184,7 @@ def trace(
     records
         An iterator: a `Seeding` for each seed (none if `init` is an array),
         then `Assign`, `Update`, `Assign`, ..., `Assign`, and at last `Done`.
+        Their arrays are read-only.
 
     Raises
     ------
