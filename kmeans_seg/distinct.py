@@ -28,6 +28,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from . import validation
 from .assignment import Labels
 from .sums import differs_from_last
 
@@ -278,20 +279,27 @@ class CodeLookUp:
         self._labels = labels
 
     def __call__(self, pixels: NDArray[Any], out: Labels | None = None) -> Labels:
-        """Look up pixels, an array (m, C), each of which has one of the codes."""
+        """Look up pixels, an array (m, C). A code without a label is an error."""
         result = np.empty(len(pixels), np.int32) if out is None else out
         bits = code_bits(pixels.shape[1], pixels.dtype)
         if bits <= TABLE_BITS:
             start = 0
             for codes in pixel_codes(pixels, np.intp):
-                # Every code has been counted, so it is in the table: "wrap" does not check each.
-                result[start : start + len(codes)] = self._table.take(codes, mode="wrap")
-                start += len(codes)
+                stop = start + len(codes)
+                found = self._table.take(codes, mode="clip")
+                validation.check_known(found, pixels, range(start, stop))
+                found -= 1
+                result[start:stop] = found
+                start = stop
         elif len(pixels):
             codes = np.concatenate(list(pixel_codes(pixels)))
             # What is looked up in order is found near the last one.
             order = ascending(codes, bits)
-            result[order] = self._labels[np.searchsorted(self._codes, codes[order])]
+            codes = codes[order]
+            places = np.searchsorted(self._codes, codes)
+            known = self._codes.take(places, mode="clip") == codes
+            validation.check_known(known, pixels, order)
+            result[order] = self._labels[places]
         return result
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -300,9 +308,11 @@ class CodeLookUp:
 
     @cached_property
     def _table(self) -> NDArray[Any]:
+        # Labels from 1 on. A code that has none finds 0: one beyond the last finds that at the end.
+        labels = self._labels + 1
         # The narrower the labels in the table, the more of it stays in the cache.
-        table = np.empty(int(self._codes[-1]) + 1, np.min_scalar_type(int(self._labels.max())))
-        table[self._codes] = self._labels
+        table = np.zeros(int(self._codes[-1]) + 2, np.min_scalar_type(int(labels.max())))
+        table[self._codes] = labels
         return table
 
 

@@ -273,7 +273,9 @@ def segment(
     ------
     TypeError, ValueError
         If an argument is not of the form above; the message says which, and
-        what to do.
+        what to do. Also if the image has changed when it is read again for the
+        labels: if it has a new color, or another number of pixels takes part.
+        A floating-point image is labeled as it was first read.
 
     Warns
     -----

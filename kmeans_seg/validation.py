@@ -11,7 +11,7 @@ import math
 import operator
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -284,6 +284,28 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
             "that of the image without its channels"
         )
     return mask
+
+
+def check_known(
+    found: NDArray[Any], pixels: NDArray[Any], places: Sequence[int] | NDArray[np.intp]
+) -> None:
+    """Check that no color is new: `found` is 0 for one, and `places` says for which pixel."""
+    if found.min(initial=1) == 0:
+        color = pixels[places[int(found.argmin())]].tolist()
+        raise ValueError(
+            f"image changed between its two readings: the color {color} was not there at first; "
+            "segment a copy, or let nothing write to the image meanwhile"
+        )
+
+
+def check_as_many(size: int, size_before: int) -> None:
+    """Check that as many pixels of a block take part as when it was first read."""
+    if size != size_before:
+        raise ValueError(
+            f"image changed between its two readings: {size} pixels of a block take part, "
+            f"{size_before} did at first; use copies of the image and the mask, or let nothing "
+            "write to them meanwhile"
+        )
 
 
 def check_alpha(alpha: NDArray[Any]) -> None:

@@ -343,6 +343,66 @@ class Rows:
         raise AssertionError("read whole")
 
 
+class Changing(Rows):
+    """An image or a mask that is another one once it has been read so many times."""
+
+    def __init__(self, first: NDArray[Any], then: NDArray[Any], reads: int = 1) -> None:
+        super().__init__(first)
+        self.then, self.reads = then, reads
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: D105
+        if self.reads == 0:
+            self.array = self.then
+        self.reads -= 1
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [(np.uint8, (9, 8, 3)), (np.int16, (9, 8)), (np.uint16, (9, 8, 3)), (np.int64, (9, 8))],
+)
+def test_a_color_that_appears_between_the_readings(dtype: Any, shape: tuple[int, ...]) -> None:
+    image = 2 * noise(*shape, high=60).astype(dtype)
+    for color in (1, 59, 119, 121, np.iinfo(dtype).max):
+        then = image.copy()
+        then[4, 5] = color
+        said = rf"image changed between its two readings: the color \[{color}.*was not there"
+        with pytest.raises(ValueError, match=said):
+            segment(Changing(image, then), 3, space="raw")
+        result = segment(image, 3, space="raw")
+        with pytest.raises(ValueError, match=said):
+            result.predict(Changing(image, then))
+
+
+def test_colors_that_only_change_places_between_the_readings() -> None:
+    image = noise(9, 8, 3)
+    expected = segment(image, 3).labels
+    turned = image[::-1]
+    np.testing.assert_array_equal(segment(Changing(image, turned), 3).labels, expected[::-1])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("position", [0, 1])
+def test_pixels_that_come_or_go_between_the_readings(dtype: Any, position: float) -> None:
+    image = (noise(9, 8, 4) | 1).astype(dtype)
+    transparent = image.copy()
+    transparent[2, 2, 3] = 0
+    for first, then in ((image, transparent), (transparent, image)):
+        said = r"image changed between its two readings: 7\d pixels of a block.*7\d did"
+        for reads in range(1, 2 + (position > 0)):
+            with pytest.raises(ValueError, match=said):
+                segment(Changing(first, then, reads), 3, position=position)
+            mask, new_mask = (part[..., 3] > 0 for part in (first, then))
+            with pytest.raises(ValueError, match=said):
+                segment(image, 3, position=position, mask=Changing(mask, new_mask, reads))
+
+
+def test_a_float_image_is_labeled_as_it_was_first_read() -> None:
+    image = noise(9, 8, 3).astype(np.float32)
+    result = segment(Changing(image, image * 0), 3)
+    np.testing.assert_array_equal(result.labels, segment(image, 3).labels)
+
+
 @pytest.mark.parametrize("axis", [-1, 0])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_an_image_in_a_file_is_read_in_blocks(
