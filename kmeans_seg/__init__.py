@@ -12,7 +12,7 @@ segments), `clustering` (seeds and the loop), `seeding`, `lloyd` (the loop),
 `assignment` (the distance), `sums` (means that do not depend on the order),
 `pixels` (which take part, in blocks),
 `distinct` (colors and counts), `colorspace`, `cells` and `pruning` (the fast
-assignment), `validation`, `files`, `cli`.
+assignment), `validation`, `errstate`, `files`, `cli`.
 """
 
 from .clustering import Clustering, ConvergenceWarning, FewerClustersWarning, kmeans

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, Labels
+from .errstate import each_in_default_errstate
 from .lloyd import ASSIGNERS, State, Step, iterate
 from .seeding import INITS, Seed
 from .validation import RandomGenerator
@@ -186,7 +187,8 @@ def kmeans(
     k = validation.as_k(k, len(points), "points")
     weights = validation.as_weights(weights, len(points))
     settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
-    step, state = drain(run(points, k, weights, settings), callback)
+    events = run(points, k, weights, settings)
+    step, state = drain(each_in_default_errstate(events), callback)
     clustering = conclude(step, state.settled(step))
     warn_of_shortcomings(clustering, k, settings, "points")
     return clustering

@@ -13,7 +13,7 @@ give up (`max_iter`) and which of several runs to keep, both in `clustering`.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ from .assignment import (
     own_distances,
     squared_distances,
 )
+from .errstate import default_errstate, each_in_default_errstate
 from .exact import exact_sum
 from .pruning import PrunedAssigner
 from .sums import ClusterSums
@@ -93,6 +94,7 @@ class Step:
         return labels
 
     @property
+    @default_errstate
     def moved(self) -> float:
         """The weight of the reassigned points: pixels, when the points are counted colors."""
         weights = self._state.weights
@@ -101,6 +103,7 @@ class Step:
         return exact_sum(weights[self.reassigned])
 
     @property
+    @default_errstate
     def inertia(self) -> float:
         """The objective: the weighted sum of squared distances to the assigned centers.
 
@@ -111,6 +114,7 @@ class Step:
         return exact_sum(distances if weights is None else weights * distances)
 
 
+@default_errstate
 def lloyd(
     points: ArrayLike,
     centers: ArrayLike,
@@ -179,7 +183,8 @@ def lloyd(
     centers = validation.as_centers("centers", centers, None, points.shape[1])
     labels = validation.as_labels(labels, len(points), len(centers))
     validation.check_choice("assign", assign, ASSIGNERS)
-    return iterate(State(points, weights, len(centers), assign, labels), centers)
+    state = State(points, weights, len(centers), assign, labels)
+    return each_in_default_errstate(iterate(state, centers))
 
 
 class State:
@@ -231,7 +236,7 @@ class State:
         self.clusters.reorder(order)
 
 
-def iterate(state: State, centers: Floats, first: int = 1) -> Iterator[Step]:
+def iterate(state: State, centers: Floats, first: int = 1) -> Generator[Step, None, None]:
     """Do the work of `lloyd`, whose arguments have been checked; the first pass is `first`."""
     nearest, clusters = state.nearest, state.clusters
     cycle = Cycle()

@@ -34,6 +34,7 @@ from .cells import (
     least_lead,
     products,
 )
+from .errstate import default_errstate
 from .exact import ONE, exact_sum, exact_total, whole_numbers
 from .validation import RandomGenerator
 
@@ -58,6 +59,7 @@ class Seed:
     _earlier: tuple[int, ...]
 
     @property
+    @default_errstate
     def distances(self) -> Floats | None:
         """Array (n,): the squared distance of every point to the nearest of the seeds before.
 
@@ -77,6 +79,7 @@ Seeds = Generator[Seed, None, Floats]
 Change: TypeAlias = tuple[Indices, NDArray[Any]]
 
 
+@default_errstate
 def kmeans_plusplus(
     points: ArrayLike,
     k: int,

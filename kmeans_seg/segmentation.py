@@ -32,6 +32,7 @@ from .clustering import (
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
 from .distinct import DistinctColors, distinct_colors
+from .errstate import default_errstate, each_in_default_errstate
 from .exact import exact_sum
 from .pixels import Pixels
 from .sums import ClusterSums
@@ -115,6 +116,7 @@ class Segmentation:
         """
         return paint(np.asarray(self.labels), self._alpha, self._palette, self._channel_axis)
 
+    @default_errstate
     def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
         """Label another image by the same centers.
 
@@ -336,6 +338,7 @@ def prepare(
     )
 
 
+@default_errstate
 def prepare_pixels(
     pixels: Pixels,
     k: int,
@@ -392,10 +395,11 @@ class Job:
 
     def __post_init__(self, points: Floats) -> None:
         """Make the clustering ready to run."""
-        self.events = run_in_order(
-            points, self.k, self.found.counts, self.settings, self.brightness
+        self.events = each_in_default_errstate(
+            run_in_order(points, self.k, self.found.counts, self.settings, self.brightness)
         )
 
+    @default_errstate
     def brightness(self, centers: Floats) -> Floats:
         """Return the numbers that centers, as they are clustered, are ordered by."""
         return SPACES[self.space].brightness(self.in_space(centers))
@@ -405,11 +409,13 @@ class Job:
         columns = self.features.to_columns(centers)
         return self.features.without_position(columns, len(self.pixels.shape))
 
+    @default_errstate
     def colors(self, centers: Floats) -> NDArray[Any]:
         """Turn centers, as they are clustered, into colors of the image."""
         to_colors = SPACES[self.space].to_colors
         return to_colors(self.in_space(centers), self.pixels.channels, self.pixels.array.dtype)
 
+    @default_errstate
     def finish(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
         palette = self.colors(clustering.centers)

@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .errstate import default_errstate
+
 
 class FileError(ValueError):
     """What is wrong with an image file, or with an image for a file, and what to do."""
@@ -146,6 +148,7 @@ def check_values(name: str, array: NDArray[Any]) -> None:
         )
 
 
+@default_errstate
 def as_points(points: ArrayLike) -> NDArray[np.float64]:
     """Check points (n, C); their channels come back as contiguous columns of float64."""
     array = as_numbers("points", points)
@@ -161,11 +164,12 @@ def as_points(points: ArrayLike) -> NDArray[np.float64]:
     return columns
 
 
+@default_errstate
 def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
     """Check a positive weight for each of `n` points; None stays None."""
     if weights is None:
         return None
-    array = as_numbers("weights", weights)
+    array = as_numbers("weights", weights).astype(np.float64)
     if array.shape != (n,):
         raise ValueError(f"weights has shape {array.shape}: it must be ({n},), one for each point")
     if not (array > 0).all():
@@ -173,9 +177,10 @@ def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
             f"weights contains {array.min()}: every weight must be positive; "
             "leave out the points that shall not count"
         )
-    return array.astype(np.float64)
+    return array
 
 
+@default_errstate
 def as_centers(name: str, centers: ArrayLike, k: int | None, channels: int) -> NDArray[np.float64]:
     """Check centers (k, C) against the number of clusters, if it is known, and of channels."""
     array = as_numbers(name, centers)

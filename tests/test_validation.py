@@ -412,9 +412,9 @@ def test_weights_of_the_wrong_shape(place: str, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("place", WEIGHT_PLACES)
-@pytest.mark.parametrize("bad", [0, -1, -0.5])
+@pytest.mark.parametrize("bad", [0, -1, -0.5, np.longdouble("1e-4000")])
 def test_weights_that_are_not_positive(place: str, bad: float) -> None:
-    said = f"weights contains {bad}", "must be positive", "leave out"
+    said = f"weights contains {float(bad)}", "must be positive", "leave out"
     assert_refused(ARRAYS[place][2], np.array([1, 1, bad, 1]), ValueError, *said)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import validation
 from ..assignment import Floats, Labels, squared_distances
 from ..clustering import Clustering, Events, Result, dark_to_light, warn_of_shortcomings
+from ..errstate import default_errstate
 from ..lloyd import Step
 from ..seeding import Seed
 from ..segmentation import Job, Segmentation, prepare
@@ -259,7 +260,7 @@ def records(job: Job) -> Iterator[Record]:
                 before, centers = centers, replaced(centers, names, event.centers)
                 palette = job.colors(centers)
                 if not first and not goes_on:
-                    moved = np.sqrt(squared_distances(before, centers))
+                    moved = lengths(before, centers)
                     yield Update(event.iteration - 1, before, centers, palette, moved)
                 changed = replaced(np.zeros(count, np.bool_), event.reassigned, True)
                 yield Assign(
@@ -275,6 +276,13 @@ def records(job: Job) -> Iterator[Record]:
                 assert last is not None
                 warn_of_shortcomings(event, job.k, job.settings, "colors")
                 yield Done(job.finish(event), names[np.flatnonzero(last.weights)])
+
+
+@default_errstate
+def lengths(before: Floats, after: Floats) -> Floats:
+    """Return how far each center has moved."""
+    moved: Floats = np.sqrt(squared_distances(before, after))
+    return moved
 
 
 def ending_in_the_result(events: Events[Result]) -> Iterator[Seed | Step | Result]:
