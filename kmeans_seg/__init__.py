@@ -19,12 +19,13 @@ from .clustering import Clustering, ConvergenceWarning, FewerClustersWarning, km
 from .files import read, write
 from .lloyd import Step, lloyd
 from .seeding import kmeans_plusplus
-from .segmentation import Segmentation, segment
+from .segmentation import NodataWarning, Segmentation, segment
 
 __all__ = [
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",
+    "NodataWarning",
     "Segmentation",
     "Step",
     "kmeans",

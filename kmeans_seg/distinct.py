@@ -73,7 +73,8 @@ class DistinctColors:
     Attributes
     ----------
     colors
-        Array (n, C) in the dtype of the image, in Morton order.
+        Array (n, C) in the dtype of the image, in Morton order; its channels
+        are contiguous.
     counts
         Array (n,) of float64: the number of pixels of each color; None where
         every pixel is taken as a color of its own.
@@ -378,7 +379,7 @@ def ascending(codes: Codes, bits: int) -> NDArray[np.intp]:
 
 def as_they_come(pixels: NDArray[Any]) -> DistinctColors:
     """Take every pixel as a color of its own."""
-    return DistinctColors(pixels, None, in_turn)
+    return DistinctColors(np.asfortranarray(pixels), None, in_turn)
 
 
 def in_turn(labels: Labels) -> LookUp:

