@@ -309,7 +309,8 @@ class CodeLookUp:
 
     @cached_property
     def _table(self) -> NDArray[Any]:
-        # Labels from 1 on. A code that has none finds 0: one beyond the last finds that at the end.
+        # Labels count from 1: a code without a label finds 0. Codes beyond the last find the 0 at
+        # the end.
         labels = self._labels + 1
         # The narrower the labels in the table, the more of it stays in the cache.
         table = np.zeros(int(self._codes[-1]) + 2, np.min_scalar_type(int(labels.max())))

@@ -1,9 +1,9 @@
-"""Floating-point errors: handled by NumPy's defaults, whatever a caller has set by `numpy.seterr`.
+"""Floating-point errors follow NumPy's defaults, whatever the caller has set by `numpy.seterr`.
 
-Squares of tiny differences underflow to 0, and so does what single precision
-cannot hold: that is meant, and NumPy says nothing of it by default. But a
-caller who looks for errors of his own may have made it an exception. So the
-public functions do their work in `default_errstate`, and leave it to call back.
+Squares of tiny differences underflow to 0, and so do casts to half and single
+precision. Both are intended, and NumPy ignores them by default. A caller may
+have made them exceptions, to find errors in other code. So the public functions
+work in `default_errstate`, and callbacks run in the state of the caller.
 """
 
 from collections.abc import Generator
@@ -14,16 +14,16 @@ import numpy as np
 Event = TypeVar("Event")
 Result = TypeVar("Result")
 
-# A decorator, not a context to be entered: as such it serves many threads, and calls in calls.
+# To be used as a decorator: entered as a context, one object would not serve several threads.
 default_errstate = np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
 
 
 def each_in_default_errstate(
     events: Generator[Event, None, Result],
 ) -> Generator[Event, None, Result]:
-    """Advance a generator in the default state, and yield in the state of whoever asked.
+    """Advance a generator in the default state, and yield in the state of the caller.
 
-    A state set inside of a generator would leak to its caller at each yield.
+    A state that is set inside a generator leaks to the caller at each yield.
 
     >>> def states():
     ...     yield np.geterr()["under"]

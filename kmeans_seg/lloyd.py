@@ -47,7 +47,7 @@ ASSIGNERS: dict[str, Callable[[Floats, SmallLabels], Assigner]] = {
 class Step:
     """One pass of the loop: the centers, and the assignment of every point to the nearest.
 
-    Its arrays are read-only, as the loop goes on from them: copy what you want to change.
+    Its arrays are read-only, because the loop goes on from them.
 
     Attributes
     ----------

@@ -41,17 +41,17 @@ from .validation import RandomGenerator
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
 
-# An extreme value looks like nodata if it fills this share of the pixels, and if it is so many
-# times farther from all others than those are from each other.
+# An extreme value looks like nodata if it fills this share of the pixels, and if its distance from
+# the next value is more than this many times the range of all others.
 NODATA_SHARE, NODATA_GAP = 0.01, 100
-LOOKED_AT = 100  # values of a channel, before all are: most often that is enough to say no
+SAMPLED = 100  # values of a channel looked at first: they usually rule out nodata
 
 
 class NodataWarning(UserWarning):
     """A floating-point image has an extreme value that looks like a mark of missing data.
 
-    Rasters often mark missing data by a number (-9999, 1e20, -3.4e38). Taken
-    for a color, it is so far from all others that those share one segment.
+    Rasters often mark missing data by a number (-9999, 1e20, -3.4e38). As a
+    color it is so far from all others that they share one segment.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class NodataWarning(UserWarning):
     >>> segment(image, 2, mask=image != -9999).labels
     array([[ 0,  0,  1, -1,  1, -1]], dtype=int32)
 
-    Where the value is a color like all others, the warning can be silenced:
+    If the value is a color like all others, silence the warning:
 
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", NodataWarning)
@@ -253,7 +253,8 @@ def segment(
         where distances are closer to what people see; uint8, uint16, or
         floating point in [0, 1]. In both a second channel with gray or a
         fourth with RGB is alpha, finite and not negative: pixels where it is 0
-        take no part, the others count fully. "raw": any number of channels, each a plain number.
+        take no part, the others count fully. "raw": any number of channels,
+        each a plain number.
     channel_axis
         The axis of the channels; None if there is none, as in a gray volume
         (D, H, W). An image (H, W) is gray without saying so.
@@ -318,8 +319,8 @@ def segment(
         If the image is of floating point, and the smallest or the largest value
         of a channel looks like a mark of missing data: it fills at least 1 % of
         the pixels that take part, and its distance from the next value is more
-        than 100 times the range of all others (two values at least). With both
-        "lab" and `position` no such value is looked for.
+        than 100 times the range of all others (two values at least). There is
+        no such warning in "lab" with a `position`.
 
     References
     ----------
@@ -394,7 +395,7 @@ def prepare_pixels(
     position = validation.as_position(position)
     features = Features(position > 0)
     found, columns = features.read(pixels, chosen)
-    # Of the colors alone: positions would hide how little they differ.
+    # Positions would hide how little the colors differ.
     validation.check_span("image", features.without_position(columns, len(pixels.shape)))
     k = validation.as_k(k, pixels.size, "pixels")
     lowest = -(pixels.size < math.prod(pixels.shape))
@@ -507,10 +508,10 @@ def nodata(
     Returns it, the share of the pixels that have it, and the smallest and the
     largest other value; None if there is none.
     """
-    some = values[:: len(values) // LOOKED_AT + 1].astype(np.float64)
+    some = values[:: len(values) // SAMPLED + 1].astype(np.float64)
     margin = (float(highest) - float(lowest)) / (NODATA_GAP / 2)
     if ((some > float(lowest) + margin) & (some < float(highest) - margin)).any():
-        return None  # neither extreme is far from all others, whatever those are
+        return None  # this value is too close to both extremes
     total = len(values) if counts is None else counts.sum()
     for extreme in (lowest, highest):
         places = np.flatnonzero(values == extreme)

@@ -32,11 +32,11 @@ LARGEST = 1e90
 LARGEST_INTEGER = 2**53
 # Squares of smaller numbers come close to the smallest that float64 has.
 SMALLEST_SPAN = 1e-140
-# With more the colors would not count at all, with less the positions.
+# Above this range the colors would not count, below it positions could not be scaled back.
 LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
-# Far more candidates than are of use to k-means++, and far fewer than fill the memory.
+# More candidates than k-means++ has a use for, but too few to fill the memory.
 MOST_TRIALS = 1000
-# The Python integers that error messages spell out have up to so many bits.
+# Error messages spell out Python integers of up to this many bits.
 MOST_BITS_SHOWN = 128
 
 
@@ -65,8 +65,8 @@ def as_count(name: str, value: object, least: int = 1, most: float = sys.maxsize
 
 
 def spelled(value: object) -> str:
-    """Write a value for a message; of a very long integer, only how long it is."""
-    # Python does not spell out integers of thousands of digits.
+    """Write a value for a message; for a very long integer, write its length instead."""
+    # Python refuses to spell out integers of thousands of digits.
     if isinstance(value, int) and value.bit_length() > MOST_BITS_SHOWN:
         sign = "a negative" if value < 0 else "an"
         return f"<{sign} integer of {value.bit_length()} bits>"
@@ -144,7 +144,7 @@ def check_values(name: str, array: NDArray[Any]) -> None:
         raise ValueError(
             f"{name} contains a value of size {largest:.3g}: at most {limit:.3g} can be "
             "squared and summed safely; scale it down first"
-            + (", or leave out by mask= what marks missing data" if name == "image" else "")
+            + (", or leave it out by mask= if it marks missing data" if name == "image" else "")
         )
 
 
@@ -294,7 +294,7 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
 def check_known(
     found: NDArray[Any], pixels: NDArray[Any], places: Sequence[int] | NDArray[np.intp]
 ) -> None:
-    """Check that no color is new: `found` is 0 for one, and `places` says for which pixel."""
+    """Check that no color is new: `found` is 0 for a new one, that of the pixel at its place."""
     if found.min(initial=1) == 0:
         color = pixels[places[int(found.argmin())]].tolist()
         raise ValueError(
@@ -314,11 +314,10 @@ def check_as_many(size: int, size_before: int) -> None:
 
 
 def check_alpha(alpha: NDArray[Any]) -> None:
-    """Check that an alpha channel has no infinite and no negative values."""
+    """Check that the values of an alpha channel are finite and not negative."""
     if alpha.dtype.kind in "bu":
         return
-    # Written so that it is True for what is not a number.
-    bad = ~((alpha >= 0) & (alpha < np.inf))
+    bad = ~((alpha >= 0) & (alpha < np.inf))  # NaN fails both comparisons
     if bad.any():
         raise ValueError(
             f"image contains {alpha[bad][0]} in its last channel, taken for alpha, which must be "
@@ -382,7 +381,7 @@ def as_out(
 ) -> Any:
     """Check the array that labels from `lowest` to `highest` will be written into.
 
-    The image and the mask are read while that happens.
+    It must not be part of the image or the mask, which are read at the same time.
     """
     if out is None:
         return None
@@ -412,9 +411,9 @@ def as_out(
 
 
 def are_shared(one: Any, other: Any) -> bool:
-    """Whether what is written into one array changes the other, as far as this can be known."""
+    """Whether writing into one array changes the other, as far as we can tell."""
     if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
-        # Datasets in files compare equal if they are the same.
+        # Two handles of one dataset in a file (h5py, zarr) compare equal.
         return one is other or (type(one) is type(other) and (one == other) is True)
     path, start, end = bytes_in_file(one)
     other_path, other_start, other_end = bytes_in_file(other)
@@ -423,10 +422,8 @@ def are_shared(one: Any, other: Any) -> bool:
 
 
 def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
-    """Find which bytes of which file an array maps; the name is empty if it maps none.
-
-    It may be part of a memory map, and is then told by the array that it is part of.
-    """
+    """Find which bytes of which file an array maps; the name is empty if it maps none."""
+    # A part of a memory map keeps the offset of the whole.
     whole = array
     while isinstance(whole.base, np.ndarray):
         whole = whole.base
@@ -438,7 +435,7 @@ def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
 
 
 def check_span(name: str, points: NDArray[np.float64]) -> None:
-    """Check that points that differ do so, in some channel, by more than squares can lose."""
+    """Check that the squares of all differences between points do not underflow together."""
     span = float((points.max(axis=0) - points.min(axis=0)).max())
     if 0 < span < SMALLEST_SPAN:
         raise ValueError(

@@ -133,6 +133,16 @@ def test_a_mask(name: str) -> None:
         segment(da.from_array(image, chunks=7), 5, mask=da.zeros_like(lazy_mask), **options)
 
 
+def test_an_image_that_changes_between_its_two_readings() -> None:
+    image = np.array([[[1, 2, 3], [7, 8, 9], [7, 8, 8]]], np.uint8)
+    meta = np.empty((0, 0, 0), np.uint8)
+    lazy = da.map_blocks(image.copy, chunks=((1,), (3,), (3,)), dtype=np.uint8, meta=meta)
+    result = segment(lazy, 2)
+    image[0, 0] = 200
+    with pytest.raises(ValueError, match=r"image changed .* color \[200, 200, 200\] was not there"):
+        result.labels.compute()  # type: ignore[attr-defined]
+
+
 def load(block_id: tuple[int, ...], log: str = "", pause: float = 0) -> NDArray[np.uint8]:
     """Make a chunk of an image, and note that it was made."""
     with Path(log).open("a") as file:

@@ -115,7 +115,7 @@ def test_dask(options: dict[str, Any]) -> None:
 @pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
 @pytest.mark.usefixtures("raising")
 @pytest.mark.parametrize("space", ["rgb", "lab"])
-@pytest.mark.parametrize("name", ["uint8", "half", "single", "small"])
+@pytest.mark.parametrize("name", ["half", "small"])
 def test_teaching(name: str, space: str, tmp_path: Path) -> None:
     image = IMAGES[name]
     for record in trace(image, 4, space=space):

@@ -240,7 +240,7 @@ def test_values_too_large_to_be_squared(place: str, bad: float) -> None:
 @pytest.mark.parametrize("bad", [1e91, -1.7e308, 2**53 + 2])
 def test_the_advice_for_values_too_large_works(bad: float) -> None:
     image = np.array([[1, 2, 7, bad]])
-    said = "image contains a value of size", "scale it down first, or leave out by mask="
+    said = "image contains a value of size", "scale it down first, or leave it out by mask="
     assert_refused(lambda image: segment(image, 2), image, ValueError, *said)
     assert_refused(segment(image[:, :3], 2).predict, image, ValueError, *said)
     assert segment(image, 2, mask=image != bad).labels.tolist() == [[0, 0, 1, -1]]

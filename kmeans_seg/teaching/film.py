@@ -42,7 +42,7 @@ RED = (205, 62, 62)
 MARGIN, GAP, LINE, BAR, CURVE, LEAST_WIDTH = 16, 8, 22, 14, 56, 240
 # How much longer than the others the last frame stays, in milliseconds.
 ENCORE = 2000
-LONGEST = 60_000  # a GIF holds ten times as much
+LONGEST = 60_000  # milliseconds of one frame; GIF allows ten times as much
 
 
 def animate(
