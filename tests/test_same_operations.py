@@ -41,6 +41,7 @@ INTEGERS = "integers"
 POWER_OF_TWO = "a power of two"
 DIGITS = "whole numbers, so few or so small that float64 adds them exactly"
 CLEAR = "decides only where it is clear; elsewhere an exact sum does"
+SCORES = "scores; where they are closer than rounding, the distances decide"
 BOUND = "a bound with room for rounding: it decides what work to leave out"
 MISTAKE = "a learner's mistake, recognized with a tolerance"
 VIEW = "how a page first shows a plot, which can be turned"
@@ -51,9 +52,7 @@ ALLOWED = {
     ("cells.py", "", "2.0 ** (-23)"): POWER_OF_TWO,
     ("cells.py", "Boxes.__init__", "np.square(self.width).sum"): BOUND,
     ("cells.py", "centered_rows", "np.median"): "chooses the power of two that scales a cell",
-    ("cells.py", "products", "np.matmul"): (
-        "scores and bounds; where they are closer than rounding, the distances decide"
-    ),
+    ("cells.py", "products", "np.matmul"): SCORES,
     ("cells.py", "by_cell", "ufunc.reduceat"): f"extremes; {DIGITS}; {CLEAR}; or {BOUND}",
     ("cells.py", "corners", "f.reduceat"): "the least and the greatest of each cell",
     ("clustering.py", "conclude", "np.bincount"): INTEGERS,
@@ -77,6 +76,7 @@ ALLOWED = {
     ("pruning.py", "PrunedAssigner._choose_candidates", "np.bincount"): INTEGERS,
     ("pruning.py", "PrunedAssigner._choose_candidates", "self._runs.cumsum"): INTEGERS,
     ("pruning.py", "PrunedAssigner._compare", "counts.cumsum"): INTEGERS,
+    ("pruning.py", "PrunedAssigner._compare", "np.matmul"): SCORES,
     ("pruning.py", "PrunedAssigner._compare", "np.square(offsets).sum"): (
         "a term of the scores, and a bound with room for rounding"
     ),
@@ -103,6 +103,8 @@ ALLOWED = {
     ("segmentation.py", "Features.scaled", "(length - 1) ** 2"): INTEGERS,
     ("segmentation.py", "Features.scaled", "sum"): INTEGERS,
     ("segmentation.py", "channel_mean", "np.add.accumulate"): "adds in the order of the channels",
+    ("segmentation.py", "nodata", "counts.sum"): DIGITS,
+    ("segmentation.py", "nodata", "counts[places].sum"): DIGITS,
     ("segmentation.py", "prepare_pixels", "math.prod"): INTEGERS,
     ("sums.py", "ClusterSums.__init__", "2.0 ** 53"): POWER_OF_TWO,
     ("sums.py", "ClusterSums._split", "2.0 ** (TOP - (number + 1) * self._bits)"): POWER_OF_TWO,
