@@ -150,8 +150,7 @@ def plusplus_seeds(
     trials: int | None = None,
 ) -> Seeds:
     """Yield the seeds of k-means++ one by one and return the centers, at most k."""
-    if weights is None:
-        weights = np.ones(len(points))
+    weights = np.ones(len(points)) if weights is None else at_least_1(weights)
     if trials is None:
         trials = 4 + int(math.log(k))
     chosen = [int(draw(weights, 1, rng)[0])]
@@ -358,7 +357,7 @@ def distances_to(seed: Floats, channels: NDArray[Any]) -> NDArray[Any]:
 
 def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.Generator) -> Seeds:
     """Yield seeds drawn in proportion to the weights, never the same point twice."""
-    available = np.ones(len(points)) if weights is None else weights.copy()
+    available = np.ones(len(points)) if weights is None else at_least_1(weights).copy()
     chosen: list[int] = []
     while len(chosen) < k and available.any():
         index = int(draw(available, 1, rng)[0])
@@ -366,6 +365,12 @@ def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.
         chosen.append(index)
         available[squared_distances(points, points[index]) == 0] = 0
     return points[chosen]
+
+
+def at_least_1(weights: Floats) -> Floats:
+    """Scale weights that are all below 1 by a power of two: fewer of their terms underflow."""
+    exponent = int(np.frexp(weights.max())[1])
+    return weights if exponent > 0 else np.asarray(np.ldexp(weights, 1 - exponent))
 
 
 def draw(terms: Floats, size: int, rng: np.random.Generator) -> Indices:
@@ -383,7 +388,8 @@ def draw_from_cells(
     exact sum of all of them, rounded. The targets are random numbers in [0, 1)
     times the total.
     """
-    targets = rng.random(size) * total
+    # Where numbers underflow, a product may be rounded up to the total.
+    targets = np.minimum(rng.random(size) * total, np.nextafter(total, 0))
     ends = sums.cumsum()
     cells = np.searchsorted(ends, targets, side="right").clip(max=len(sums) - 1)
     running = terms[cells].cumsum(axis=1) + (ends[cells] - sums[cells])[:, np.newaxis]
