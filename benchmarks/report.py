@@ -151,7 +151,7 @@ def main() -> None:
             seconds = run["stats"]["min"]
             groups[run["group"]].append({**run["extra_info"], "seconds": seconds})
     runs = [run for group in groups.values() for run in group]
-    several = f"Put together from {len(args.measured)} runs, of which this was the last."
+    several = f"Combined from {len(args.measured)} runs; this was the last."
     remarks = [machine(data), several if len(args.measured) > 1 else "", args.remark]
     folder = DOCS / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
