@@ -16,7 +16,6 @@ over.
 """
 
 import contextlib
-import errno
 import io
 import os
 import struct
@@ -249,9 +248,15 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = True) -> None:
     """Write an image to a file, whole or not at all.
 
-    The file is written under another name beside its place and then renamed:
-    whatever fails, there is never half an image, and an older file stays as it
+    The file is written under another name in the same directory first.
+    Whatever fails, there is never half an image, and an older file stays as it
     was until the new one is complete.
+
+    By default a file that exists is replaced, as most libraries do. With
+    `overwrite=False` the last step fails if the name exists, so that no file
+    is lost even if another program creates it at the same moment. (On a
+    filesystem without hard links that holds too, but there a program may see
+    the new file half-written.)
 
     Parameters
     ----------
@@ -259,7 +264,7 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
         Where to write. The suffix chooses the format: .png, .tif, .tiff, .gif,
         .bmp and .webp keep every pixel as it is; .jpg and .jpeg do not; .npy
         keeps any array. A symbolic link stays, and the file that it points to
-        is written.
+        is written; with `overwrite=False` a link counts as a file.
     image
         Array (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, (H, W, 2) or
         (H, W, 4) with alpha, of bool or integers; or a stack of such (T, ...)
@@ -270,20 +275,22 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
         and -1, for pixels that took no part, as 255 or 65535. False and True
         are written as 0 and 255.
     overwrite
-        Whether to replace a file that exists.
+        Whether to replace a regular file that exists. The new file takes over
+        its permissions and, where the system allows, its owner and group.
 
     Raises
     ------
     FileExistsError
         If there is a file at `path`, and `overwrite` is False.
     FileNotFoundError, IsADirectoryError, PermissionError
-        If the operating system cannot write there.
+        If the operating system cannot write there, or the file to replace is
+        read-only.
     TypeError
         If `image` does not hold bool or integers.
     ValueError
         If the suffix is not one of those above, or the format cannot hold the
         image: a GIF has 256 colors, and few formats hold the same frame twice
-        in a row.
+        in a row. Also if there is a FIFO, a socket or a device at `path`.
 
     See Also
     --------
@@ -299,17 +306,23 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
     array([[0, 1],
            [2, 2]], dtype=uint8)
     """
+    # Not at the top: pathlib, which it needs, takes longer than the rest of the package.
+    from .placing import check_target, place
+
+    check_target(path, overwrite=overwrite)
+    place([(path, encoded(path, image))], overwrite=overwrite)
+
+
+def encoded(path: str | os.PathLike[str], image: ArrayLike) -> bytes:
+    """Return an image as the content of a file of this name."""
     suffix = validation.as_image_suffix(path)
     pixels = np.asarray(image) if suffix == ".npy" else validation.as_writable(path, image)
-    if not overwrite:
-        check_absent(path)
     try:
-        data = encode(path, pixels, suffix)
+        return encode(path, pixels, suffix)
     except validation.FileError:
         raise
     except Exception as error:  # each encoder has its own way to say what it cannot hold
         raise validation.unwritable_image(path, pixels, error) from error
-    replace_file(path, data)
 
 
 def encode(path: str | os.PathLike[str], pixels: NDArray[Any], suffix: str) -> bytes:
@@ -395,26 +408,3 @@ def read_back(data: bytes, pixels: NDArray[Any]) -> NDArray[Any]:
     with quietly(), iio.imopen(data, "r", plugin="pillow") as file:
         back: NDArray[Any] = file.read(index=... if is_stack else 0, mode=mode)  # type: ignore
     return back
-
-
-def check_absent(path: str | os.PathLike[str]) -> None:
-    """Check that there is no file at `path`."""
-    if os.path.exists(path):  # noqa: PTH110  # pathlib takes its time, see `validation`
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
-
-
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file as `write` does: under another name beside its place, then renamed."""
-    from pathlib import Path
-
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".kmeans_seg-{os.urandom(4).hex()}{target.suffix}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(target)
-    except OSError as error:
-        # Name the file that was asked for: nobody knows the other one.
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-    finally:
-        with contextlib.suppress(OSError):  # it has its new name, or was never there
-            temporary.unlink()

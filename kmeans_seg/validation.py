@@ -32,6 +32,20 @@ SMALLEST_SPAN = 1e-140
 MOST_POSITION = 1e6
 
 
+def shown(path: str | os.PathLike[str]) -> str:
+    r"""Return a file name as text to print: on one line and without control characters.
+
+    Examples
+    --------
+    >>> print(shown("two\nlines \x1b[31m in café.png"))
+    two\nlines \x1b[31m in café.png
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in os.fspath(path)
+    )
+
+
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Check that `value` is one of the names in `choices`."""
     if not isinstance(value, str) or value not in choices:

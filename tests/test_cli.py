@@ -14,6 +14,7 @@ import pytest
 
 from kmeans_seg.cli import main
 from kmeans_seg.files import read, write
+from kmeans_seg.placing import Output
 from kmeans_seg.segmentation import segment
 
 COMMAND = [sys.executable, "-m", "kmeans_seg"]
@@ -418,10 +419,10 @@ def test_a_forbidden_directory(
         folder.chmod(0o555)
     else:  # nothing is forbidden to root
 
-        def forbid(self: Path, data: bytes) -> None:
-            raise PermissionError(13, "Permission denied", str(self))
+        def forbid(output: Output) -> None:
+            raise PermissionError(13, "Permission denied", str(output.temporary))
 
-        monkeypatch.setattr(Path, "write_bytes", forbid)
+        monkeypatch.setattr(Output, "stage", forbid)
     try:
         assert main(["dots.png"]) == 1
     finally:

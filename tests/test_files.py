@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kmeans_seg.files import read, write
+from kmeans_seg.teaching import animate, filmstrip, write_page
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (4, 6), dtype=np.uint8)
@@ -555,29 +557,45 @@ def test_overwrite(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path / "new.png"), GRAY)
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("step", ["write_bytes", "replace"])
-def test_a_failed_write_leaves_everything_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
+WRITERS: dict[str, Callable[..., None]] = {
+    "a.png": lambda path, overwrite: write(path, RGB, overwrite=overwrite),
+    "a.npy": lambda path, overwrite: write(path, RGB, overwrite=overwrite),
+    "a.html": lambda path, overwrite: write_page(RGB, 2, path, overwrite=overwrite),
+    "a.gif": lambda path, overwrite: animate(RGB, 2, path, overwrite=overwrite),
+    "strip.png": lambda path, overwrite: filmstrip(RGB, 2, path, overwrite=overwrite),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_whoever_writes_overwrites_nothing_unasked_even_in_a_race(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    path = tmp_path / "a.png"
-    write(path, RGB)
-    before = listing(tmp_path)
+    path = tmp_path / name
+    link = os.link
 
-    def fail(self: Path, argument: Any) -> None:
-        if isinstance(argument, bytes):
-            with self.open("wb") as file:
-                file.write(argument[: len(argument) // 2])
-        assert len(list(tmp_path.iterdir())) == 2  # the other name is beside it
-        raise error
+    def intrude(*names: Any) -> None:
+        path.write_bytes(b"precious")
+        link(*names)
 
-    monkeypatch.setattr(Path, step, fail)
-    with pytest.raises(type(error)) as caught:
-        write(path, GRAY)
-    if isinstance(caught.value, OSError):
-        assert caught.value.filename == str(path)
-    monkeypatch.undo()
-    assert listing(tmp_path) == before
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", intrude)
+        with pytest.raises(FileExistsError, match=name):
+            WRITERS[name](path, overwrite=False)
+    assert listing(tmp_path) == {name: b"precious"}
+    with pytest.raises(FileExistsError, match=name):
+        WRITERS[name](path, overwrite=False)
+    WRITERS[name](path, overwrite=True)
+    assert list(listing(tmp_path)) == [name]
+    assert path.read_bytes() != b"precious"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
+@pytest.mark.parametrize("name", WRITERS)
+def test_whoever_writes_replaces_no_fifo(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ValueError, match="this is a FIFO"):
+        WRITERS[name](tmp_path / name, overwrite=True)
+    assert [stat.S_ISFIFO(path.stat().st_mode) for path in tmp_path.iterdir()] == [True]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
@@ -649,23 +667,6 @@ def test_a_large_file_is_read_in_silence_and_a_huge_one_refused(tmp_path: Path) 
     (tmp_path / "huge.png").write_bytes(png((60_000, 60_000), 8, 2, []))
     with pytest.raises(ValueError, match=r"huge\.png: the image is too large: scale it down"):
         read(tmp_path / "huge.png")
-
-
-def test_an_interrupt_while_writing_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path / "a.png", RGB)
-    before = listing(tmp_path)
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    for name in ("replace", "write_bytes"):
-        with monkeypatch.context() as patched:
-            patched.setattr(Path, name, interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                write(tmp_path / "a.png", RGB[::-1])
-        assert listing(tmp_path) == before
 
 
 WRITER = """
