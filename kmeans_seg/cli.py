@@ -8,23 +8,27 @@ initializations or the numbers of the result.
 
 import argparse
 import contextlib
-import errno
 import io
 import os
 import shutil
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 
 from . import validation
-from .files import read, write
+from .files import encoded, read
 from .lloyd import Step
+from .placing import Identity, check_target, identity, place
 from .segmentation import SPACES, segment
+from .validation import shown
 
 DEMO = "coffee.jpg"
 
@@ -37,12 +41,33 @@ REMEDIES: dict[type[OSError], str] = {
     PermissionError: "ask for the permission, or write elsewhere with -o",
 }
 
-# Files that must not be overwritten, by device and inode: links and other names do not hide them.
-Protected = set[tuple[int, int]]
+# Files that must not be overwritten: links and other names do not hide them.
+Protected = set[Identity]
+
+# The signals that ask a process to end; SIGHUP, which Windows lacks, when its terminal is closed.
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+Handler = Callable[[int, FrameType | None], None]
 
 
 class RefusedError(Exception):
     """Something that was asked for and that the command does not do; the message is the reason."""
+
+
+class Ended(BaseException):  # like KeyboardInterrupt, it is no error
+    """A signal asked the process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose messages are safe to print, whatever the arguments hold."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and a message, and exit."""
+        super().error(shown(message))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status
         0 if every image was segmented and written, 1 if one was not, 130 if the
-        user stopped the command.
+        user stopped the command, 143 if it was told to end (SIGTERM).
 
     Raises
     ------
@@ -81,14 +106,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("kmeans-seg", metadata.version("kmeans_seg"))
             return 0
         check_usage(parser, args)
-        if not args.demo:
-            return run(args.images, args)
-        from importlib import resources
+        with handling(ENDING, end):
+            if not args.demo:
+                return run(args.images, args)
+            from importlib import resources
 
-        with resources.as_file(resources.files("kmeans_seg") / "data" / DEMO) as photo:
-            return run([photo], args)
+            with resources.as_file(resources.files("kmeans_seg") / "data" / DEMO) as photo:
+                return run([photo], args)
     except KeyboardInterrupt:
-        return 130  # what a shell reports for it
+        return 130  # what a shell reports for it, as for the next
+    except Ended as ended:
+        return 128 + ended.number
     except BrokenPipeError:
         # Nobody reads on, as after `| head -1`. Python must not try to flush what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -97,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kmeans-seg",
         description="Segment images with k-means: every pixel gets the color of its segment.",
         epilog="Example: kmeans-seg photo.jpg -k 4 writes photo-segmented.png beside photo.jpg.",
@@ -184,10 +212,10 @@ def run(images: Sequence[Path], args: argparse.Namespace) -> int:
     protected: Protected = set()
     for image in images:
         with contextlib.suppress(OSError):  # it will be told when its turn comes
-            protected.add(identity(image))
+            protected.add(identity(image.stat()))
     failed = False
     for image in images:
-        name = DEMO if args.demo else str(image)
+        name = DEMO if args.demo else shown(image)
         try:
             with warnings.catch_warnings(record=True, action="ignore") as caught:
                 warnings.simplefilter("always", UserWarning)
@@ -209,48 +237,52 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     start = time.perf_counter()
     image.stat()  # if there is no such file, that is the first thing to say
     pixels = read(image)
-    origin = Path(name)  # which for the demo is in the current directory
+    origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
     suffix = ".tif" if validation.is_stack(pixels) else ".png"  # which keeps every frame
     targets = [destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")]
     if args.labels is not None:
         targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{suffix}"))
         if targets[0].resolve() == targets[1].resolve():
-            raise RefusedError(f"{targets[1]}: give the picture and the labels different names")
+            raise RefusedError(
+                f"{shown(targets[1])}: give the picture and the labels different names"
+            )
     for target in targets:
         validation.as_image_suffix(target)
-        check_target(target, protected, args.force)
+        check_output(target, protected, args.force)
     page = None
     if args.explain is not None:
         page = destination(args.explain, origin.parent / f"{origin.stem}-steps.html")
         validation.check_page_name(page)
         validation.check_page_k(args.k)
-        check_target(page, protected, args.force)
-    if page is not None:
+        check_output(page, protected, args.force)
         validation.as_picture(pixels)
     with live_line(name) as show:
         result = segment(pixels, args.k, space=args.space, rng=args.seed, callback=show)
-    for target, content in zip(targets, (result.painted, result.labels), strict=False):
-        write(target, content, overwrite=args.force)
-        protected.add(identity(target))
+    # All are encoded before the first is put in place: if one cannot be, there is none.
+    outputs = [
+        (target, encoded(target, content))
+        for target, content in zip(targets, (result.painted, result.labels), strict=False)
+    ]
     if page is not None:
-        write_steps(pixels, page, origin.name, args)
-        protected.add(identity(page))
-        targets.append(page)
+        outputs.append((page, page_of(pixels, origin.name, args)))
+    with uninterrupted():
+        place(outputs, overwrite=args.force)
+    protected.update(identity(target.stat()) for target, _ in outputs)
     *frames, height, width = result.labels.shape
     stack = f"{frames[0]} frames of " if frames else ""
     return (
         f"{name}: {stack}{width}x{height}, k={len(result.centers)}, {result.n_iter} iterations, "
-        f"{time.perf_counter() - start:.2f} s -> {', '.join(map(str, targets))}"
+        f"{time.perf_counter() - start:.2f} s -> "
+        f"{', '.join(shown(target) for target, _ in outputs)}"
     )
 
 
-def write_steps(pixels: NDArray[Any], page: Path, name: str, args: argparse.Namespace) -> None:
-    """Write the page of an image. What there is to warn of has been said of the image itself."""
-    from .teaching.page import write_page
+def page_of(pixels: NDArray[Any], name: str, args: argparse.Namespace) -> bytes:
+    """Make the page of an image. What there is to warn of has been said of the image itself."""
+    from .teaching.page import make_page
 
-    how = {"space": args.space, "rng": args.seed, "title": name, "overwrite": args.force}
     with warnings.catch_warnings(action="ignore", category=UserWarning):
-        write_page(pixels, args.k, page, **how)
+        return make_page(pixels, args.k, space=args.space, rng=args.seed, title=name)
 
 
 def destination(out: Path | None, default: Path) -> Path:
@@ -260,20 +292,17 @@ def destination(out: Path | None, default: Path) -> Path:
     return out / default.name if is_directory(out) else out
 
 
-def check_target(target: Path, protected: Protected, force: bool) -> None:
+def check_output(target: Path, protected: Protected, force: bool) -> None:
     """Find before the work, not after it, that a file cannot be written."""
     if not is_directory(target.parent):
-        raise RefusedError(f"{target}: no such directory: make it first, or choose another")
-    if target.exists():
-        if identity(target) in protected:
+        raise RefusedError(f"{shown(target)}: no such directory: make it first, or choose another")
+    with contextlib.suppress(OSError):
+        if identity(target.stat()) in protected:
             raise RefusedError(
-                f"{target}: is an input or an output of this very run, which is never "
+                f"{shown(target)}: is an input or an output of this very run, which is never "
                 "overwritten: choose another name or directory with -o, --labels or --explain"
             )
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-        if not force:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    check_target(target, overwrite=force)
 
 
 def is_directory(path: Path) -> bool:
@@ -283,10 +312,36 @@ def is_directory(path: Path) -> bool:
     return False
 
 
-def identity(path: Path) -> tuple[int, int]:
-    """Say which file a path leads to, as `os.path.samefile` compares it."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
+@contextlib.contextmanager
+def handling(numbers: Sequence[int], handler: Handler) -> Iterator[None]:
+    """Handle signals, except those that the process was started to ignore (as by `nohup`)."""
+    before: dict[int, Any] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():  # others handle no signals
+            for number in numbers:
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    before[number] = signal.signal(number, handler)
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def end(number: int, frame: FrameType | None) -> None:
+    """Handle a signal to end: let everything be cleaned up."""
+    raise Ended(number)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold signals back until the block is done, so that it leaves nothing half-done."""
+    waiting: list[int] = []
+    try:
+        with handling([signal.SIGINT, *ENDING], lambda number, _: waiting.append(number)):
+            yield
+    finally:
+        if waiting:
+            signal.raise_signal(waiting[0])
 
 
 @contextlib.contextmanager
@@ -320,7 +375,7 @@ def reason(error: Exception, image: Path) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory: scale the image down first"
     if not isinstance(error, OSError) or error.strerror is None:
-        return str(error).removeprefix(f"{image}: ")
-    where = "" if error.filename in (None, str(image)) else f"{error.filename}: "
+        return str(error).removeprefix(f"{shown(image)}: ")
+    where = "" if error.filename in (None, str(image)) else f"{shown(error.filename)}: "
     remedy = REMEDIES.get(type(error))
     return f"{where}{error.strerror}" + (f": {remedy}" if remedy else "")

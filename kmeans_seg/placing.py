@@ -62,7 +62,7 @@ def place(contents: Iterable[tuple[StrPath, bytes]], *, overwrite: bool) -> None
                 output.stage()
         for output in outputs:
             with naming(output.path):
-                output.put(others=[other for other in outputs if other is not output])
+                output.put([other for other in outputs if other is not output])
     except BaseException:
         for output in reversed(outputs):
             with contextlib.suppress(OSError):

@@ -405,7 +405,7 @@ def as_image_suffix(path: str | os.PathLike[str]) -> str:
     if suffix not in IMAGE_SUFFIXES:
         ending = f"suffix {suffix!r} is not known" if suffix else "the name has no suffix"
         raise ValueError(
-            f"{os.fspath(path)}: {ending}, and the suffix chooses the format: "
+            f"{shown(path)}: {ending}, and the suffix chooses the format: "
             f"end the name in one of {', '.join(IMAGE_SUFFIXES)}"
         )
     return suffix
@@ -416,7 +416,7 @@ def as_writable(path: str | os.PathLike[str], image: ArrayLike) -> NDArray[Any]:
 
     The label -1, of pixels that took no part, becomes the largest value of its dtype.
     """
-    name, suffix = os.fspath(path), as_image_suffix(path)
+    name, suffix = shown(path), as_image_suffix(path)
     array = np.asarray(image)
     if array.dtype.kind not in "bui":
         raise TypeError(
@@ -471,13 +471,13 @@ def is_stack(image: NDArray[Any]) -> bool:
 
 def empty_file(path: str | os.PathLike[str]) -> FileError:
     """Make the error for a file of no bytes."""
-    return FileError(f"{os.fspath(path)}: the file is empty: get it again")
+    return FileError(f"{shown(path)}: the file is empty: get it again")
 
 
 def unreadable_color(path: str | os.PathLike[str], mode: str) -> FileError:
     """Make the error for colors that have no exact values in RGB."""
     return FileError(
-        f"{os.fspath(path)}: the image has {mode} colors, which become RGB only by way of a color "
+        f"{shown(path)}: the image has {mode} colors, which become RGB only by way of a color "
         "profile: convert it to RGB with an image editor first"
     )
 
@@ -486,7 +486,7 @@ def unequal_pages(path: str | os.PathLike[str], shapes: Collection[tuple[int, ..
     """Make the error for a file of many pages that are no stack."""
     listed = ", ".join(str(shape) for shape in sorted(shapes))
     return FileError(
-        f"{os.fspath(path)}: its pages have different shapes, {listed}: "
+        f"{shown(path)}: its pages have different shapes, {listed}: "
         "save the one to segment as a file of its own"
     )
 
@@ -494,7 +494,7 @@ def unequal_pages(path: str | os.PathLike[str], shapes: Collection[tuple[int, ..
 def missing_tiff(path: str | os.PathLike[str]) -> FileError:
     """Make the error for a TIFF that the extra `tiff` is needed for."""
     return FileError(
-        f"{os.fspath(path)}: TIFF with 16 bits per color channel needs the package tifffile: "
+        f"{shown(path)}: TIFF with 16 bits per color channel needs the package tifffile: "
         'install it with pip install "kmeans_seg[tiff]", or use PNG'
     )
 
@@ -509,7 +509,7 @@ def unreadable_image(path: str | os.PathLike[str], error: Exception) -> ValueErr
             reason = f"the image is too large: scale it down first ({cause})"
         case _:
             reason = f"the image is damaged or cut short: get the file again ({cause})"
-    return ValueError(f"{os.fspath(path)}: {reason}")
+    return ValueError(f"{shown(path)}: {reason}")
 
 
 def unwritable_image(
@@ -517,7 +517,7 @@ def unwritable_image(
 ) -> ValueError:
     """Make the error for an image that its format cannot hold."""
     return ValueError(
-        f"{os.fspath(path)}: this format cannot hold an image of shape {image.shape} and dtype "
+        f"{shown(path)}: this format cannot hold an image of shape {image.shape} and dtype "
         f"{image.dtype}: write to {'.tif' if image.ndim == 4 else '.png'} instead ({error})"
     )
 
@@ -574,10 +574,10 @@ def check_page_k(k: object) -> None:
 def check_gif_name(path: str | os.PathLike[str]) -> None:
     """Check that a file name ends in .gif."""
     if not os.fspath(path).lower().endswith(".gif"):
-        raise ValueError(f"{os.fspath(path)}: a film is written as GIF: end the name in .gif")
+        raise ValueError(f"{shown(path)}: a film is written as GIF: end the name in .gif")
 
 
 def check_page_name(path: str | os.PathLike[str]) -> None:
     """Check that a file name ends in .html or .htm."""
     if not os.fspath(path).lower().endswith((".html", ".htm")):
-        raise ValueError(f"{os.fspath(path)}: a page is written as HTML: end the name in .html")
+        raise ValueError(f"{shown(path)}: a page is written as HTML: end the name in .html")
