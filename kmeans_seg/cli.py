@@ -9,6 +9,7 @@ initializations or the numbers of the result.
 import argparse
 import contextlib
 import io
+import logging
 import os
 import shutil
 import signal
@@ -23,8 +24,8 @@ from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 
-from . import validation
-from .files import encoded, read
+from . import codecs, validation
+from .files import MAX_BYTES, as_image_suffix, encoded, read
 from .lloyd import Step
 from .placing import Identity, check_target, identity, place
 from .segmentation import SPACES, segment
@@ -97,6 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = make_parser()
     args = parser.parse_args(argv)
+    # Of a damaged file there is one line to read, from the command, and no log of a reader.
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold any byte
     try:
@@ -176,6 +179,13 @@ def make_parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace files that exist (never an input)"
     )
     parser.add_argument(
+        "--max-bytes",
+        type=int,
+        default=MAX_BYTES,
+        metavar="BYTES",
+        help="refuse images that take more memory than this (default: 4 GiB)",
+    )
+    parser.add_argument(
         "--demo",
         action="store_true",
         help="segment a photo that comes with the program, into coffee-segmented.png "
@@ -236,9 +246,9 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     """Read, segment and write one image; return the line to print."""
     start = time.perf_counter()
     image.stat()  # if there is no such file, that is the first thing to say
-    pixels = read(image)
+    pixels = read(image, max_bytes=args.max_bytes)
     origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
-    suffix = ".tif" if validation.is_stack(pixels) else ".png"  # which keeps every frame
+    suffix = ".tif" if codecs.is_stack(pixels) else ".png"  # which keeps every frame
     targets = [destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")]
     if args.labels is not None:
         targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{suffix}"))
@@ -247,7 +257,7 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
                 f"{shown(targets[1])}: give the picture and the labels different names"
             )
     for target in targets:
-        validation.as_image_suffix(target)
+        as_image_suffix(target)
         check_output(target, protected, args.force)
     page = None
     if args.explain is not None:
@@ -366,8 +376,8 @@ def live_line(name: str) -> Iterator[Callable[[Step], None] | None]:
 
 
 def complain(name: str, text: str) -> None:
-    """Print one line to stderr."""
-    print(f"kmeans-seg: {name}: {' '.join(text.split())}", file=sys.stderr)
+    """Print one line to stderr; what a damaged file made of an error is not for the terminal."""
+    print(f"kmeans-seg: {name}: {shown(' '.join(text.split()))}", file=sys.stderr)
 
 
 def reason(error: Exception, image: Path) -> str:

@@ -1,59 +1,29 @@
 """Images in files: `read` one upright and in RGB order, `write` one whole or not at all.
 
-Both go through imageio, which is imported (and pathlib too) when the first
-file is read or written, so that importing the package stays cheap. Of
-imageio's plugins only Pillow's is used: what a file is read as does not depend
-on what else is installed.
-
-A PNG of few colors is written with a palette, which makes it small. Pillow
-keeps 8 bits of a color channel. Where a PNG has 16, both halves are read with
-it and put together, and a small encoder writes them; a TIFF with 16 bits needs
-tifffile (the extra `tiff`).
-
-Left out: color profiles (the numbers are taken as the file has them), and the
-file's metadata, the timing of its frames among it, which `write` does not carry
-over.
+Here are the names, the directories and what is checked of an image to be
+written; what is in the files is in `codecs`, and how they are put in place in
+`placing`. Both are imported when the first file is read or written, so that
+importing the package stays cheap.
 """
 
-import contextlib
-import io
 import os
-import struct
-import warnings
-import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import validation
+from . import codecs, validation
+from .validation import shown
 
-# Pillow's modes that are no arrays of gray or RGB values, and the nearest ones that are.
-PLAIN_MODES = {
-    "1": "L",
-    "La": "LA",
-    "PA": "RGBA",
-    "RGBX": "RGB",
-    "RGBa": "RGBA",
-    "YCbCr": "RGB",
-}
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
+SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
+STACK_SUFFIXES = (".tif", ".tiff", ".gif", ".webp", ".png")
 
-# Modes that become RGB only by a color profile.
-PROFILED_MODES = ("CMYK", "HSV", "LAB")
-
-# The modes of PNG with 16 bits per channel, by the type of color in the file.
-DEEP_MODES = {2: "RGB", 4: "LA", 6: "RGBA"}
-
-# Flat colors show every flaw of the usual JPEG, most of all where two of them meet.
-ENCODER_OPTIONS: dict[str, dict[str, Any]] = {
-    ".jpg": {"quality": 95, "subsampling": 0},
-    ".jpeg": {"quality": 95, "subsampling": 0},
-    ".webp": {"lossless": True},
-}
+# How many bytes the frames and pages of an image may take together, unless the caller says.
+MAX_BYTES = 4 * 2**30
 
 
-def read(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
     """Read an image from a file, upright.
 
     The orientation that a camera noted in the file (EXIF) is applied, so that
@@ -62,9 +32,14 @@ def read(path: str | os.PathLike[str]) -> NDArray[Any]:
     Parameters
     ----------
     path
-        A file that Pillow can read (JPEG, PNG, TIFF, BMP, GIF, WebP and
-        others), or an array saved by NumPy (.npy). The content decides, not
-        the name.
+        A file in one of the formats JPEG, PNG, TIFF, GIF, WebP, BMP, AVIF, JPEG
+        2000 and PPM, or an array saved by NumPy (.npy). The content decides,
+        not the name. No other format is opened, and no other program started.
+    max_bytes
+        How many bytes the array may take, all frames and pages together; None
+        for no limit. The default is 4 GiB. The size is known from the headers
+        of the file before it is decoded. Decoding takes up to 3.4 times as much
+        memory for a moment, WebP and JPEG 2000 up to 6.5 times.
 
     Returns
     -------
@@ -85,8 +60,9 @@ def read(path: str | os.PathLike[str]) -> NDArray[Any]:
         If the operating system cannot open the file.
     ValueError
         If the file is empty, holds no image, a damaged or cut one, one in
-        CMYK, pages of different shapes, or one too large for Pillow, which
-        takes up to 178 megapixels.
+        CMYK, pages of different sizes, or one of more than `max_bytes`.
+    MemoryError
+        If there is not enough memory.
 
     See Also
     --------
@@ -102,147 +78,30 @@ def read(path: str | os.PathLike[str]) -> NDArray[Any]:
     array([[[255,   0,   0],
             [  0,   0, 255]]], dtype=uint8)
     """
+    limit = np.inf if max_bytes is None else validation.as_count("max_bytes", max_bytes)
+    try:
+        return codecs.decode(read_bytes(path, limit), limit)
+    except codecs.FormatError as error:
+        raise ValueError(f"{shown(path)}: {error}") from error
+
+
+def read_bytes(path: str | os.PathLike[str], max_bytes: float) -> bytes:
+    """Read a file, or what comes out of a pipe, if it is no more than `max_bytes`."""
+    import stat
     from pathlib import Path
 
-    # Read first and decode then: what fails here is the file, what fails there its content.
-    data = Path(path).read_bytes()
-    if not data:
-        raise validation.empty_file(path)
-    try:
-        image = load(data) if data.startswith(b"\x93NUMPY") else decode(path, data)
-    except validation.FileError:
-        raise
-    except Exception as error:  # decoders raise nearly anything on a damaged file
-        raise validation.unreadable_image(path, error) from error
-    return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
-
-
-@contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Keep Pillow from warning of images that are half as large as those it refuses."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Image size", category=RuntimeWarning)
-        yield
-
-
-def load(data: bytes) -> NDArray[Any]:
-    """Decode an .npy file."""
-    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    validation.as_image(array)
-    return array
-
-
-def decode(path: str | os.PathLike[str], data: bytes) -> NDArray[Any]:
-    """Decode an image file."""
-    import imageio.v3 as iio
-
-    with quietly(), iio.imopen(data, "r", plugin="pillow") as file:
-        info = file.metadata(index=0, exclude_applied=False)
-        pages = file.properties(index=...).n_images or 1  # type: ignore[arg-type]  # all of them
-        if info["mode"] in PROFILED_MODES:
-            raise validation.unreadable_color(path, info["mode"])
-        if data.startswith((b"II", b"MM")) and has_deep_colors(data):
-            return decode_tiff(path, data)
-        if pages > 1 and not data.startswith(b"\xff\xd8"):
-            return stack(path, file, pages)
-        if data.startswith(b"\x89PNG") and data[24] == 16 and data[25] in DEEP_MODES:
-            pixels = decode_deep_png(data)
-        else:
-            pixels = file.read(index=0, mode=plain_mode(info))  # type: ignore[call-arg]
-        # Asked again: Pillow turns a TIFF while it reads, and then forgets the orientation.
-        info = file.metadata(index=0, exclude_applied=False)
-    return upright(pixels, info.get("Orientation", 1))
-
-
-def stack(path: str | os.PathLike[str], file: Any, pages: int) -> NDArray[Any]:
-    """Read all frames of an animation or all pages of a file, in one mode."""
-    infos = [file.metadata(index=page, exclude_applied=False) for page in range(pages)]
-    modes = {plain_mode(info) for info in infos}
-    mode = modes.pop() if len(modes) == 1 else "RGBA" if "RGBA" in modes else "RGB"
-    frames = [file.read(index=page, mode=mode) for page in range(pages)]
-    shapes = {frame.shape for frame in frames}
-    if len(shapes) > 1:
-        raise validation.unequal_pages(path, shapes)
-    return np.stack(frames)
-
-
-def plain_mode(info: dict[str, Any]) -> str | None:
-    """Say in which mode to read a picture; None for its own, with palettes looked up."""
-    if info["mode"] == "P" and "transparency" in info:
-        return "RGBA"
-    if info["mode"] in ("L", "RGB") and "transparency" in info:
-        return {"L": "LA", "RGB": "RGBA"}[info["mode"]]
-    return "RGB" if info["mode"] == "P" else PLAIN_MODES.get(info["mode"])
-
-
-def has_deep_colors(data: bytes) -> bool:
-    """Say whether a TIFF has more than one channel of more than 8 bits."""
-    from PIL import Image  # which imageio reads with
-
-    with Image.open(io.BytesIO(data)) as image:
-        bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
-    return len(bits) > 1 and max(bits) > 8
-
-
-def decode_tiff(path: str | os.PathLike[str], data: bytes) -> NDArray[Any]:
-    """Decode a TIFF by tifffile."""
-    import imageio.v3 as iio
-
-    try:
-        import tifffile  # noqa: F401
-    except ImportError as error:
-        raise validation.missing_tiff(path) from error
-    return iio.imread(data, plugin="tifffile", index=None)
-
-
-def decode_deep_png(data: bytes) -> NDArray[np.uint16]:
-    """Decode a PNG of 16 bits per channel: once for its high bytes, once for its low ones."""
-    from PIL import Image
-
-    mode = DEEP_MODES[data[25]]
-    halves: list[NDArray[np.uint16]] = []
-    for order in "BL":
-        with Image.open(io.BytesIO(data)) as image:
-            if mode == "LA":  # four bytes a pixel, like RGBA of 8 bits
-                header = data[12:24] + bytes([8, 6]) + data[26:29]
-                check = struct.pack(">I", zlib.crc32(header))
-                with Image.open(io.BytesIO(data[:12] + header + check + data[33:])) as rgba:
-                    return np.asarray(rgba).view(">u2").astype(np.uint16)
-            image.tile = [tile._replace(args=f"{mode};16{order}") for tile in image.tile]
-            halves.append(np.asarray(image).astype(np.uint16))
-    high, low = halves
-    return high * np.uint16(256) + low
-
-
-def encode_deep_png(pixels: NDArray[np.uint16]) -> bytes:
-    """Encode colors of 16 bits per channel as PNG, each row as the difference to the one above."""
-    height, width, channels = pixels.shape
-    rows = np.full((height, 1 + 2 * width * channels), 2, np.uint8)  # filter 2: "up"
-    content = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
-    rows[:, 1:] = content
-    rows[1:, 1:] -= content[:-1]
-    (color,) = (color for color, mode in DEEP_MODES.items() if len(mode) == channels)
-    header = struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, 0)
-    file = b"\x89PNG\r\n\x1a\n"
-    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b"")):
-        file += struct.pack(">I", len(data)) + name + data
-        file += struct.pack(">I", zlib.crc32(name + data))
-    return file
-
-
-def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and mirror an image as its EXIF orientation, from 1 to 8, tells.
-
-    imageio can do it too (`rotate=True`), but mirrors the colors in place of
-    the columns where the file has a palette.
-    """
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
+    with Path(path).open("rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            codecs.check_size(status.st_size, max_bytes)
+            return file.read()
+        if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+            raise codecs.FormatError("this is a device, which may have no end: give a file")
+        parts: list[bytes] = []
+        while part := file.read(2**20):
+            parts.append(part)
+            codecs.check_size(sum(map(len, parts)), max_bytes)
+        return b"".join(parts)
 
 
 def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = True) -> None:
@@ -262,8 +121,9 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
     ----------
     path
         Where to write. The suffix chooses the format: .png, .tif, .tiff, .gif,
-        .bmp and .webp keep every pixel as it is; .jpg and .jpeg do not; .npy
-        keeps any array. A symbolic link stays, and the file that it points to
+        .bmp and .webp keep every pixel as it is, or refuse the image; .jpg and
+        .jpeg do not; .npy keeps numbers of any kind. GIF and WebP hold gray as
+        RGB, and WebP may leave out an opaque alpha channel. A symbolic link stays, and the file that it points to
         is written; with `overwrite=False` a link counts as a file.
     image
         Array (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, (H, W, 2) or
@@ -315,96 +175,75 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
 
 def encoded(path: str | os.PathLike[str], image: ArrayLike) -> bytes:
     """Return an image as the content of a file of this name."""
-    suffix = validation.as_image_suffix(path)
-    pixels = np.asarray(image) if suffix == ".npy" else validation.as_writable(path, image)
+    suffix = as_image_suffix(path)
+    as_array = np.asarray(image)
+    pixels = validation.as_image(as_array) if suffix == ".npy" else as_writable(path, as_array)
     try:
-        return encode(path, pixels, suffix)
-    except validation.FileError:
-        raise
-    except Exception as error:  # each encoder has its own way to say what it cannot hold
-        raise validation.unwritable_image(path, pixels, error) from error
+        return codecs.encode(pixels, suffix)
+    except codecs.FormatError as error:
+        raise ValueError(f"{shown(path)}: {error}") from error
 
 
-def encode(path: str | os.PathLike[str], pixels: NDArray[Any], suffix: str) -> bytes:
-    """Make the content of a file."""
-    if suffix == ".npy":
-        buffer = io.BytesIO()
-        np.save(buffer, pixels, allow_pickle=False)
-        return buffer.getvalue()
-    import imageio.v3 as iio
-
-    is_stack = validation.is_stack(pixels)
-    if pixels.dtype == np.uint16 and pixels.ndim == 3 + is_stack:
-        return encode_deep_png(pixels) if suffix == ".png" else encode_tiff(path, pixels)
-    if suffix == ".png" and pixels.ndim == 3 and pixels.shape[2] == 3:
-        few = encode_few_colors(pixels)
-        if few is not None:
-            return few
-    data: bytes = iio.imwrite(
-        "<bytes>",
-        pixels,
-        plugin="pillow",
-        extension=suffix,
-        is_batch=is_stack,
-        **ENCODER_OPTIONS.get(suffix, {}),
-    )
-    if is_stack or suffix == ".gif":  # which may lose colors, and frames like the one before
-        back = read_back(data, pixels)
-        if not np.array_equal(back, pixels):
-            raise ValueError("a GIF has 256 colors, and an animation no frame twice in a row")
-    return data
+def as_image_suffix(path: str | os.PathLike[str]) -> str:
+    """Check that a file name ends like an image that can be written; return how, in lower case."""
+    # Not by pathlib: importing it takes longer than importing the rest of the package.
+    suffix = os.path.splitext(os.fspath(path))[1].lower()  # noqa: PTH122
+    if suffix not in IMAGE_SUFFIXES:
+        ending = f"suffix {suffix!r} is not known" if suffix else "the name has no suffix"
+        raise ValueError(
+            f"{shown(path)}: {ending}, and the suffix chooses the format: "
+            f"end the name in one of {', '.join(IMAGE_SUFFIXES)}"
+        )
+    return suffix
 
 
-def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
-    """Encode RGB of at most 256 colors as PNG with a palette: smaller, and sooner done.
+def as_writable(path: str | os.PathLike[str], array: NDArray[Any]) -> NDArray[Any]:
+    """Check an image for the file at `path`; it comes back as uint8 or uint16.
 
-    imageio, which writes with Pillow too, has no way to give it a palette.
+    The label -1, of pixels that took no part, becomes the largest value of its dtype.
     """
-    from PIL import Image
-
-    from .distinct import colors_of, pixel_codes
-
-    palette = np.zeros(0, np.intp)  # the codes of the colors
-    places = np.zeros(2**24, np.uint16)  # of each code in the palette, from 1 on; 0 for none
-    indices = np.empty(pixels.shape[:2], np.uint8)
-    start = 0
-    for codes in pixel_codes(pixels.reshape(-1, 3), np.intp):
-        found = places.take(codes)
-        if not found.all():
-            palette = np.concatenate((palette, np.unique(codes[found == 0])))
-            if len(palette) > 256:
-                return None
-            places[palette] = np.arange(1, len(palette) + 1)
-            found = places.take(codes)
-        indices.reshape(-1)[start : start + len(codes)] = found - 1
-        start += len(codes)
-    picture = Image.fromarray(indices)
-    picture.putpalette(colors_of(palette, 3, pixels.dtype).tobytes())
-    buffer = io.BytesIO()
-    # To look for runs alone is five times as fast as Pillow's default, and there are many runs.
-    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
-    return buffer.getvalue()
-
-
-def encode_tiff(path: str | os.PathLike[str], pixels: NDArray[Any]) -> bytes:
-    """Encode colors of 16 bits per channel by tifffile."""
-    try:
-        import tifffile
-    except ImportError as error:
-        raise validation.missing_tiff(path) from error
-    buffer = io.BytesIO()
-    photometric = "rgb" if pixels.shape[-1] > 2 else "minisblack"
-    tifffile.imwrite(buffer, pixels, photometric=photometric, compression="zlib")
-    return buffer.getvalue()
-
-
-def read_back(data: bytes, pixels: NDArray[Any]) -> NDArray[Any]:
-    """Decode what was encoded of `pixels`, in their shape."""
-    import imageio.v3 as iio
-
-    is_stack = validation.is_stack(pixels)
-    channels = pixels.shape[-1] if pixels.ndim == 3 + is_stack else 1
-    mode = None if pixels.dtype == np.uint16 else ("L", "LA", "RGB", "RGBA")[channels - 1]
-    with quietly(), iio.imopen(data, "r", plugin="pillow") as file:
-        back: NDArray[Any] = file.read(index=... if is_stack else 0, mode=mode)  # type: ignore
-    return back
+    name, suffix = shown(path), as_image_suffix(path)
+    if array.dtype.kind not in "bui":
+        raise TypeError(
+            f"{name}: an image of dtype {array.dtype} cannot be written: it must hold integers; "
+            "if it is in [0, 1], write (image * 255).round().astype(numpy.uint8)"
+        )
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    many = codecs.is_stack(array)
+    channels = array.shape[-1] if array.ndim == 3 + many else 1
+    if array.ndim not in (2, 3, 4) or array.size == 0 or channels > 4:
+        raise ValueError(
+            f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W), "
+            "(H, W, C), or a stack of such, not empty, with at most 4 channels; "
+            "write its channels one by one, or to .npy"
+        )
+    if many and suffix not in STACK_SUFFIXES:
+        raise ValueError(
+            f"{name}: this format holds one picture, not a stack of shape {array.shape}: "
+            f"write to one of {', '.join(STACK_SUFFIXES)} instead"
+        )
+    if array.dtype == np.bool_:
+        return array * np.uint8(255)
+    low, high = int(array.min()), int(array.max())
+    sixteen = high > 255 or (array.dtype == np.uint16) or (low < 0 and high == 255)
+    if low == -1 and high < 65535:  # labels, of which some pixels have none
+        array = np.where(array == -1, 65535 if sixteen else 255, array)
+        low, high = 0, int(array.max())
+    if low < 0 or high > 65535:
+        raise ValueError(
+            f"{name}: an image with values from {low} to {high} cannot be written: "
+            "shift and scale them to 0 to 255, or to 0 to 65535 for 16 bits, or write to .npy"
+        )
+    if high <= 255 and not sixteen:
+        return array.astype(np.uint8)
+    if suffix not in SIXTEEN_BIT_SUFFIXES or (many and suffix == ".png"):
+        if high <= 255:
+            return array.astype(np.uint8)
+        raise ValueError(
+            f"{name}: this format cannot hold 16 bits, dtype {array.dtype} with values up to "
+            f"{high}: write to .tif{'' if many else ' or .png'} instead"
+        )
+    return array.astype(np.uint16)

@@ -290,6 +290,32 @@ def test_of_two_threads_one_writes_each_file(tmp_path: Path, filesystem: str) ->
     assert listing(tmp_path) == dict(won)
 
 
+@pytest.mark.parametrize("failing", [False, True])
+def test_an_old_file_that_vanishes_at_the_last_moment_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: bool
+) -> None:
+    for path, _ in two(tmp_path):
+        path.write_bytes(b"old")
+    put = placing.Output.put
+
+    def vanish(output: placing.Output, others: list[placing.Output]) -> None:
+        if output.target.name == "b":
+            if failing:
+                raise OSError(5, "Input/output error")
+        else:
+            output.target.unlink()
+        put(output, others)
+
+    monkeypatch.setattr(placing.Output, "put", vanish)
+    if failing:
+        with pytest.raises(OSError, match="b'"):
+            place(two(tmp_path), overwrite=True)
+        assert listing(tmp_path) == {"b": b"old"}
+    else:
+        place(two(tmp_path), overwrite=True)
+        assert listing(tmp_path) == {"a": b"new a", "b": b"new b"}
+
+
 # Permissions
 
 

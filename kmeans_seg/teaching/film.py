@@ -195,7 +195,7 @@ def filmstrip(
     (236, 720, 3)
     """
     frames = validation.as_count("frames", frames)
-    validation.as_image_suffix(path)
+    files.as_image_suffix(path)
     check_target(path, overwrite=overwrite)
     run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
     plot, moments = rehearse(run, image, width, rng)

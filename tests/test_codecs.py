@@ -1,0 +1,521 @@
+"""decode() and encode(): only known formats, no more memory than allowed, and no pixel changed."""
+
+import importlib.util
+import io
+import itertools
+import os
+import struct
+import subprocess
+import sys
+import threading
+import warnings
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from kmeans_seg import codecs
+from kmeans_seg.codecs import FormatError, decode, encode
+from kmeans_seg.files import MAX_BYTES, as_writable
+
+RNG = np.random.default_rng(0)
+GRAY = RNG.integers(0, 256, (9, 8), dtype=np.uint8)
+RGB = RNG.integers(0, 256, (9, 8, 3), dtype=np.uint8)
+
+
+def saved(image: Image.Image, name: str, **options: Any) -> bytes:
+    """Return an image as a file of Pillow's."""
+    file = io.BytesIO()
+    image.save(file, name, **options)
+    return file.getvalue()
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Make a chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(
+    shape: tuple[int, int], depth: int, color: int, pixels: bytes = b"", *extra: bytes
+) -> bytes:
+    """Make a PNG file of packed rows, each with its filter in front, and extra chunks."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *shape[::-1], depth, color, 0, 0, 0))
+    end = chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + end
+
+
+def packed(values: NDArray[Any], depth: int) -> bytes:
+    """Pack samples of a PNG, each row with the filter 0 in front."""
+    rows = values.reshape(len(values), -1)
+    if depth == 16:
+        return b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
+    bits = (rows[..., np.newaxis] >> np.arange(depth)[::-1]) & 1
+    filled = np.packbits(bits.reshape(len(rows), -1).astype(np.uint8), axis=1)
+    return b"".join(b"\0" + row.tobytes() for row in filled)
+
+
+def gif(size: tuple[int, int], frames: int) -> bytes:
+    """Make a GIF of equal frames, each of which is one short block."""
+    one = b"," + struct.pack("<4H", 0, 0, *size) + b"\0\2\2\x4c\1\0"
+    return b"GIF89a" + struct.pack("<2H", *size) + b"\x80\0\0" + bytes(6) + one * frames + b";"
+
+
+def tiff(size: tuple[int, int], bits: list[int], data: bytes = b"", **tags: int) -> bytes:
+    """Make a TIFF of one strip, or of one tile, that holds the data."""
+    numbers = {"compression": 259, "tile_width": 322, "tile_length": 323}
+    entries = {
+        256: size[0], 257: size[1], 259: 1, 262: 2 if len(bits) == 3 else 1, 277: len(bits),
+        **{numbers[name]: value for name, value in tags.items()},
+    }  # fmt: skip
+    place = 8 + 2 + 12 * (len(entries) + 3 + ("tile_width" not in tags)) + 4
+    entries |= {258: place if len(bits) > 2 else bits[0]}
+    content = place + 2 * len(bits)
+    if "tile_width" in tags:
+        entries |= {324: content, 325: len(data)}
+    else:
+        entries |= {273: content, 278: size[1], 279: len(data)}
+    file = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    for tag, value in sorted(entries.items()):
+        kind, count = (3, len(bits)) if tag == 258 else (4, 1)
+        file += struct.pack("<HHII", tag, kind, count, value)
+    return file + bytes(4) + struct.pack(f"<{len(bits)}H", *bits) + data
+
+
+def bmp(size: tuple[int, int], data: bytes) -> bytes:
+    """Make a BMP with run lengths."""
+    start = 54 + 1024
+    return (
+        b"BM"
+        + struct.pack("<IHHI", start + len(data), 0, 0, start)
+        + struct.pack("<IiiHHIIiiII", 40, *size, 1, 8, 1, len(data), 0, 0, 256, 0)
+        + bytes(1024)
+        + data
+    )
+
+
+def webp(size: tuple[int, int], frames: int) -> bytes:
+    """Make an animated WebP of equal frames."""
+
+    def part(kind: bytes, data: bytes) -> bytes:
+        return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+    def three(*values: int) -> bytes:
+        return b"".join(struct.pack("<I", value)[:3] for value in values)
+
+    width, height = size[0] - 1, size[1] - 1
+    picture = saved(Image.new("RGB", (8, 8)), "WEBP", lossless=True)[12:]
+    frame = part(b"ANMF", three(0, 0, 7, 7, 10) + b"\0" + picture)
+    head = part(b"VP8X", b"\2\0\0\0" + three(width, height)) + part(b"ANIM", bytes(6))
+    content = b"WEBP" + head + frame * frames
+    return b"RIFF" + struct.pack("<I", len(content)) + content
+
+
+def npy(shape: tuple[int, ...], descr: str = "<f8", data: bytes = b"") -> bytes:
+    """Make an .npy file whose header may say anything."""
+    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text.encode() + data
+
+
+# What is opened
+
+
+# How Pillow writes each format that is read, and what of an image has to come back.
+WRITTEN: dict[str, dict[str, Any]] = {
+    "PNG": {}, "TIFF": {}, "GIF": {}, "BMP": {}, "PPM": {}, "WEBP": {"lossless": True},
+    "JPEG2000": {}, "JPEG": {"quality": 100, "subsampling": 0},
+    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+}  # fmt: skip
+
+
+def test_every_reader_is_tested() -> None:
+    assert set(WRITTEN) == set(codecs.READERS)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_known_formats_are_read(name: str) -> None:
+    colors = RNG.integers(0, 256, (2, 3, 3), dtype=np.uint8)
+    image = np.kron(colors, np.ones((16, 16, 1), np.uint8))
+    try:
+        data = saved(Image.fromarray(image), name, **WRITTEN[name])
+    except KeyError:
+        pytest.skip("this Pillow does not write it")
+    result = decode(data, MAX_BYTES)
+    assert result.dtype == np.uint8
+    loss = {"JPEG": 4, "AVIF": 4}.get(name, 0)
+    assert np.abs(result.astype(int) - image).max() <= loss
+
+
+@pytest.mark.parametrize("name", ["DDS", "EPS", "ICO", "PCX", "PDF", "SGI", "SPIDER", "TGA"])
+def test_other_formats_are_not_opened(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.fromarray(RGB if name != "SPIDER" else GRAY)
+    data = saved(image.convert("F") if name == "SPIDER" else image, name)
+    forbid_programs(monkeypatch)
+    with pytest.raises(FormatError, match="not an image of a known format: save it as PNG or JPEG"):
+        decode(data, MAX_BYTES)
+
+
+POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 10 10
+%%EndComments
+(touched) (w) file closefile showpage
+%%EOF
+"""
+
+
+def forbid_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever starts a program fail."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("a program was started")
+
+    for name in ("Popen", "run", "check_call", "check_output", "call"):
+        monkeypatch.setattr(subprocess, name, fail)
+    monkeypatch.setattr("os.system", fail)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        POSTSCRIPT,
+        b"\xc5\xd0\xd3\xc6" + struct.pack("<6I", 30, len(POSTSCRIPT), 0, 0, 0, 0) + POSTSCRIPT,
+        b"%PDF-1.4\n",
+        b"\xd7\xcd\xc6\x9a" + bytes(100),  # a Windows metafile
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    ],
+)
+def test_no_program_is_started(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid_programs(monkeypatch)
+    with pytest.raises(FormatError, match="not an image of a known format"):
+        decode(data, MAX_BYTES)
+
+
+def test_a_reader_that_this_pillow_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(Image.fromarray(RGB), "PNG")
+    readers = {"NEW": "NewImagePlugin", **codecs.READERS}
+    monkeypatch.setattr(codecs, "READERS", readers)
+    assert np.array_equal(decode(data, MAX_BYTES), RGB)
+    factory, _ = Image.OPEN["PNG"]
+    monkeypatch.setitem(Image.OPEN, "PNG", (factory, lambda _: "support not installed"))
+    with pytest.raises(FormatError, match="not an image of a known format"):
+        decode(data, MAX_BYTES)
+
+
+# How much memory is used
+
+
+TOO_LARGE = {
+    "GIF": gif((13_000, 13_000), 12),
+    "many frames": gif((13_000, 13_000), 1000),
+    "PNG": png((40_000, 40_000), 8, 2),
+    "16 bits": png((30_000, 30_000), 16, 6),
+    "APNG": png((1, 1), 8, 2, b"", chunk(b"acTL", struct.pack(">2I", 2**31 - 1, 0))),
+    "sparse TIFF": tiff((60_000, 60_000), [16, 16, 16]),
+    "gray TIFF": tiff((100_000, 100_000), [8]),
+    "a tile": tiff((9, 9), [8], tile_width=2**17, tile_length=2**17),
+    "a deep tile": tiff((9, 9), [16, 16, 16], tile_width=2**17, tile_length=2**17),
+    "BMP": bmp((60_000, 60_000), b"\0\1"),
+    "WebP": webp((10_000, 10_000), 100),
+    "PPM": b"P6 100000 100000 255\n",
+    "JPEG": saved(Image.fromarray(RGB), "JPEG").replace(
+        struct.pack(">HH", 9, 8), struct.pack(">HH", 65_000, 65_000), 1
+    ),
+    "npy": npy((2**40, 2**40)),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+def test_what_is_too_large_is_found_before_it_is_decoded(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decoded(*_: Any) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(codecs, "as_array", decoded)
+    monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", decoded)
+    with pytest.raises(FormatError, match=r"the image is too large: .* bytes, .* raise max_bytes"):
+        decode(TOO_LARGE[name], MAX_BYTES)
+
+
+def test_what_pillow_itself_finds_too_large_is_not_called_damaged() -> None:
+    small = saved(Image.new("P", (9, 9)), "GIF")
+    grows = small[:-1] + gif((65_535, 65_535), 1)[19:]
+    with pytest.raises(FormatError, match="too large for a file of this format: save it as PNG"):
+        decode(grows, MAX_BYTES)
+
+
+@pytest.mark.parametrize("name", ["PNG", "TIFF", "GIF", "WEBP", "BMP", "JPEG", "npy", "deep"])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_the_limit_is_exact(name: str, frames: int) -> None:
+    stack = np.stack([RGB * 0 + 50 * n for n in range(frames)]) if frames > 1 else RGB * 0
+    suffix = "." + name.lower().replace("jpeg", "jpg").replace("deep", "tif")
+    if suffix in (".bmp", ".jpg") and frames > 1:
+        return
+    data = encode(stack.astype(np.uint16 if name == "deep" else np.uint8), suffix)
+    size = decode(data, np.inf).nbytes
+    if name == "GIF":
+        size = size * 4 // 3  # as if there were transparency
+    decode(data, size)
+    with pytest.raises(FormatError, match=f"too large: {size:,} bytes, and at most"):
+        decode(data, size - 1)
+
+
+def test_a_page_that_is_larger_than_the_first_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = io.BytesIO()
+    pages = [Image.fromarray(GRAY), Image.fromarray(np.zeros((5000, 5000), np.uint8))]
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    with pytest.raises(FormatError, match="too large: 50,000,000"):
+        decode(file.getvalue(), 10_000_000)
+
+
+@pytest.mark.parametrize("method", ["ADOBE_DEFLATE", "DEFLATE"])
+def test_a_strip_of_a_tiff_that_unpacks_to_more_than_its_pixels_is_damaged(method: str) -> None:
+    number = {"ADOBE_DEFLATE": 8, "DEFLATE": 32946}[method]
+    bomb = zlib.compress(bytes(10**7), 9)
+    with pytest.raises(FormatError, match="damaged: get the file again"):
+        decode(tiff((10, 10), [16, 16, 16], bomb, compression=number), MAX_BYTES)
+    good = zlib.compress(bytes(600))
+    result = decode(tiff((10, 10), [16, 16, 16], good, compression=number), MAX_BYTES)
+    assert result.shape == (10, 10, 3)
+    assert not result.any()
+
+
+def test_a_tiff_that_needs_another_package_names_it() -> None:
+    if importlib.util.find_spec("imagecodecs"):
+        pytest.skip("imagecodecs is there")
+    with pytest.raises(FormatError, match="compressed by LZW needs the package imagecodecs"):
+        decode(tiff((10, 10), [16, 16, 16], b"\x80\x0b", compression=5), MAX_BYTES)
+
+
+STARVING = """
+import io, resource, sys
+import numpy as np
+import tifffile
+from PIL import Image
+from kmeans_seg import codecs
+
+codecs.decode(codecs.encode(np.zeros((9, 9, 3), np.uint16), ".tif"), 1e9)
+for name in sys.argv[1:]:
+    dtype = np.uint16 if name.startswith("deep") else np.uint8
+    data = codecs.encode(np.zeros((3600, 3600, 3), dtype), "." + name.split()[-1])
+    pages = int(open("/proc/self/statm").read().split()[0])
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2 * 10**7, limits[1]))
+    try:
+        codecs.decode(data, 1e9)
+    except Exception as error:
+        print(name, type(error).__mro__[-4 if len(type(error).__mro__) > 4 else 0].__name__)
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the memory")
+def test_too_little_memory_is_no_damage() -> None:
+    kinds = ["jpg", "deep tif", "npy"]
+    if os.environ.get("KMEANS_SEG_THOROUGH"):
+        kinds += ["png", "deep png", "tif", "bmp", "gif"]
+    done = subprocess.run(
+        [sys.executable, "-c", STARVING, *kinds],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        # So that what is freed goes back to the system, and large arrays are new memory.
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "100000"},
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [f"{kind} MemoryError" for kind in kinds]
+
+
+def test_threads_leave_no_filter_of_warnings_behind() -> None:
+    files = [encode(RGB, suffix) for suffix in (".png", ".tif", ".jpg", ".webp", ".bmp", ".npy")]
+    before = list(warnings.filters)
+    results: list[NDArray[Any]] = []
+
+    def work() -> None:
+        for data in files * 5:
+            results.append(decode(data, MAX_BYTES))  # noqa: PERF401
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
+    assert len(results) == 8 * 5 * len(files)
+
+
+# What comes back
+
+
+SHAPES = [
+    (9, 8), (9, 3), (9, 4), (1, 1), (9, 8, 1), (9, 8, 2), (9, 8, 3), (9, 8, 4),
+    (3, 9, 8), (1, 9, 8), (3, 9, 8, 1), (3, 9, 8, 2), (3, 9, 8, 3), (3, 9, 8, 4), (1, 9, 8, 3),
+    (3, 9, 3, 3), (3, 1, 1, 3), (3, 9, 2, 4), (3, 2, 5),
+]  # fmt: skip
+KINDS: dict[str, Callable[[tuple[int, ...]], NDArray[Any]]] = {
+    "few colors": lambda shape: RNG.integers(0, 3, shape).astype(np.uint8) * 100,
+    "colors": lambda shape: RNG.integers(0, 256, shape, dtype=np.uint8),
+    "opaque": lambda shape: np.maximum(
+        RNG.integers(0, 256, shape, dtype=np.uint8), 255 * (np.arange(shape[-1]) % 2).astype("u1")
+    ),
+    "dark 16 bits": lambda shape: RNG.integers(0, 256, shape, dtype=np.uint16),
+    "16 bits": lambda shape: RNG.integers(0, 65536, shape, dtype=np.uint16),
+    "bool": lambda shape: RNG.random(shape) < 0.5,
+    "labels": lambda shape: RNG.integers(-1, 9, shape).astype(np.int32),
+}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".gif", ".bmp", ".webp", ".npy"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_is_read_back_or_refused(suffix: str, kind: str) -> None:
+    for shape in SHAPES:
+        image = KINDS[kind](shape)
+        try:
+            pixels = image if suffix == ".npy" else as_writable(f"a{suffix}", image)
+            data = encode(pixels, suffix)
+        except ValueError:
+            assert suffix != ".npy"
+            assert suffix != ".tif"
+            assert suffix != ".png" or len(shape) > 3 or kind in ("16 bits", "bool")
+            continue
+        result = decode(data, MAX_BYTES)
+        many = codecs.is_stack(pixels)
+        if many and len(pixels) == 1 < len(result):  # one page is no stack
+            pixels, many = pixels[0], False
+        assert result.dtype == pixels.dtype
+        if suffix in (".gif", ".webp"):  # they have no gray, and may add alpha or leave it out
+            result, pixels = codecs.as_rgba(result, many), codecs.as_rgba(pixels, many)
+        assert np.array_equal(result, pixels), shape
+
+
+@pytest.mark.parametrize(
+    ("suffix", "shape", "message"),
+    [
+        (".bmp", (9, 8, 4), "BMP files have no alpha channel"),
+        (".bmp", (9, 8, 2), "cannot hold an image of shape"),
+        (".jpg", (9, 8, 4), "cannot hold an image of shape"),
+        (".gif", (9, 80, 3), "a GIF has 256 colors"),
+        (".webp", (3, 9, 8, 4), "colors under transparent pixels"),
+    ],
+)
+def test_what_would_change_is_refused(suffix: str, shape: tuple[int, ...], message: str) -> None:
+    image = RNG.integers(0, 256, shape, dtype=np.uint8)
+    image[..., -1] *= image[..., -1] > 99
+    other = ".tif" if len(shape) == 4 else ".png"
+    with pytest.raises(FormatError, match=rf"write to \{other} instead \(.*{message}|{message}"):
+        encode(image, suffix)
+    assert np.array_equal(decode(encode(image, other), MAX_BYTES), image)
+
+
+def test_the_color_of_transparent_pixels_is_kept() -> None:
+    image = RNG.integers(0, 256, (9, 8, 4), dtype=np.uint8)
+    image[::2, :, 3] = 0
+    for suffix in (".png", ".tif", ".webp"):
+        assert np.array_equal(decode(encode(image, suffix), MAX_BYTES), image)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_a_transparent_gray_becomes_alpha(depth: int) -> None:
+    values = RNG.integers(0, 2**depth, (9, 8))
+    clear = int(values.max())
+    data = png((9, 8), depth, 0, packed(values, depth), chunk(b"tRNS", struct.pack(">H", clear)))
+    result = decode(data, MAX_BYTES)
+    most = 65535 if depth == 16 else 255
+    assert result.dtype == (np.uint16 if depth == 16 else np.uint8)
+    assert np.array_equal(result[..., 0], values * (most // (2**depth - 1)))
+    assert np.array_equal(result[..., 1], np.where(values == clear, 0, most))
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_transparent_color_becomes_alpha(depth: int) -> None:
+    values = RNG.integers(0, 2**depth, (9, 8, 3))
+    values[2:5] = values[1]
+    values[6] ^= [1, 0, 0]  # which 16 bits tell from the others, and the high bytes do not
+    clear = values[1, 2]
+    data = png((9, 8), depth, 2, packed(values, depth), chunk(b"tRNS", struct.pack(">3H", *clear)))
+    result = decode(data, MAX_BYTES)
+    assert np.array_equal(result[..., :3], values)
+    same = (values == clear).all(axis=-1)
+    assert 1 < same.sum() < same.size
+    assert np.array_equal(result[..., 3], np.where(same, 0, 2**depth - 1))
+
+
+def test_an_animation_of_16_bits_is_refused() -> None:
+    data = saved(Image.fromarray(RGB), "PNG", save_all=True, append_images=[Image.fromarray(~RGB)])
+    header = data[12:24] + b"\x10" + data[25:29]
+    deep = data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
+    with pytest.raises(FormatError, match=r"animations with 16 bits per channel.*save the frames"):
+        decode(deep, MAX_BYTES)
+
+
+def test_pages_of_different_kinds_have_the_kind_that_holds_both() -> None:
+    frames = {
+        "L": Image.fromarray(GRAY), "LA": Image.fromarray(RGB[..., :2]),
+        "RGB": Image.fromarray(RGB), "RGBA": Image.fromarray(np.dstack((RGB, GRAY))),
+        "I;16": Image.fromarray(GRAY.astype(np.uint16)),
+    }  # fmt: skip
+    for one, other in itertools.permutations(frames, 2):
+        data = saved(frames[one], "TIFF", save_all=True, append_images=[frames[other]])
+        if "I;16" in (one, other):
+            with pytest.raises(FormatError, match=r"different kinds of pixels.*save the one"):
+                decode(data, MAX_BYTES)
+            continue
+        result = decode(data, MAX_BYTES)
+        for page, name in zip(result, (one, other), strict=True):
+            assert np.array_equal(
+                codecs.as_rgba(page, many=False),
+                codecs.as_rgba(np.asarray(frames[name]), many=False),
+            )
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros(5), "image has 1 dimensions"),
+        (np.zeros((0, 5)), "image is empty"),
+        (np.zeros((5, 5), complex), "image has dtype complex128"),
+        (np.zeros((5, 5), "U3"), "image has dtype <U3"),
+        (np.zeros((5, 5), "M8[s]"), "image has dtype datetime64"),
+        (np.zeros((5, 5), [("r", "u1")]), "image has dtype"),
+    ],
+)
+def test_an_array_that_is_no_image_is_neither_read_nor_written(
+    image: NDArray[Any], message: str, tmp_path: Any
+) -> None:
+    file = io.BytesIO()
+    np.save(file, image)
+    with pytest.raises(FormatError, match=message):
+        decode(file.getvalue(), MAX_BYTES)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        npy((-1, 5), data=bytes(400)),
+        npy((-2, -5), data=bytes(400)),
+        npy((5, 5), data=bytes(199)),
+        npy((5, 5), "nonsense", bytes(999)),
+        b"\x93NUMPY\1\0",
+        b"\x93NUMPY\3\0" + npy((5, 5), data=bytes(200))[8:],
+    ],
+)
+def test_a_header_that_does_not_fit_is_damage(data: bytes) -> None:
+    with pytest.raises(FormatError, match="damaged or cut short: get the file again"):
+        decode(data, MAX_BYTES)
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", ">u2", "<i4", ">f8", "f2"])
+def test_arrays_come_back_in_the_order_of_the_machine(dtype: str) -> None:
+    image = RNG.integers(0, 2, (5, 4, 3)).astype(dtype)
+    for stored in (image, np.asfortranarray(image), image[::-1, ::2]):
+        result = decode(encode(stored, ".npy"), MAX_BYTES)
+        assert np.array_equal(result, stored)
+        assert result.dtype.isnative
+        assert result.flags.c_contiguous
+        assert result.flags.writeable
