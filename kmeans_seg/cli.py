@@ -19,7 +19,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 from numpy.typing import NDArray
@@ -45,22 +44,12 @@ REMEDIES: dict[type[OSError], str] = {
 # Files that must not be overwritten: links and other names do not hide them.
 Protected = set[Identity]
 
-# The signals that ask a process to end; SIGHUP, which Windows lacks, when its terminal is closed.
-ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-Handler = Callable[[int, FrameType | None], None]
+# The signals that end a process: Ctrl-C, a request, and a terminal that is closed (not on Windows).
+ENDING = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
 
 
 class RefusedError(Exception):
     """Something that was asked for and that the command does not do; the message is the reason."""
-
-
-class Ended(BaseException):  # like KeyboardInterrupt, it is no error
-    """A signal asked the process to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status
         0 if every image was segmented and written, 1 if one was not, 130 if the
-        user stopped the command, 143 if it was told to end (SIGTERM).
+        user stopped the command.
 
     Raises
     ------
@@ -109,17 +98,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("kmeans-seg", metadata.version("kmeans_seg"))
             return 0
         check_usage(parser, args)
-        with handling(ENDING, end):
-            if not args.demo:
-                return run(args.images, args)
-            from importlib import resources
+        if not args.demo:
+            return run(args.images, args)
+        from importlib import resources
 
-            with resources.as_file(resources.files("kmeans_seg") / "data" / DEMO) as photo:
-                return run([photo], args)
+        with resources.as_file(resources.files("kmeans_seg") / "data" / DEMO) as photo:
+            return run([photo], args)
     except KeyboardInterrupt:
-        return 130  # what a shell reports for it, as for the next
-    except Ended as ended:
-        return 128 + ended.number
+        return 130  # what a shell reports for it
     except BrokenPipeError:
         # Nobody reads on, as after `| head -1`. Python must not try to flush what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -323,33 +309,23 @@ def is_directory(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def handling(numbers: Sequence[int], handler: Handler) -> Iterator[None]:
-    """Handle signals, except those that the process was started to ignore (as by `nohup`)."""
+def uninterrupted() -> Iterator[None]:
+    """Hold signals back until the block is done, so that it leaves nothing half-done.
+
+    At any other time a signal may end the process at once: there is nothing to clean up.
+    """
+    waiting: list[int] = []
     before: dict[int, Any] = {}
     try:
         if threading.current_thread() is threading.main_thread():  # others handle no signals
-            for number in numbers:
-                if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                    before[number] = signal.signal(number, handler)
+            for number in ENDING:
+                # What was ignored from the start, as by `nohup`, stays so.
+                if signal.getsignal(number) not in (signal.SIG_IGN, None) and number not in before:
+                    before[number] = signal.signal(number, lambda n, _: waiting.append(n))
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
-
-
-def end(number: int, frame: FrameType | None) -> None:
-    """Handle a signal to end: let everything be cleaned up."""
-    raise Ended(number)
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold signals back until the block is done, so that it leaves nothing half-done."""
-    waiting: list[int] = []
-    try:
-        with handling([signal.SIGINT, *ENDING], lambda number, _: waiting.append(number)):
-            yield
-    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if waiting:
             signal.raise_signal(waiting[0])
 

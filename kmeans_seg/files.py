@@ -123,8 +123,9 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
         Where to write. The suffix chooses the format: .png, .tif, .tiff, .gif,
         .bmp and .webp keep every pixel as it is, or refuse the image; .jpg and
         .jpeg do not; .npy keeps numbers of any kind. GIF and WebP hold gray as
-        RGB, and WebP may leave out an opaque alpha channel. A symbolic link stays, and the file that it points to
-        is written; with `overwrite=False` a link counts as a file.
+        RGB, and WebP may leave out an opaque alpha channel. A symbolic link
+        stays, and the file that it points to is written; with
+        `overwrite=False` a link counts as a file.
     image
         Array (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, (H, W, 2) or
         (H, W, 4) with alpha, of bool or integers; or a stack of such (T, ...)
