@@ -32,7 +32,7 @@ from .clustering import (
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
 from .distinct import DistinctColors, distinct_colors
-from .pixels import Pixels
+from .pixels import Pixels, warn_of_shape
 from .sums import exact_sum
 from .validation import RandomGenerator
 
@@ -275,6 +275,9 @@ def segment(
         If the image has fewer distinct colors than k.
     ConvergenceWarning
         If pixels were still being reassigned after `max_iter` passes.
+    AmbiguousShapeWarning
+        If `channel_axis` is left out, and the first axis looks like channels
+        and the last like columns, or the image like a list of pixels (N, 3).
 
     References
     ----------
@@ -323,6 +326,7 @@ def prepare(
     """Check the arguments of `segment` and go from the image to points."""
     validation.check_choice("space", space, SPACES)
     pixels = Pixels(image, space, SPACES[space].channel_counts, channel_axis, mask)
+    warn_of_shape(pixels.array.shape, channel_axis)
     return prepare_pixels(
         pixels, k, space, init, n_init, max_iter, rng, assign, position, normalize, out
     )

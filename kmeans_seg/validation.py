@@ -238,10 +238,14 @@ def check_channels(
     if channels - 1 in known:
         return True
     listed = " or ".join(str(count) for count in known)
-    gray = " (for gray volumes and stacks say channel_axis=None)" if len(shape) > 2 else ""
+    axes = ""
+    if len(shape) > 2:
+        if shape[0] in known or shape[0] - 1 in known:
+            axes = "say channel_axis=0 if the first axis holds the channels, "
+        axes += "say channel_axis=None for gray volumes and stacks, "
     raise ValueError(
         f"image has {channels} channels, shape {shape}: space={space!r} knows {listed}, "
-        f"and one more for alpha{gray}; drop the others, "
+        f"and one more for alpha; {axes}drop the others, "
         'or use space="raw" to take every channel as a plain number'
     )
 
