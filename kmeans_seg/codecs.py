@@ -15,11 +15,16 @@ metadata, such as the timing of frames, which `encode` does not carry over.
 Files themselves are in `files`.
 """
 
+import contextlib
+import functools
 import importlib.util
 import io
 import math
+import operator
 import struct
+import warnings
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +33,7 @@ from numpy.typing import NDArray
 from . import validation
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
 # The formats that are opened, and the modules of Pillow that know them. Each has a signature at
@@ -60,6 +66,8 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 # Pillow's modes that are no arrays of gray or RGB values, and the nearest ones that are.
 PLAIN_MODES = {
     "1": "L",
+    "CMYK": "RGB",
+    "HSV": "RGB",
     "La": "LA",
     "P": "RGB",
     "PA": "RGBA",
@@ -71,8 +79,6 @@ PLAIN_MODES = {
 # The mode of a picture one color of which is transparent.
 TRANSPARENT_MODES = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 
-# Modes that become RGB only by a color profile.
-PROFILED_MODES = ("CMYK", "HSV", "LAB")
 
 # The modes of PNG with 16 bits per channel, by the type of color in the file.
 DEEP_MODES = {2: "RGB", 4: "LA", 6: "RGBA"}
@@ -161,11 +167,6 @@ def decode_image(data: bytes, max_bytes: float) -> NDArray[Any]:
             return decode_tiff(data, max_bytes)
         raise
     with opened as image:
-        if image.mode in PROFILED_MODES:
-            raise FormatError(
-                f"the image has {image.mode} colors, which become RGB only by way of a color "
-                "profile: convert it to RGB with an image editor first"
-            )
         if image.format == "TIFF" and needs_tifffile(image):
             return decode_tiff(data, max_bytes)
         # What follows the first picture of a JPEG is a preview, or another view.
@@ -216,8 +217,18 @@ def open_image(data: bytes) -> "ImageFile":
     raise FormatError("not an image of a known format: save it as PNG or JPEG first")
 
 
-def plain_mode(image: "ImageFile") -> str:
+def from_pillow(image: "Image") -> NDArray[Any]:
+    """Return an image of Pillow as an array, as `decode` returns the same image in a file."""
+    return as_array(image, plain_mode(image))
+
+
+def plain_mode(image: "Image") -> str:
     """Return the mode to read a picture in: gray or RGB, with alpha where there is some."""
+    if image.mode == "LAB":
+        raise FormatError(
+            "the image has LAB colors, which become RGB only by way of a color profile: convert it "
+            "to RGB with an image editor first"
+        )
     if "transparency" in image.info and image.mode in TRANSPARENT_MODES:
         return TRANSPARENT_MODES[image.mode]
     return PLAIN_MODES.get(image.mode, image.mode)
@@ -236,18 +247,39 @@ def picture_size(image: "ImageFile") -> int:
     return pixels * len(mode.bands) * np.dtype(mode.typestr).itemsize
 
 
-def as_array(image: "ImageFile", mode: str) -> NDArray[Any]:
+def as_array(image: "Image", mode: str) -> NDArray[Any]:
     """Decode the current picture and copy it into an array, converted to a mode, band by band."""
     image.load()
+    convert = from_inks(image) if image.mode == "CMYK" else operator.methodcaller("convert", mode)
     width, height = image.size
     rows = max(1, BAND // width)
     pixels: NDArray[Any] = np.empty(0)
     for top in range(0, height, rows):
-        band = np.asarray(image.crop((0, top, width, min(top + rows, height))).convert(mode))
+        band = np.asarray(convert(image.crop((0, top, width, min(top + rows, height)))))
         if top == 0:
             pixels = np.empty((height, *band.shape[1:]), band.dtype.newbyteorder("="))
         pixels[top : top + rows] = band
     return pixels
+
+
+def from_inks(image: "Image") -> Callable[["Image"], Any]:
+    """Return a function that converts parts of a CMYK image to RGB, and warn of that."""
+    from PIL import ImageCms
+
+    convert: Callable[[Image], Any] = operator.methodcaller("convert", "RGB")
+    how = "the plain formula, as it has no color profile that can be applied"
+    with contextlib.suppress(KeyError, ImportError, OSError, ImageCms.PyCMSError):
+        inks = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        screen = ImageCms.createProfile("sRGB")
+        transform = ImageCms.buildTransform(inks, screen, "CMYK", "RGB")
+        convert = functools.partial(ImageCms.applyTransform, transform=transform)
+        how = "its color profile"
+    warnings.warn(
+        f"the image has CMYK colors, which were converted to RGB by {how}",
+        UserWarning,
+        stacklevel=6,
+    )
+    return convert
 
 
 def stack(image: "ImageFile", pages: int, max_bytes: float) -> NDArray[Any]:

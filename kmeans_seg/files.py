@@ -60,9 +60,15 @@ def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> 
         If the operating system cannot open the file.
     ValueError
         If the file is empty, holds no image, a damaged or cut one, one in
-        CMYK, pages of different sizes, or one of more than `max_bytes`.
+        CIELAB, pages of different sizes, or one of more than `max_bytes`.
     MemoryError
         If there is not enough memory.
+
+    Warns
+    -----
+    UserWarning
+        If the colors are CMYK, which become RGB by the color profile of the
+        file, or without one by a plain formula.
 
     See Also
     --------
@@ -177,7 +183,7 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
 def encoded(path: str | os.PathLike[str], image: ArrayLike) -> bytes:
     """Return an image as the content of a file of this name."""
     suffix = as_image_suffix(path)
-    as_array = np.asarray(image)
+    as_array = np.asarray(validation.unwrapped(image))
     pixels = validation.as_image(as_array) if suffix == ".npy" else as_writable(path, as_array)
     try:
         return codecs.encode(pixels, suffix)

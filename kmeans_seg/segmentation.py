@@ -207,7 +207,8 @@ def segment(
         frames (T, H, W, C) have them, which get one palette. It is read in
         blocks, so it may also be a `numpy.memmap` or anything else that slices
         like an array (zarr, h5py). Masked elements of a `numpy.ma` array take
-        no part.
+        no part. An image of Pillow is converted to gray or RGB first, with
+        alpha if it has transparency.
     k
         The number of segments, at most the number of pixels.
     space

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import os
+import sys
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
@@ -190,6 +191,7 @@ def as_image(image: Any) -> Any:
 
     What has a shape and a dtype (`numpy.memmap`, zarr, h5py) is not read here.
     """
+    image = unwrapped(image)
     slices = isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__")
     if not (slices and hasattr(image, "shape")):
         try:
@@ -205,6 +207,16 @@ def as_image(image: Any) -> Any:
     if 0 in image.shape:
         raise ValueError(f"image is empty, shape {image.shape}: give at least one pixel")
     return image
+
+
+def unwrapped(image: Any) -> Any:
+    """Return an image of Pillow as an array of gray or RGB values; anything else as it is."""
+    pillow = sys.modules.get("PIL.Image")  # without which there is none
+    if pillow is None or not isinstance(image, pillow.Image):
+        return image
+    from .codecs import from_pillow
+
+    return from_pillow(image)
 
 
 def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
@@ -394,7 +406,7 @@ def check_srgb(image: NDArray[Any]) -> None:
 
 def as_picture(image: ArrayLike) -> NDArray[Any]:
     """Check an image that can be shown, gray or RGB in a range that is known."""
-    array = as_numbers("image", image, advice="read it as numbers first")
+    array = as_numbers("image", unwrapped(image), advice="read it as numbers first")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.size == 0 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):

@@ -11,6 +11,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from kmeans_seg import codecs
+from kmeans_seg import codecs, read, segment, validation, write
 from kmeans_seg.codecs import FormatError, decode, encode
 from kmeans_seg.files import MAX_BYTES, as_writable
 
@@ -298,7 +299,7 @@ import io, resource, sys
 import numpy as np
 import tifffile
 from PIL import Image
-from kmeans_seg import codecs
+from kmeans_seg import codecs, read, segment, validation, write
 
 codecs.decode(codecs.encode(np.zeros((9, 9, 3), np.uint16), ".tif"), 1e9)
 for name in sys.argv[1:]:
@@ -519,3 +520,96 @@ def test_arrays_come_back_in_the_order_of_the_machine(dtype: str) -> None:
         assert result.dtype.isnative
         assert result.flags.c_contiguous
         assert result.flags.writeable
+
+
+# Images of Pillow
+
+
+def profile() -> bytes:
+    """Make a color profile for CMYK: white without ink, black of the fourth, gray of any other."""
+
+    def fixed(*values: float) -> bytes:
+        return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+    corners = itertools.product([0, 1], repeat=4)
+    lightness = [0 if key else 128 if any(inks) else 255 for *inks, key in corners]
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    table += bytes(range(256)) * 4
+    table += b"".join(bytes([level, 128, 128]) for level in lightness)
+    table += bytes(range(256)) * 3
+    white = b"XYZ " + bytes(4) + fixed(0.9642, 1, 0.8249)
+    text = b"text" + bytes(4) + b"none\0\0\0\0"
+    tags = {b"A2B0": table, b"wtpt": white, b"cprt": text, b"desc": text}
+    place = 128 + 4 + 12 * len(tags)
+    index = struct.pack(">I", len(tags))
+    for name, content in tags.items():
+        content += bytes(-len(content) % 4)
+        index += name + struct.pack(">II", place, len(content))
+        place += len(content)
+    body = index + b"".join(content + bytes(-len(content) % 4) for content in tags.values())
+    head = struct.pack(
+        ">I4sI4s4s4s12s4s", 0, bytes(4), 0x02100000, b"prtr", b"CMYK", b"Lab ", bytes(12), b"acsp"
+    )
+    head += bytes(28) + fixed(0.9642, 1, 0.8249)
+    file = head.ljust(128, b"\0") + body
+    return struct.pack(">I", len(file)) + file[4:]
+
+
+@pytest.mark.parametrize("name", ["TIFF", "JPEG"])
+def test_inks_are_converted_by_the_profile_of_the_file(name: str) -> None:
+    inks = np.zeros((16, 64, 4), np.uint8)
+    inks[:, 16:32, 0] = inks[:, 32:48, 1] = inks[:, 48:, 3] = 255
+    image = Image.fromarray(inks, "CMYK")
+    with pytest.warns(UserWarning, match=r"CMYK colors.*by its color profile"):
+        result = decode(saved(image, name, icc_profile=profile()), MAX_BYTES)
+    assert result.shape == (16, 64, 3)
+    middle = result[8, 8::16].astype(int)
+    assert np.abs(middle - [[255] * 3, [119] * 3, [119] * 3, [0] * 3]).max() <= 4
+    with pytest.warns(UserWarning, match=r"CMYK colors.*by the plain formula"):
+        result = decode(saved(image, name, icc_profile=b"damaged"), MAX_BYTES)
+    middle = result[8, 8::16].astype(int)
+    assert np.abs(middle - [[255] * 3, [0, 255, 255], [255, 0, 255], [0] * 3]).max() <= 4
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "I;16", "I", "F", "La", "RGBa"])
+def test_an_image_of_pillow_is_what_read_makes_of_it(mode: str) -> None:
+    image = Image.fromarray(GRAY.astype(np.uint16)) if mode == "I;16" else Image.fromarray(RGB)
+    if mode in ("I", "F"):
+        image = Image.fromarray(GRAY).convert(mode)
+    elif mode in ("La", "RGBa"):
+        image = image.convert("LA" if mode == "La" else "RGBA").convert(mode)
+    elif mode != "I;16":
+        image = image.convert(mode)
+    assert image.mode == mode
+    result = codecs.from_pillow(image)
+    if mode not in ("La", "RGBa"):
+        assert np.array_equal(result, decode(saved(image, "TIFF"), MAX_BYTES))
+    np.testing.assert_array_equal(
+        validation.as_image(image), result, err_msg="segment takes it otherwise"
+    )
+
+
+def test_the_palette_of_an_image_of_pillow_is_looked_up(tmp_path: Path) -> None:
+    image: Any = Image.fromarray(RGB).quantize(5)
+    expected = np.asarray(image.convert("RGB"))
+    assert np.array_equal(segment(image, 5).painted, expected)
+    assert np.array_equal(validation.as_picture(image), expected)
+    write(tmp_path / "a.png", image)
+    assert np.array_equal(read(tmp_path / "a.png"), expected)
+    image.info["transparency"] = 0
+    result = segment(image, 4)
+    assert np.array_equal(result.labels == -1, np.asarray(image) == 0)
+    assert result.painted.shape == (9, 8, 4)
+    np.testing.assert_array_equal(result.predict(image), result.labels)
+
+
+def test_other_colors_of_pillow_become_rgb_or_are_refused_by_name() -> None:
+    image: Any = Image.fromarray(RGB)
+    lab: Any = Image.new("LAB", (8, 8))
+    with pytest.warns(UserWarning, match="CMYK"):
+        assert segment(image.convert("CMYK"), 3).palette.shape == (3, 3)
+    for mode in ("YCbCr", "HSV"):
+        other = image.convert(mode)
+        assert np.array_equal(codecs.from_pillow(other), np.asarray(other.convert("RGB")))
+    with pytest.raises(ValueError, match=r"LAB colors.*convert it to RGB"):
+        segment(lab, 2)

@@ -330,11 +330,18 @@ def test_floating_point_gray_is_kept(tmp_path: Path) -> None:
     assert np.array_equal(result, pixels)
 
 
-def test_a_print_photo_in_cmyk_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ink.jpg", "ink.tif"])
+def test_a_print_photo_in_cmyk_is_converted(tmp_path: Path, name: str) -> None:
     ink = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
-    for name in ("ink.jpg", "ink.tif"):
-        with pytest.raises(ValueError, match=r"ink\..*CMYK.*convert it to RGB"):
-            read(save(tmp_path / name, ink))
+    with pytest.warns(UserWarning, match=r"CMYK colors.*plain formula, as it has no") as caught:
+        result = read(save(tmp_path / name, ink))
+    assert [warning.filename for warning in caught] == [__file__]
+    assert np.abs(result.astype(int) - [255, 0, 0]).max() <= 2
+
+
+def test_a_print_photo_in_lab_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lab\.tif: the image has LAB colors.*convert it to RGB"):
+        read(save(tmp_path / "lab.tif", Image.new("LAB", (16, 16))))
 
 
 def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
