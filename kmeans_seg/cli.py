@@ -23,8 +23,8 @@ from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 
-from . import codecs, validation
-from .files import MAX_BYTES, as_image_suffix, encoded, read
+from . import validation
+from .files import MAX_BYTES, as_image_suffix, encoded, load
 from .lloyd import Step
 from .placing import Identity, check_target, identity, place
 from .segmentation import SPACES, segment
@@ -232,9 +232,20 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     """Read, segment and write one image; return the line to print."""
     start = time.perf_counter()
     image.stat()  # if there is no such file, that is the first thing to say
-    pixels = read(image, max_bytes=args.max_bytes)
+    picture = load(image, args.max_bytes)
+    pixels = picture.pixels
+    axis: int | None = -1
+    if picture.has_channels is not None:  # else it is an array, which says nothing of its axes
+        axis = pixels.ndim - 1 if picture.has_channels else None
+        channels = pixels.shape[-1] if picture.has_channels else 1
+        if channels in (2, 4) and not picture.has_alpha and args.space != "raw":
+            raise RefusedError(
+                f"it has {channels} channels, none of which is alpha: cluster them all by "
+                "--space raw, or drop one"
+            )
+    is_stack = pixels.ndim - (axis is not None and pixels.ndim > 2) > 2
     origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
-    suffix = ".tif" if codecs.is_stack(pixels) else ".png"  # which keeps every frame
+    suffix = ".tif" if is_stack else ".png"  # which keeps every frame
     targets = [destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")]
     if args.labels is not None:
         targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{suffix}"))
@@ -253,12 +264,12 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         check_output(page, protected, args.force)
         validation.as_picture(pixels)
     with live_line(name) as show:
-        result = segment(pixels, args.k, space=args.space, rng=args.seed, callback=show)
+        how = {"space": args.space, "channel_axis": axis, "rng": args.seed, "callback": show}
+        result = segment(pixels, args.k, **how)
     # All are encoded before the first is put in place: if one cannot be, there is none.
-    outputs = [
-        (target, encoded(target, content))
-        for target, content in zip(targets, (result.painted, result.labels), strict=False)
-    ]
+    outputs = [(targets[0], encoded(targets[0], result.painted, axis))]
+    if args.labels is not None:
+        outputs.append((targets[1], encoded(targets[1], result.labels, None)))
     if page is not None:
         outputs.append((page, page_of(pixels, origin.name, args)))
     with uninterrupted():

@@ -24,8 +24,8 @@ import operator
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +86,12 @@ DEEP_MODES = {2: "RGB", 4: "LA", 6: "RGBA"}
 # How a TIFF starts, by the order of its bytes.
 TIFF = (b"II", b"MM")
 
-# Tags of TIFF.
-BITS_PER_SAMPLE, TILE_WIDTH, TILE_LENGTH = 258, 322, 323
+# Tags of TIFF, and some of their values.
+SUBFILE_TYPE, BITS_PER_SAMPLE, PHOTOMETRIC, DESCRIPTION, ORIENTATION = 254, 258, 262, 270, 274
+SAMPLES_PER_PIXEL, PLANES, TILE_WIDTH, TILE_LENGTH = 277, 284, 322, 323
+EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
+WHITE_IS_ZERO, ASSOCIATED, UNASSOCIATED = 0, 1, 2
+SMALLER = 0b101  # a page that is a smaller copy, or a mask
 
 # How many pixels are copied out of Pillow at a time: it makes a copy of its own of each part.
 BAND = 2**18
@@ -102,7 +106,30 @@ class FormatError(ValueError):
 # Decoding
 
 
-def decode(data: bytes, max_bytes: float) -> NDArray[Any]:
+class Picture(NamedTuple):
+    """An image, or a stack of them, and what its last axis is.
+
+    Attributes
+    ----------
+    pixels
+        Array (H, W), (H, W, C), or with an axis more at the front, for frames.
+    has_channels
+        Whether the last axis holds channels; None if the file does not say.
+    has_alpha
+        Whether the last channel is alpha.
+    """
+
+    pixels: NDArray[Any]
+    has_channels: bool | None
+    has_alpha: bool
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether there are frames."""
+        return self.pixels.ndim - bool(self.has_channels) > 2
+
+
+def decode(data: bytes, max_bytes: float) -> Picture:
     """Decode an image file or an .npy file, as `files.read` describes it.
 
     `FormatError` is raised for what is damaged, unknown or unsupported, and for
@@ -112,11 +139,13 @@ def decode(data: bytes, max_bytes: float) -> NDArray[Any]:
         raise FormatError("the file is empty: get it again")
     try:
         if data.startswith(b"\x93NUMPY"):
-            image = decode_npy(data, max_bytes)
+            picture = Picture(decode_npy(data, max_bytes), None, has_alpha=False)
         else:
-            image = decode_image(data, max_bytes)
-        validation.as_image(image)  # a damaged TIFF may have no pixels
-        return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
+            picture = decode_image(data, max_bytes)
+        pixels = picture.pixels
+        validation.as_image(pixels)  # a damaged TIFF may have none
+        native = pixels.dtype.newbyteorder("=")
+        return picture._replace(pixels=np.ascontiguousarray(pixels, dtype=native))
     except (FormatError, MemoryError):
         raise
     except Exception as error:  # decoders raise nearly anything on a damaged file
@@ -158,7 +187,7 @@ def decode_npy(data: bytes, max_bytes: float) -> NDArray[Any]:
     return values.reshape(shape, order="F" if in_columns else "C").copy()
 
 
-def decode_image(data: bytes, max_bytes: float) -> NDArray[Any]:
+def decode_image(data: bytes, max_bytes: float) -> Picture:
     """Decode an image file by Pillow, or a TIFF that Pillow does not know by tifffile."""
     try:
         opened = open_image(data)
@@ -169,24 +198,65 @@ def decode_image(data: bytes, max_bytes: float) -> NDArray[Any]:
     with opened as image:
         if image.format == "TIFF" and needs_tifffile(image):
             return decode_tiff(data, max_bytes)
-        # What follows the first picture of a JPEG is a preview, or another view.
-        pages = 1 if data.startswith(b"\xff\xd8") else getattr(image, "n_frames", 1)
+        pages = pages_of(image)
         depth, color = (data[24], data[25]) if image.format == "PNG" else (8, None)
         if depth < 8 and color == 0 and image.info.get("transparency", 255) < 2**depth:
             # Pillow stretches gray levels to 8 bits, but not the one that is transparent.
             image.info["transparency"] *= 255 // (2**depth - 1)
         is_deep = depth == 16
-        if is_deep and pages > 1:
+        if is_deep and len(pages) > 1:
             raise FormatError(
                 "animations with 16 bits per channel are not supported: save the frames as files "
                 "of their own"
             )
-        if pages > 1:
-            return stack(image, pages, max_bytes)
-        check_size(2 * picture_size(image) if is_deep else picture_size(image), max_bytes)
-        pixels = decode_deep_png(image, data) if is_deep else as_array(image, plain_mode(image))
+        image.seek(pages[0])
+        if len(pages) > 1:
+            pixels, mode = stack(image, pages, max_bytes)
+        else:
+            mode = plain_mode(image)
+            check_size(2 * picture_size(image) if is_deep else picture_size(image), max_bytes)
+            pixels = decode_deep_png(image, data) if is_deep else as_array(image, mode)
+        if image.format == "TIFF":
+            pixels = as_stored(pixels, image)
         # Not asked before: Pillow turns a TIFF while it reads it, and then forgets the orientation.
-        return upright(pixels, image.getexif().get(0x0112, 1))
+        pixels = upright(pixels, image.getexif().get(0x0112, 1), first=int(len(pages) > 1))
+        channels = pixels.ndim - (len(pages) > 1) > 2
+        return Picture(
+            pixels, channels, channels and pixels.shape[-1] in (2, 4) and has_alpha(image)
+        )
+
+
+def pages_of(image: "ImageFile") -> Sequence[int]:
+    """Return the numbers of the pictures in a file that belong to the image."""
+    if image.format in ("JPEG", "MPO"):
+        return [0]  # the others are previews or other views
+    pages = range(getattr(image, "n_frames", 1))  # which a damaged file may say are billions
+    if image.format != "TIFF" or len(pages) == 1:
+        return pages
+    kinds = []
+    for page in pages:
+        image.seek(page)
+        kinds.append(image.tag_v2.get(SUBFILE_TYPE, 0))  # type: ignore[attr-defined]
+    return [page for page, kind in zip(pages, kinds, strict=True) if not kind & SMALLER] or [0]
+
+
+def has_alpha(image: "ImageFile") -> bool:
+    """Return whether the last of two or four channels is alpha: TIFF has to say so."""
+    if image.format != "TIFF":
+        return True
+    extra = image.tag_v2.get(EXTRA_SAMPLES, ())  # type: ignore[attr-defined]
+    return bool(set(extra) & {ASSOCIATED, UNASSOCIATED})
+
+
+def as_stored(pixels: NDArray[Any], image: "ImageFile") -> NDArray[Any]:
+    """Return gray of a TIFF in the dtype and the polarity that Pillow gives up."""
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    if image.mode == "I":
+        signed = tags.get(SAMPLE_FORMAT, (1,))[0] == 2
+        pixels = pixels.astype(f"{'i' if signed else 'u'}{tags[BITS_PER_SAMPLE][0] // 8}")
+    if image.mode.startswith("I") and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    return pixels
 
 
 def open_image(data: bytes) -> "ImageFile":
@@ -277,18 +347,18 @@ def from_inks(image: "Image") -> Callable[["Image"], Any]:
     warnings.warn(
         f"the image has CMYK colors, which were converted to RGB by {how}",
         UserWarning,
-        stacklevel=6,
+        stacklevel=7,
     )
     return convert
 
 
-def stack(image: "ImageFile", pages: int, max_bytes: float) -> NDArray[Any]:
-    """Decode all frames of an animation or all pages of a file, in one mode."""
-    size, mode, page = image.size, plain_mode(image), 0
+def stack(image: "ImageFile", pages: Sequence[int], max_bytes: float) -> tuple[NDArray[Any], str]:
+    """Decode frames of an animation or pages of a file, in one mode; return that too."""
+    size, mode, number = image.size, plain_mode(image), 0
     frames: NDArray[Any] = np.empty(0)
-    while page < pages:
-        image.seek(page)
-        check_size(pages * picture_size(image), max_bytes)
+    while number < len(pages):
+        image.seek(pages[number])
+        check_size(len(pages) * picture_size(image), max_bytes)
         if image.size != size:
             raise FormatError(
                 f"its pages have different sizes, {size} and {image.size}: save the one to segment "
@@ -296,14 +366,14 @@ def stack(image: "ImageFile", pages: int, max_bytes: float) -> NDArray[Any]:
             )
         common = common_mode(mode, plain_mode(image))
         if common != mode:  # start over
-            mode, page = common, 0
+            mode, number = common, 0
             continue
         frame = as_array(image, mode)
-        if page == 0:
-            frames = np.empty((pages, *frame.shape), frame.dtype)
-        frames[page] = frame
-        page += 1
-    return frames
+        if number == 0:
+            frames = np.empty((len(pages), *frame.shape), frame.dtype)
+        frames[number] = frame
+        number += 1
+    return frames, mode
 
 
 def common_mode(one: str, other: str) -> str:
@@ -319,33 +389,57 @@ def common_mode(one: str, other: str) -> str:
 
 
 def needs_tifffile(image: "ImageFile") -> bool:
-    """Return whether a TIFF has more bits per color channel or more pixels than Pillow reads."""
+    """Return whether Pillow would lose bits, channels or axes of a TIFF, or finds it too large."""
     from PIL import Image
 
-    bits = image.tag_v2.get(BITS_PER_SAMPLE, (1,))  # type: ignore[attr-defined]
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    bits, samples = tags.get(BITS_PER_SAMPLE, (1,)), tags.get(SAMPLES_PER_PIXEL, 1)
     most = Image.MAX_IMAGE_PIXELS
-    return (len(bits) > 1 and max(bits) > 8) or (
-        most is not None and image.width * image.height > 2 * most
+    text = str(tags.get(DESCRIPTION, ""))
+    try:
+        pages = getattr(image, "n_frames", 1)
+    except SyntaxError:  # a page of a kind that Pillow does not know
+        return True
+    return (
+        (len(bits) > 1 and max(bits) > 8)
+        or samples != len(image.getbands())
+        or (image.mode == "LA" and tags.get(PLANES) == 2)
+        or (text.startswith("ImageJ=") and ("channels=" in text or pages == 1))
+        or ("<OME" in text and pages > 1)
+        or (most is not None and image.width * image.height > 2 * most)
     )
 
 
-def decode_tiff(data: bytes, max_bytes: float) -> NDArray[Any]:
+def decode_tiff(data: bytes, max_bytes: float) -> Picture:
     """Decode a TIFF by tifffile, if it holds gray or RGB values."""
     tifffile = import_tifffile()
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         series = file.series[0]
-        page = series.keyframe
-        if page.photometric.name not in ("MINISBLACK", "RGB") or page.bitspersample % 8:
+        page, axes = series.keyframe, series.axes
+        colors = page.photometric.name
+        if colors not in ("MINISBLACK", "MINISWHITE", "RGB") or page.bitspersample < 8:
             raise FormatError(
-                f"TIFF with {page.photometric.name} colors and {page.bitspersample} bits per "
-                "channel is not supported: save it as PNG first"
+                f"TIFF with {colors} colors and {page.bitspersample} bits per channel is not "
+                "supported: save it as PNG first"
             )
         check_size(max(series.size, math.prod(page.chunks)) * series.dtype.itemsize, max_bytes)
         check_segments(series, data)
         pixels: NDArray[Any] = series.asarray()
-        axes = series.axes
-    # The samples of a pixel, which a file may keep in planes, go last.
-    return np.moveaxis(pixels, axes.index("S"), -1) if "S" in axes else pixels
+        orientation = page.tags.valueof(ORIENTATION, 1)
+        extra = page.extrasamples
+    if colors == "MINISWHITE" and pixels.dtype.kind == "u":
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    # Samples and channels go last, whether the file keeps them in planes, pages or pixels.
+    last = [place for place, axis in enumerate(axes) if axis in "CS"]
+    pixels = pixels.transpose(*(n for n in range(len(axes)) if n not in last), *last)
+    if last:
+        pixels = pixels.reshape(*pixels.shape[: -len(last)], -1)
+    first = pixels.ndim - 2 - bool(last)
+    return Picture(
+        upright(pixels, orientation, first),
+        has_channels=bool(last),
+        has_alpha=bool(set(extra) & {ASSOCIATED, UNASSOCIATED}),
+    )
 
 
 def check_segments(series: Any, data: bytes) -> None:
@@ -395,30 +489,34 @@ def decode_deep_png(image: "ImageFile", data: bytes) -> NDArray[np.uint16]:
     return pixels if mode else pixels[..., 0]
 
 
-def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and mirror an image as its EXIF orientation, from 1 to 8, says."""
+def upright(pixels: NDArray[Any], orientation: int, first: int = 0) -> NDArray[Any]:
+    """Turn and mirror an image as its EXIF orientation, from 1 to 8, says.
+
+    Its rows and columns are the axis `first` and the next one.
+    """
     if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
+        pixels = pixels.swapaxes(first, first + 1)
     if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
+        pixels = np.flip(pixels, first + 1)
     if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
+        pixels = np.flip(pixels, first)
     return pixels
 
 
 # Encoding
 
 
-def encode(pixels: NDArray[Any], suffix: str) -> bytes:
+def encode(picture: Picture, suffix: str) -> bytes:
     """Encode an image as the content of a file with this suffix."""
+    pixels = picture.pixels
     try:
-        return encode_npy(pixels) if suffix == ".npy" else encode_image(pixels, suffix)
+        return encode_npy(pixels) if suffix == ".npy" else encode_image(picture, suffix)
     except (FormatError, MemoryError):
         raise
     except Exception as error:  # each encoder has its own way to say what it cannot hold
         raise FormatError(
             f"this format cannot hold an image of shape {pixels.shape} and dtype {pixels.dtype}: "
-            f"write to {'.tif' if is_stack(pixels) else '.png'} instead ({error})"
+            f"write to {'.tif' if picture.is_stack else '.png'} instead ({error})"
         ) from error
 
 
@@ -429,14 +527,14 @@ def encode_npy(pixels: NDArray[Any]) -> bytes:
     return file.getvalue()
 
 
-def encode_image(pixels: NDArray[Any], suffix: str) -> bytes:
+def encode_image(picture: Picture, suffix: str) -> bytes:
     """Encode an image, or a stack, by Pillow."""
     from PIL import Image
 
-    many = is_stack(pixels)
-    channels = pixels.shape[-1] if pixels.ndim == 3 + many else 1
-    if pixels.dtype == np.uint16 and channels > 1:
-        return encode_deep_png(pixels) if suffix == ".png" else encode_deep_tiff(pixels)
+    pixels, many = picture.pixels, picture.is_stack
+    channels = pixels.shape[-1] if picture.has_channels else 1
+    if channels > 4 or (pixels.dtype == np.uint16 and channels > 1):
+        return encode_deep_png(pixels) if suffix == ".png" else encode_channels(pixels)
     if suffix == ".bmp" and channels == 4:
         raise ValueError("BMP files have no alpha channel")
     if suffix == ".png" and channels == 3 and not many:
@@ -451,7 +549,7 @@ def encode_image(pixels: NDArray[Any], suffix: str) -> bytes:
     first.save(file, name, **options)
     # A GIF may lose colors, and an animation frames like the one before.
     if many or suffix == ".gif":
-        back = decode(file.getvalue(), np.inf)
+        back = decode(file.getvalue(), np.inf).pixels
         if many and len(pixels) == 1:
             back = back[np.newaxis]
         if not np.array_equal(as_rgba(back, many), as_rgba(pixels, many)):
@@ -470,11 +568,6 @@ def as_rgba(pixels: NDArray[Any], many: bool) -> NDArray[Any]:
     colors = pixels[..., :3] if channels > 2 else pixels[..., [0, 0, 0]]
     alpha = pixels[..., -1:] if channels % 2 == 0 else np.full_like(pixels[..., :1], 255)
     return np.concatenate((colors, alpha), axis=-1)
-
-
-def is_stack(image: NDArray[Any]) -> bool:
-    """Return whether an image to be written is a stack: of gray frames more than 4 pixels wide."""
-    return image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
 
 
 def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
@@ -505,17 +598,18 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
     return buffer.getvalue()
 
 
-def encode_deep_tiff(pixels: NDArray[np.uint16]) -> bytes:
-    """Encode colors of 16 bits per channel by tifffile."""
+def encode_channels(pixels: NDArray[Any]) -> bytes:
+    """Encode channels of 16 bits, or more of them than four, as TIFF by tifffile."""
     tifffile = import_tifffile()
     channels = pixels.shape[-1]
+    alpha = ["unassalpha"] if channels in (2, 4) else []
     file = io.BytesIO()
     tifffile.imwrite(
         file,
         pixels,
-        photometric="rgb" if channels > 2 else "minisblack",
+        photometric="rgb" if channels in (3, 4) else "minisblack",
         planarconfig="contig",
-        extrasamples=["unassalpha"] if channels % 2 == 0 else None,
+        extrasamples=alpha if channels < 5 else ["unspecified"] * (channels - 1),
         compression="zlib",
         metadata={"axes": "TYXS" if pixels.ndim == 4 else "YXS"},
     )

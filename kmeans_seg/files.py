@@ -7,6 +7,7 @@ importing the package stays cheap.
 """
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from .validation import shown
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
 SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
 STACK_SUFFIXES = (".tif", ".tiff", ".gif", ".webp", ".png")
+
+# An axis that is longer hardly holds the channels of an image to be written.
+MOST_CHANNELS = 16
 
 # How many bytes the frames and pages of an image may take together, unless the caller says.
 MAX_BYTES = 4 * 2**30
@@ -47,12 +51,14 @@ def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> 
         A new C-contiguous array: (H, W) for gray, (H, W, 3) for RGB, and with
         an alpha channel (H, W, 2) or (H, W, 4). Animations and TIFFs of many
         pages give a stack with an axis more, (T, H, W, 3) for RGB, each frame
-        as it is shown; of a JPEG the first picture is read. It holds uint8,
-        except that 16 bits are uint16 (color in TIFF needs the extra `tiff`),
-        other gray of more than 8 bits int32, and gray in floating point
-        float32. A palette is looked up: RGB, or RGBA if one of its colors is
-        transparent. Black-and-white files give 0 and 255. An .npy file gives
-        what was saved.
+        as it is shown; of a JPEG the first picture is read. It holds uint8, and
+        uint16 where a PNG or TIFF has 16 bits. A palette is looked up: RGB, or
+        RGBA if one of its colors is transparent. Black-and-white files give 0
+        and 255.
+        A TIFF may hold any number of channels, integers and floating point.
+        Pages come first and channels last, whatever the layout of the file.
+        What Pillow cannot read of that needs the extra `tiff`.
+        An .npy file gives what was saved.
 
     Raises
     ------
@@ -68,7 +74,8 @@ def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> 
     -----
     UserWarning
         If the colors are CMYK, which become RGB by the color profile of the
-        file, or without one by a plain formula.
+        file, or without one by a plain formula. If there are two or four
+        channels, and the file does not say that the last one is alpha.
 
     See Also
     --------
@@ -84,6 +91,19 @@ def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> 
     array([[[255,   0,   0],
             [  0,   0, 255]]], dtype=uint8)
     """
+    picture = load(path, max_bytes)
+    if picture.has_channels and picture.pixels.shape[-1] in (2, 4) and not picture.has_alpha:
+        warnings.warn(
+            f"{shown(path)}: the last of its {picture.pixels.shape[-1]} channels is not alpha, but "
+            'segment takes it for that unless space="raw"',
+            UserWarning,
+            stacklevel=2,
+        )
+    return picture.pixels
+
+
+def load(path: str | os.PathLike[str], max_bytes: int | None) -> codecs.Picture:
+    """Read an image from a file, and what the file says of its axes."""
     limit = np.inf if max_bytes is None else validation.as_count("max_bytes", max_bytes)
     try:
         return codecs.decode(read_bytes(path, limit), limit)
@@ -110,7 +130,13 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: float) -> bytes:
         return b"".join(parts)
 
 
-def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = True) -> None:
+def write(
+    path: str | os.PathLike[str],
+    image: ArrayLike,
+    *,
+    channel_axis: int | None = -1,
+    overwrite: bool = True,
+) -> None:
     """Write an image to a file, whole or not at all.
 
     The file is written under another name in the same directory first.
@@ -135,12 +161,17 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
     image
         Array (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, (H, W, 2) or
         (H, W, 4) with alpha, of bool or integers; or a stack of such (T, ...)
-        to .tif, .gif, .webp and .png. Integers up to 255 are written with 8
+        to .tif, .gif, .webp and .png. A .tif may have more channels (with the
+        extra `tiff`).
+        Integers up to 255 are written with 8
         bits, whatever their dtype, except uint16, which keeps its 16 bits
         where the format has them; integers up to 65535 with 16 bits, to .png
         or .tif only. So labels can be written as they are: with 8 or 16 bits,
         and -1, for pixels that took no part, as 255 or 65535. False and True
         are written as 0 and 255.
+    channel_axis
+        The axis of the channels; None if there is none, as in a gray stack
+        (T, H, W). An image (H, W) is gray without saying so.
     overwrite
         Whether to replace a regular file that exists. The new file takes over
         its permissions and, where the system allows, its owner and group.
@@ -177,16 +208,19 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
     from .placing import check_target, place
 
     check_target(path, overwrite=overwrite)
-    place([(path, encoded(path, image))], overwrite=overwrite)
+    place([(path, encoded(path, image, channel_axis))], overwrite=overwrite)
 
 
-def encoded(path: str | os.PathLike[str], image: ArrayLike) -> bytes:
+def encoded(path: str | os.PathLike[str], image: ArrayLike, channel_axis: int | None = -1) -> bytes:
     """Return an image as the content of a file of this name."""
     suffix = as_image_suffix(path)
-    as_array = np.asarray(validation.unwrapped(image))
-    pixels = validation.as_image(as_array) if suffix == ".npy" else as_writable(path, as_array)
+    array = np.asarray(validation.unwrapped(image))
+    if suffix == ".npy":
+        picture = codecs.Picture(validation.as_image(array), None, has_alpha=False)
+    else:
+        picture = as_writable(path, array, channel_axis)
     try:
-        return codecs.encode(pixels, suffix)
+        return codecs.encode(picture, suffix)
     except codecs.FormatError as error:
         raise ValueError(f"{shown(path)}: {error}") from error
 
@@ -204,34 +238,59 @@ def as_image_suffix(path: str | os.PathLike[str]) -> str:
     return suffix
 
 
-def as_writable(path: str | os.PathLike[str], array: NDArray[Any]) -> NDArray[Any]:
-    """Check an image for the file at `path`; it comes back as uint8 or uint16.
-
-    The label -1, of pixels that took no part, becomes the largest value of its dtype.
-    """
+def as_writable(
+    path: str | os.PathLike[str], array: NDArray[Any], channel_axis: int | None = -1
+) -> codecs.Picture:
+    """Check an image for the file at `path`; it comes back as uint8 or uint16, channels last."""
+    pixels, has_channels = channels_last(path, array, channel_axis)
+    picture = codecs.Picture(pixels, has_channels, has_alpha=False)
+    many, channels = picture.is_stack, pixels.shape[-1] if has_channels else 1
     name, suffix = shown(path), as_image_suffix(path)
-    if array.dtype.kind not in "bui":
-        raise TypeError(
-            f"{name}: an image of dtype {array.dtype} cannot be written: it must hold integers; "
-            "if it is in [0, 1], write (image * 255).round().astype(numpy.uint8)"
-        )
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim == 4 and array.shape[3] == 1:
-        array = array[..., 0]
-    many = codecs.is_stack(array)
-    channels = array.shape[-1] if array.ndim == 3 + many else 1
-    if array.ndim not in (2, 3, 4) or array.size == 0 or channels > 4:
-        raise ValueError(
-            f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W), "
-            "(H, W, C), or a stack of such, not empty, with at most 4 channels; "
-            "write its channels one by one, or to .npy"
-        )
     if many and suffix not in STACK_SUFFIXES:
         raise ValueError(
             f"{name}: this format holds one picture, not a stack of shape {array.shape}: "
             f"write to one of {', '.join(STACK_SUFFIXES)} instead"
         )
+    if channels > 4 and suffix not in (".tif", ".tiff"):
+        raise ValueError(
+            f"{name}: this format holds at most 4 channels, and an image of shape {array.shape} "
+            f"has {channels}: write to .tif or .npy, or say channel_axis=None for a gray stack"
+        )
+    return picture._replace(pixels=as_few_bits(name, pixels, suffix, many))
+
+
+def channels_last(
+    path: str | os.PathLike[str], array: NDArray[Any], channel_axis: int | None
+) -> tuple[NDArray[Any], bool]:
+    """Check the axes of an image to be written; return it and whether the last has channels."""
+    name = shown(path)
+    if array.dtype.kind not in "bui":
+        raise TypeError(
+            f"{name}: an image of dtype {array.dtype} cannot be written: it must hold integers; "
+            "if it is in [0, 1], write (image * 255).round().astype(numpy.uint8)"
+        )
+    if array.ndim not in (2, 3, 4) or array.size == 0 or (array.ndim == 4 and channel_axis is None):
+        raise ValueError(
+            f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W), "
+            "(H, W, C), or a stack of such, and not empty; write its parts one by one, or to .npy"
+        )
+    if array.ndim == 3 and channel_axis == -1 and array.shape[2] > MOST_CHANNELS:
+        raise ValueError(
+            f"{name}: an image of shape {array.shape} may be a gray stack or have "
+            f"{array.shape[2]} channels: say channel_axis=None or channel_axis=2"
+        )
+    axis = validation.as_channel_axis(channel_axis, array.shape)
+    if axis is None:
+        return array, False
+    array = np.moveaxis(array, axis, -1)
+    return (array[..., 0], False) if array.shape[-1] == 1 else (array, True)
+
+
+def as_few_bits(name: str, array: NDArray[Any], suffix: str, many: bool) -> NDArray[Any]:
+    """Return an image as uint8 or uint16.
+
+    The label -1, of pixels that took no part, becomes the largest value of its dtype.
+    """
     if array.dtype == np.bool_:
         return array * np.uint8(255)
     low, high = int(array.min()), int(array.max())

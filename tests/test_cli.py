@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
@@ -780,3 +781,39 @@ def test_an_animation_gets_one_palette(tmp_path: Path) -> None:
     done = run("film.tif", "--explain", "steps.html", "--force", cwd=tmp_path)
     assert done.returncode == 1
     assert "to be shown it must be gray (H, W) or RGB (H, W, 3)" in done.stderr
+
+
+def test_a_gray_stack_is_no_image_of_many_channels(folder: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 5, (3, 40, 50), dtype=np.uint8) * 50
+    write(folder / "stack.tif", frames, channel_axis=None)
+    assert main(["stack.tif", "-k", "4", "--labels", "labels.tif"]) == 0
+    expected = segment(frames, 4, channel_axis=None)
+    assert np.array_equal(read(folder / "stack-segmented.tif"), expected.painted)
+    assert np.array_equal(read(folder / "labels.tif"), expected.labels)
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_bands_that_are_not_alpha_need_another_space(
+    folder: Path, capsys: pytest.CaptureFixture[str], planes: str
+) -> None:
+    bands = np.random.default_rng(0).integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    stored = bands if planes == "contig" else np.moveaxis(bands, -1, 0)
+    tifffile.imwrite(
+        *("bands.tif", stored),
+        photometric="rgb",
+        planarconfig=planes,
+        extrasamples=["unspecified"],
+    )
+    assert main(["bands.tif"]) == 1
+    assert "4 channels, none of which is alpha: cluster them all by --space raw" in error_of(capsys)
+    assert main(["bands.tif", "--space", "raw", "-o", "out.npy", "--labels", "l.png"]) == 0
+    expected = segment(bands, 3, space="raw")
+    assert np.array_equal(read(folder / "out.npy"), expected.painted)
+    assert np.array_equal(read(folder / "l.png"), expected.labels)
+
+
+def test_many_bands_are_segmented_and_painted(folder: Path) -> None:
+    bands = np.random.default_rng(0).integers(0, 256, (9, 40, 7), dtype=np.uint8)
+    write(folder / "bands.tif", bands)
+    assert main(["bands.tif", "--space", "raw", "-o", "out.tif", "--labels", "l.png"]) == 0
+    assert np.array_equal(read(folder / "out.tif"), segment(bands, 3, space="raw").painted)

@@ -21,12 +21,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kmeans_seg import codecs, read, segment, validation, write
-from kmeans_seg.codecs import FormatError, decode, encode
+from kmeans_seg.codecs import FormatError, Picture, decode
 from kmeans_seg.files import MAX_BYTES, as_writable
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (9, 8), dtype=np.uint8)
 RGB = RNG.integers(0, 256, (9, 8, 3), dtype=np.uint8)
+
+
+def encode(pixels: NDArray[Any], suffix: str) -> bytes:
+    """Encode an image (H, W), (H, W, C) or a stack (T, H, W, C)."""
+    return codecs.encode(Picture(pixels, pixels.ndim > 2, has_alpha=False), suffix)
 
 
 def saved(image: Image.Image, name: str, **options: Any) -> bytes:
@@ -145,7 +150,7 @@ def test_known_formats_are_read(name: str) -> None:
         data = saved(Image.fromarray(image), name, **WRITTEN[name])
     except KeyError:
         pytest.skip("this Pillow does not write it")
-    result = decode(data, MAX_BYTES)
+    result = decode(data, MAX_BYTES).pixels
     assert result.dtype == np.uint8
     loss = {"JPEG": 4, "AVIF": 4}.get(name, 0)
     assert np.abs(result.astype(int) - image).max() <= loss
@@ -199,7 +204,7 @@ def test_a_reader_that_this_pillow_lacks_is_left_out(monkeypatch: pytest.MonkeyP
     data = saved(Image.fromarray(RGB), "PNG")
     readers = {"NEW": "NewImagePlugin", **codecs.READERS}
     monkeypatch.setattr(codecs, "READERS", readers)
-    assert np.array_equal(decode(data, MAX_BYTES), RGB)
+    assert np.array_equal(decode(data, MAX_BYTES).pixels, RGB)
     factory, _ = Image.OPEN["PNG"]
     monkeypatch.setitem(Image.OPEN, "PNG", (factory, lambda _: "support not installed"))
     with pytest.raises(FormatError, match="not an image of a known format"):
@@ -257,7 +262,7 @@ def test_the_limit_is_exact(name: str, frames: int) -> None:
     if suffix in (".bmp", ".jpg") and frames > 1:
         return
     data = encode(stack.astype(np.uint16 if name == "deep" else np.uint8), suffix)
-    size = decode(data, np.inf).nbytes
+    size = decode(data, np.inf).pixels.nbytes
     if name == "GIF":
         size = size * 4 // 3  # as if there were transparency
     decode(data, size)
@@ -282,7 +287,7 @@ def test_a_strip_of_a_tiff_that_unpacks_to_more_than_its_pixels_is_damaged(metho
     with pytest.raises(FormatError, match="damaged: get the file again"):
         decode(tiff((10, 10), [16, 16, 16], bomb, compression=number), MAX_BYTES)
     good = zlib.compress(bytes(600))
-    result = decode(tiff((10, 10), [16, 16, 16], good, compression=number), MAX_BYTES)
+    result = decode(tiff((10, 10), [16, 16, 16], good, compression=number), MAX_BYTES).pixels
     assert result.shape == (10, 10, 3)
     assert not result.any()
 
@@ -299,12 +304,15 @@ import io, resource, sys
 import numpy as np
 import tifffile
 from PIL import Image
-from kmeans_seg import codecs, read, segment, validation, write
+from kmeans_seg import codecs
 
-codecs.decode(codecs.encode(np.zeros((9, 9, 3), np.uint16), ".tif"), 1e9)
+def encode(pixels, suffix):
+    return codecs.encode(codecs.Picture(pixels, True, False), suffix)
+
+codecs.decode(encode(np.zeros((9, 9, 3), np.uint16), ".tif"), 1e9)
 for name in sys.argv[1:]:
     dtype = np.uint16 if name.startswith("deep") else np.uint8
-    data = codecs.encode(np.zeros((3600, 3600, 3), dtype), "." + name.split()[-1])
+    data = encode(np.zeros((3600, 3600, 3), dtype), "." + name.split()[-1])
     pages = int(open("/proc/self/statm").read().split()[0])
     limits = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2 * 10**7, limits[1]))
@@ -340,7 +348,7 @@ def test_threads_leave_no_filter_of_warnings_behind() -> None:
 
     def work() -> None:
         for data in files * 5:
-            results.append(decode(data, MAX_BYTES))  # noqa: PERF401
+            results.append(decode(data, MAX_BYTES).pixels)  # noqa: PERF401
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -354,11 +362,12 @@ def test_threads_leave_no_filter_of_warnings_behind() -> None:
 # What comes back
 
 
-SHAPES = [
-    (9, 8), (9, 3), (9, 4), (1, 1), (9, 8, 1), (9, 8, 2), (9, 8, 3), (9, 8, 4),
-    (3, 9, 8), (1, 9, 8), (3, 9, 8, 1), (3, 9, 8, 2), (3, 9, 8, 3), (3, 9, 8, 4), (1, 9, 8, 3),
-    (3, 9, 3, 3), (3, 1, 1, 3), (3, 9, 2, 4), (3, 2, 5),
+IMAGES = [
+    (9, 8), (9, 3), (9, 4), (1, 1), (9, 8, 1), (9, 8, 2), (9, 8, 3), (9, 8, 4), (9, 8, 5),
+    (9, 8, 12), (3, 9, 8, 1), (3, 9, 8, 2), (3, 9, 8, 3), (3, 9, 8, 4), (1, 9, 8, 3),
+    (3, 9, 3, 3), (3, 1, 1, 3), (3, 9, 2, 4), (3, 9, 8, 5),
 ]  # fmt: skip
+GRAY_STACKS = [(3, 9, 8), (1, 9, 8), (3, 2, 5), (3, 9, 3), (20, 30, 40)]
 KINDS: dict[str, Callable[[tuple[int, ...]], NDArray[Any]]] = {
     "few colors": lambda shape: RNG.integers(0, 3, shape).astype(np.uint8) * 100,
     "colors": lambda shape: RNG.integers(0, 256, shape, dtype=np.uint8),
@@ -372,27 +381,31 @@ KINDS: dict[str, Callable[[tuple[int, ...]], NDArray[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".gif", ".bmp", ".webp", ".npy"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".gif", ".bmp", ".webp"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_is_read_back_or_refused(suffix: str, kind: str) -> None:
-    for shape in SHAPES:
+    for shape in IMAGES + GRAY_STACKS:
         image = KINDS[kind](shape)
+        axis = None if shape in GRAY_STACKS else -1
         try:
-            pixels = image if suffix == ".npy" else as_writable(f"a{suffix}", image)
-            data = encode(pixels, suffix)
+            picture = as_writable(f"a{suffix}", image, axis)
+            data = codecs.encode(picture, suffix)
         except ValueError:
-            assert suffix != ".npy"
+            if suffix == ".png":
+                assert len(shape) > 3 or shape[-1] > 4 or kind in ("16 bits", "bool")
             assert suffix != ".tif"
-            assert suffix != ".png" or len(shape) > 3 or kind in ("16 bits", "bool")
             continue
         result = decode(data, MAX_BYTES)
-        many = codecs.is_stack(pixels)
-        if many and len(pixels) == 1 < len(result):  # one page is no stack
+        pixels, found, many = picture.pixels, result.pixels, picture.is_stack
+        if many and len(pixels) == 1 < len(found):  # one page is no stack
             pixels, many = pixels[0], False
-        assert result.dtype == pixels.dtype
+        assert found.dtype == pixels.dtype
         if suffix in (".gif", ".webp"):  # they have no gray, and may add alpha or leave it out
-            result, pixels = codecs.as_rgba(result, many), codecs.as_rgba(pixels, many)
-        assert np.array_equal(result, pixels), shape
+            found, pixels = codecs.as_rgba(found, many), codecs.as_rgba(pixels, many)
+        else:
+            assert result.has_channels == picture.has_channels
+            assert result.has_alpha == (picture.has_channels and pixels.shape[-1] in (2, 4))
+        assert np.array_equal(found, pixels), shape
 
 
 @pytest.mark.parametrize(
@@ -411,14 +424,14 @@ def test_what_would_change_is_refused(suffix: str, shape: tuple[int, ...], messa
     other = ".tif" if len(shape) == 4 else ".png"
     with pytest.raises(FormatError, match=rf"write to \{other} instead \(.*{message}|{message}"):
         encode(image, suffix)
-    assert np.array_equal(decode(encode(image, other), MAX_BYTES), image)
+    assert np.array_equal(decode(encode(image, other), MAX_BYTES).pixels, image)
 
 
 def test_the_color_of_transparent_pixels_is_kept() -> None:
     image = RNG.integers(0, 256, (9, 8, 4), dtype=np.uint8)
     image[::2, :, 3] = 0
     for suffix in (".png", ".tif", ".webp"):
-        assert np.array_equal(decode(encode(image, suffix), MAX_BYTES), image)
+        assert np.array_equal(decode(encode(image, suffix), MAX_BYTES).pixels, image)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
@@ -426,7 +439,7 @@ def test_a_transparent_gray_becomes_alpha(depth: int) -> None:
     values = RNG.integers(0, 2**depth, (9, 8))
     clear = int(values.max())
     data = png((9, 8), depth, 0, packed(values, depth), chunk(b"tRNS", struct.pack(">H", clear)))
-    result = decode(data, MAX_BYTES)
+    result = decode(data, MAX_BYTES).pixels
     most = 65535 if depth == 16 else 255
     assert result.dtype == (np.uint16 if depth == 16 else np.uint8)
     assert np.array_equal(result[..., 0], values * (most // (2**depth - 1)))
@@ -440,7 +453,7 @@ def test_a_transparent_color_becomes_alpha(depth: int) -> None:
     values[6] ^= [1, 0, 0]  # which 16 bits tell from the others, and the high bytes do not
     clear = values[1, 2]
     data = png((9, 8), depth, 2, packed(values, depth), chunk(b"tRNS", struct.pack(">3H", *clear)))
-    result = decode(data, MAX_BYTES)
+    result = decode(data, MAX_BYTES).pixels
     assert np.array_equal(result[..., :3], values)
     same = (values == clear).all(axis=-1)
     assert 1 < same.sum() < same.size
@@ -467,7 +480,7 @@ def test_pages_of_different_kinds_have_the_kind_that_holds_both() -> None:
             with pytest.raises(FormatError, match=r"different kinds of pixels.*save the one"):
                 decode(data, MAX_BYTES)
             continue
-        result = decode(data, MAX_BYTES)
+        result = decode(data, MAX_BYTES).pixels
         for page, name in zip(result, (one, other), strict=True):
             assert np.array_equal(
                 codecs.as_rgba(page, many=False),
@@ -515,7 +528,7 @@ def test_a_header_that_does_not_fit_is_damage(data: bytes) -> None:
 def test_arrays_come_back_in_the_order_of_the_machine(dtype: str) -> None:
     image = RNG.integers(0, 2, (5, 4, 3)).astype(dtype)
     for stored in (image, np.asfortranarray(image), image[::-1, ::2]):
-        result = decode(encode(stored, ".npy"), MAX_BYTES)
+        result = decode(encode(stored, ".npy"), MAX_BYTES).pixels
         assert np.array_equal(result, stored)
         assert result.dtype.isnative
         assert result.flags.c_contiguous
@@ -561,12 +574,12 @@ def test_inks_are_converted_by_the_profile_of_the_file(name: str) -> None:
     inks[:, 16:32, 0] = inks[:, 32:48, 1] = inks[:, 48:, 3] = 255
     image = Image.fromarray(inks, "CMYK")
     with pytest.warns(UserWarning, match=r"CMYK colors.*by its color profile"):
-        result = decode(saved(image, name, icc_profile=profile()), MAX_BYTES)
+        result = decode(saved(image, name, icc_profile=profile()), MAX_BYTES).pixels
     assert result.shape == (16, 64, 3)
     middle = result[8, 8::16].astype(int)
     assert np.abs(middle - [[255] * 3, [119] * 3, [119] * 3, [0] * 3]).max() <= 4
     with pytest.warns(UserWarning, match=r"CMYK colors.*by the plain formula"):
-        result = decode(saved(image, name, icc_profile=b"damaged"), MAX_BYTES)
+        result = decode(saved(image, name, icc_profile=b"damaged"), MAX_BYTES).pixels
     middle = result[8, 8::16].astype(int)
     assert np.abs(middle - [[255] * 3, [0, 255, 255], [255, 0, 255], [0] * 3]).max() <= 4
 
@@ -583,7 +596,7 @@ def test_an_image_of_pillow_is_what_read_makes_of_it(mode: str) -> None:
     assert image.mode == mode
     result = codecs.from_pillow(image)
     if mode not in ("La", "RGBa"):
-        assert np.array_equal(result, decode(saved(image, "TIFF"), MAX_BYTES))
+        assert np.array_equal(result, decode(saved(image, "TIFF"), MAX_BYTES).pixels)
     np.testing.assert_array_equal(
         validation.as_image(image), result, err_msg="segment takes it otherwise"
     )
@@ -613,3 +626,143 @@ def test_other_colors_of_pillow_become_rgb_or_are_refused_by_name() -> None:
         assert np.array_equal(codecs.from_pillow(other), np.asarray(other.convert("RGB")))
     with pytest.raises(ValueError, match=r"LAB colors.*convert it to RGB"):
         segment(lab, 2)
+
+
+# TIFF
+
+
+def tiff_of(array: NDArray[Any], **options: Any) -> bytes:
+    """Write a TIFF by tifffile."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, array, **options)
+    return file.getvalue()
+
+
+def some(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """Make numbers of a dtype."""
+    if dtype.startswith("f"):
+        return RNG.random(shape).astype(dtype)
+    low = -100 if dtype.startswith("i") else 0
+    return RNG.integers(low, 100, shape).astype(dtype) << (8 * np.dtype(dtype).itemsize - 8)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("layout", [{}, {"tile": (16, 16)}, {"byteorder": ">"}, {"bigtiff": True}])
+def test_tiffs_of_any_dtype_and_layout_have_their_channels_last(
+    dtype: str, planes: str, layout: dict[str, Any]
+) -> None:
+    for channels, extra in (
+        (1, None), (2, "unassalpha"), (2, "unspecified"), (3, None), (4, "unassalpha"),
+        (4, "unspecified"), (5, "unspecified"), (12, "unspecified"),
+    ):  # fmt: skip
+        image = some((20, 30, channels), dtype)
+        options: dict[str, Any] = {
+            "photometric": "rgb" if channels in (3, 4) else "minisblack", **layout,
+        }  # fmt: skip
+        stored = image[..., 0]
+        if channels > 1:
+            stored = image if planes == "contig" else np.moveaxis(image, -1, 0)
+            options["planarconfig"] = planes
+        if extra:
+            options["extrasamples"] = [extra] * (1 if channels == 4 else channels - 1)
+        result = decode(tiff_of(stored, **options), MAX_BYTES)
+        assert result.pixels.dtype == image.dtype, channels
+        assert np.array_equal(result.pixels, image if channels > 1 else stored), channels
+        assert result.has_channels == (channels > 1)
+        assert result.has_alpha == (extra == "unassalpha")
+
+
+STACKS: dict[str, tuple[dict[str, Any], str]] = {
+    "ImageJ slices": ({"imagej": True}, "ZYX"),
+    "ImageJ channels": ({"imagej": True}, "CYX"),
+    "ImageJ slices of channels": ({"imagej": True}, "ZCYX"),
+    "OME slices": ({"ome": True}, "ZYX"),
+    "OME channels": ({"ome": True}, "CYX"),
+    "OME frames of channels": ({"ome": True}, "TCYX"),
+    "pages": ({}, "TYX"),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_pages_come_first_and_channels_last(name: str, dtype: str) -> None:
+    options, axes = STACKS[name]
+    shape = {"Z": 4, "T": 4, "C": 3, "Y": 20, "X": 30}
+    stored = some(tuple(shape[axis] for axis in axes), dtype)
+    data = tiff_of(stored, metadata={"axes": axes}, photometric="minisblack", **options)
+    result = decode(data, MAX_BYTES)
+    expected = np.moveaxis(stored, axes.index("C"), -1) if "C" in axes else stored
+    assert np.array_equal(result.pixels, expected)
+    assert result.has_channels == ("C" in axes)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4"])
+def test_white_is_zero(dtype: str) -> None:
+    image = some((20, 30), dtype)
+    stored = np.iinfo(dtype).max - image
+    assert np.array_equal(
+        decode(tiff_of(stored, photometric="miniswhite"), MAX_BYTES).pixels, image
+    )
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_any_tiff_is_turned_upright(dtype: str, channels: int) -> None:
+    image = some((20, 30, channels), dtype)
+    image = image if channels > 1 else image[..., 0]
+    for orientation in range(1, 9):
+        turned = codecs.upright(image, orientation)
+        tag = (274, 3, 1, orientation, True)
+        photometric = "rgb" if channels == 3 else "minisblack"
+        data = tiff_of(image, photometric=photometric, planarconfig=None, extratags=[tag])
+        if channels == 5:
+            data = tiff_of(image, photometric=photometric, planarconfig="contig", extratags=[tag])
+        assert np.array_equal(decode(data, MAX_BYTES).pixels, turned), orientation
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("kind", ["smaller", "mask"])
+def test_smaller_copies_and_masks_are_left_out(dtype: str, kind: str) -> None:
+    image = some((20, 30, 3), dtype)
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(image, photometric="rgb")
+        if kind == "mask":
+            writer.write(image[..., 0] > 50, photometric="mask", subfiletype=4)
+        else:
+            writer.write(image[::2, ::2], photometric="rgb", subfiletype=1)
+    result = decode(file.getvalue(), MAX_BYTES)
+    assert np.array_equal(result.pixels, image)
+    assert not result.is_stack
+
+
+def test_a_channel_that_is_not_alpha_is_told(tmp_path: Path) -> None:
+    four = some((20, 30, 4), "u1")
+    path = tmp_path / "bands.tif"
+    path.write_bytes(tiff_of(four, photometric="rgb", extrasamples=["unspecified"]))
+    with pytest.warns(
+        UserWarning, match=r"bands\.tif: the last of its 4 channels is not"
+    ) as caught:
+        assert np.array_equal(read(path), four)
+    assert [warning.filename for warning in caught] == [__file__]
+    path.write_bytes(tiff_of(four, photometric="rgb", extrasamples=["unassalpha"]))
+    assert np.array_equal(read(path), four)
+
+
+def test_channels_may_be_on_any_axis_and_a_gray_stack_has_none(tmp_path: Path) -> None:
+    image, path = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8), tmp_path / "a.tif"
+    write(path, np.moveaxis(image, -1, 0), channel_axis=0)
+    assert np.array_equal(read(path), image)
+    bands = RNG.integers(0, 256, (20, 30, 40), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"\(20, 30, 40\) may be a gray stack or have 40 channels"):
+        write(path, bands)
+    for axis in (None, 2):
+        write(path, bands, channel_axis=axis)
+        assert np.array_equal(read(path), bands)
+        with tifffile.TiffFile(path) as file:
+            assert len(file.pages) == (20 if axis is None else 1)
+    with pytest.raises(ValueError, match=r"at most 4 channels.*channel_axis=None for a gray stack"):
+        write(tmp_path / "a.png", bands[..., :9])
+    with pytest.raises(ValueError, match="cannot be written"):
+        write(path, bands[..., np.newaxis], channel_axis=None)

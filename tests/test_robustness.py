@@ -117,6 +117,7 @@ def seeds(folder: Path) -> dict[str, bytes]:
         "a.png": rgb, "b.png": deep, "c.png": stack, "d.png": rgb[..., :2], "a.jpg": rgb,
         "a.tif": rgb, "b.tif": stack, "c.tif": deep, "a.gif": stack, "a.webp": rgb,
         "b.webp": stack, "a.bmp": rgb, "a.npy": rgb.astype(np.float32),
+        "d.tif": np.dstack((rgb, rgb)), "e.tif": deep[..., 0],
     }  # fmt: skip
     for name, content in contents.items():
         write(folder / name, content)
