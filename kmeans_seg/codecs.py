@@ -87,10 +87,10 @@ DEEP_MODES = {2: "RGB", 4: "LA", 6: "RGBA"}
 TIFF = (b"II", b"MM")
 
 # Tags of TIFF, and some of their values.
-SUBFILE_TYPE, BITS_PER_SAMPLE, PHOTOMETRIC, DESCRIPTION, ORIENTATION = 254, 258, 262, 270, 274
-SAMPLES_PER_PIXEL, PLANES, TILE_WIDTH, TILE_LENGTH = 277, 284, 322, 323
-EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
-WHITE_IS_ZERO, ASSOCIATED, UNASSOCIATED = 0, 1, 2
+SUBFILE_TYPE, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC = 254, 258, 259, 262
+DESCRIPTION, ORIENTATION, SAMPLES_PER_PIXEL, PLANES = 270, 274, 277, 284
+TILE_WIDTH, TILE_LENGTH, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 338, 339
+WHITE_IS_ZERO, ASSOCIATED, UNASSOCIATED, WEBP = 0, 1, 2, 50001
 SMALLER = 0b101  # a page that is a smaller copy, or a mask
 
 # How many pixels are copied out of Pillow at a time: it makes a copy of its own of each part.
@@ -404,6 +404,7 @@ def needs_tifffile(image: "ImageFile") -> bool:
         (len(bits) > 1 and max(bits) > 8)
         or samples != len(image.getbands())
         or (image.mode == "LA" and tags.get(PLANES) == 2)
+        or tags.get(COMPRESSION) == WEBP
         or (text.startswith("ImageJ=") and ("channels=" in text or pages == 1))
         or ("<OME" in text and pages > 1)
         or (most is not None and image.width * image.height > 2 * most)
@@ -453,8 +454,8 @@ def check_segments(series: Any, data: bytes) -> None:
         return
     if method not in ("ADOBE_DEFLATE", "DEFLATE"):
         raise FormatError(
-            f"TIFF compressed by {method} needs the package imagecodecs: install it, or save the "
-            "image as PNG first"
+            f"TIFF compressed by {method} needs the package imagecodecs: install it with "
+            'pip install "kmeans_seg[tiff]", or save the image as PNG first'
         )
     segment = math.prod(page.chunks) * series.dtype.itemsize
     for part in series.pages:

@@ -284,7 +284,7 @@ def test_a_page_that_is_larger_than_the_first_is_not_decoded(
 def test_a_strip_of_a_tiff_that_unpacks_to_more_than_its_pixels_is_damaged(method: str) -> None:
     number = {"ADOBE_DEFLATE": 8, "DEFLATE": 32946}[method]
     bomb = zlib.compress(bytes(10**7), 9)
-    with pytest.raises(FormatError, match="damaged: get the file again"):
+    with pytest.raises(FormatError, match=r"damaged.*: get the file again"):
         decode(tiff((10, 10), [16, 16, 16], bomb, compression=number), MAX_BYTES)
     good = zlib.compress(bytes(600))
     result = decode(tiff((10, 10), [16, 16, 16], good, compression=number), MAX_BYTES).pixels
