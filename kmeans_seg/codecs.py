@@ -21,6 +21,7 @@ import importlib.util
 import io
 import math
 import operator
+import re
 import struct
 import warnings
 import zlib
@@ -92,6 +93,9 @@ DESCRIPTION, ORIENTATION, SAMPLES_PER_PIXEL, PLANES = 270, 274, 277, 284
 TILE_WIDTH, TILE_LENGTH, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 338, 339
 WHITE_IS_ZERO, ASSOCIATED, UNASSOCIATED, WEBP = 0, 1, 2, 50001
 SMALLER = 0b101  # a page that is a smaller copy, or a mask
+
+# The header of a PGM or PPM: its kind, its width, its height, and the largest value.
+PNM = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s")
 
 # How many pixels are copied out of Pillow at a time: it makes a copy of its own of each part.
 BAND = 2**18
@@ -198,6 +202,11 @@ def decode_image(data: bytes, max_bytes: float) -> Picture:
     with opened as image:
         if image.format == "TIFF" and needs_tifffile(image):
             return decode_tiff(data, max_bytes)
+        header = PNM.match(data) if image.format == "PPM" else None
+        if header and int(header[4]) > 255:
+            check_size(2 * picture_size(image), max_bytes)
+            pixels = decode_deep_pnm(data, header)
+            return Picture(pixels, pixels.ndim > 2, has_alpha=False)
         pages = pages_of(image)
         depth, color = (data[24], data[25]) if image.format == "PNG" else (8, None)
         if depth < 8 and color == 0 and image.info.get("transparency", 255) < 2**depth:
@@ -488,6 +497,18 @@ def decode_deep_png(image: "ImageFile", data: bytes) -> NDArray[np.uint16]:
         visible = (pixels != np.array(image.info["transparency"])).any(axis=-1, keepdims=True)
         return np.concatenate((pixels, visible * np.uint16(65535)), axis=-1)
     return pixels if mode else pixels[..., 0]
+
+
+def decode_deep_pnm(data: bytes, header: re.Match[bytes]) -> NDArray[np.uint16]:
+    """Decode a PGM or PPM of more than 8 bits per channel, with the values that are stored."""
+    kind, width, height, _ = (int(number) for number in header.groups())
+    shape = (height, width) if kind in (2, 5) else (height, width, 3)
+    if kind in (5, 6):
+        pixels = np.frombuffer(data, ">u2", math.prod(shape), header.end())
+    else:
+        text = re.sub(rb"#[^\n]*", b"", data[header.end() :])
+        pixels = np.fromstring(text, np.uint16, sep=" ")[: math.prod(shape)]
+    return pixels.reshape(shape).astype(np.uint16)
 
 
 def upright(pixels: NDArray[Any], orientation: int, first: int = 0) -> NDArray[Any]:

@@ -227,6 +227,7 @@ TOO_LARGE = {
     "BMP": bmp((60_000, 60_000), b"\0\1"),
     "WebP": webp((10_000, 10_000), 100),
     "PPM": b"P6 100000 100000 255\n",
+    "deep PPM": b"P6 30000 30000 65535\n",
     "JPEG": saved(Image.fromarray(RGB), "JPEG").replace(
         struct.pack(">HH", 9, 8), struct.pack(">HH", 65_000, 65_000), 1
     ),
@@ -626,6 +627,26 @@ def test_other_colors_of_pillow_become_rgb_or_are_refused_by_name() -> None:
         assert np.array_equal(codecs.from_pillow(other), np.asarray(other.convert("RGB")))
     with pytest.raises(ValueError, match=r"LAB colors.*convert it to RGB"):
         segment(lab, 2)
+
+
+@pytest.mark.parametrize("largest", [256, 4095, 65535])
+@pytest.mark.parametrize("kind", [2, 3, 5, 6])
+def test_pnm_of_more_than_8_bits_has_the_values_that_are_stored(kind: int, largest: int) -> None:
+    shape = (9, 8) if kind in (2, 5) else (9, 8, 3)
+    image = RNG.integers(0, largest + 1, shape, dtype=np.uint16)
+    header = f"P{kind}\n# a comment 12\n8 #another\n9\n{largest}\n".encode()
+    if kind in (5, 6):
+        data = header + image.astype(">u2").tobytes()
+    else:
+        data = header + b"# and more\n" + " ".join(map(str, image.ravel())).encode()
+    result = decode(data, MAX_BYTES)
+    assert result.pixels.dtype == np.uint16
+    assert np.array_equal(result.pixels, image)
+    assert result.has_channels == (kind in (3, 6))
+    with pytest.raises(FormatError, match="too large"):
+        decode(data, 100)
+    with pytest.raises(FormatError, match="damaged"):
+        decode(data[:-12], MAX_BYTES)
 
 
 # TIFF
