@@ -109,6 +109,39 @@ class Segmentation:
         """
         return paint(np.asarray(self.labels), self._alpha, self.palette, self._channel_axis)
 
+    def paint(self, labels: ArrayLike) -> NDArray[Any]:
+        """Paint labels, such as `predict` gives them, in the colors of their segments.
+
+        Parameters
+        ----------
+        labels
+            Array of integers from -1 to k - 1, of any shape.
+
+        Returns
+        -------
+        painted
+            Array in the dtype of the image: the shape of the labels, with the
+            channels on the axis where the image has them. Pixels that took no
+            part, those of label -1, are 0 in every channel. There is no alpha.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels are not integers, or out of range.
+
+        Examples
+        --------
+        >>> result = segment(np.array([[0, 10, 200]], np.uint8), 2)
+        >>> result.paint([[1, 0], [-1, 1]])
+        array([[200,   5],
+               [  0, 200]], dtype=uint8)
+        """
+        checked = validation.as_own_labels(labels, len(self.palette))
+        axis = self._channel_axis
+        if axis is not None and axis == np.ndim(self.labels):
+            axis = checked.ndim
+        return paint(checked, None, self.palette, axis)
+
     def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
         """Label another image by the same centers.
 

@@ -186,6 +186,19 @@ def as_labels(labels: ArrayLike | None, n: int, k: int) -> NDArray[np.int32] | N
     return array.astype(np.int32)
 
 
+def as_own_labels(labels: ArrayLike, k: int) -> NDArray[Any]:
+    """Check labels from -1 to k - 1, of any shape."""
+    array = np.asarray(labels)
+    if array.dtype.kind not in "ui":
+        raise TypeError(f"labels has dtype {array.dtype}: it must hold integers")
+    if array.size and (int(array.min()) < -1 or int(array.max()) >= k):
+        raise ValueError(
+            f"labels goes from {array.min()} to {array.max()}: with {k} segments every label must "
+            f"be from 0 to {k - 1}, or -1 for a pixel that takes no part"
+        )
+    return array
+
+
 def as_image(image: Any) -> Any:
     """Check the dtype and the dimensions of an image; an array that slices like NumPy's stays one.
 
