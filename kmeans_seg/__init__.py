@@ -18,10 +18,12 @@ assignment), `validation`, `errstate`, `files`, `cli`.
 from .clustering import Clustering, ConvergenceWarning, FewerClustersWarning, kmeans
 from .files import read, write
 from .lloyd import Step, lloyd
+from .pixels import AmbiguousShapeWarning
 from .seeding import kmeans_plusplus
 from .segmentation import NodataWarning, Segmentation, segment
 
 __all__ = [
+    "AmbiguousShapeWarning",
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",

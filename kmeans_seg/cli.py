@@ -8,23 +8,27 @@ initializations or the numbers of the result.
 
 import argparse
 import contextlib
-import errno
 import io
+import logging
 import os
 import shutil
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 
 from . import validation
-from .files import read, write
+from .files import MAX_BYTES, as_image_suffix, encoded, load
 from .lloyd import Step
+from .placing import Identity, check_target, identity, place
 from .segmentation import SPACES, segment
+from .validation import shown
 
 DEMO = "coffee.jpg"
 
@@ -37,12 +41,23 @@ REMEDIES: dict[type[OSError], str] = {
     PermissionError: "ask for the permission, or write elsewhere with -o",
 }
 
-# Files that must not be overwritten, by device and inode: links and other names do not hide them.
-Protected = set[tuple[int, int]]
+# Files that must not be overwritten: links and other names do not hide them.
+Protected = set[Identity]
+
+# The signals that end a process: Ctrl-C, a request, and a terminal that is closed (not on Windows).
+ENDING = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
 
 
 class RefusedError(Exception):
     """Something that was asked for and that the command does not do; the message is the reason."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose messages are safe to print, whatever the arguments hold."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and a message, and exit."""
+        super().error(shown(message))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = make_parser()
     args = parser.parse_args(argv)
+    # Of a damaged file there is one line to read, from the command, and no log of a reader.
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold any byte
     try:
@@ -97,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kmeans-seg",
         description="Segment images with k-means: every pixel gets the color of its segment.",
         epilog="Example: kmeans-seg photo.jpg -k 4 writes photo-segmented.png beside photo.jpg.",
@@ -148,6 +165,13 @@ def make_parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace files that exist (never an input)"
     )
     parser.add_argument(
+        "--max-bytes",
+        type=int,
+        default=MAX_BYTES,
+        metavar="BYTES",
+        help="refuse images that take more memory than this (default: 4 GiB)",
+    )
+    parser.add_argument(
         "--demo",
         action="store_true",
         help="segment a photo that comes with the program, into coffee-segmented.png "
@@ -184,10 +208,10 @@ def run(images: Sequence[Path], args: argparse.Namespace) -> int:
     protected: Protected = set()
     for image in images:
         with contextlib.suppress(OSError):  # it will be told when its turn comes
-            protected.add(identity(image))
+            protected.add(identity(image.stat()))
     failed = False
     for image in images:
-        name = DEMO if args.demo else str(image)
+        name = DEMO if args.demo else shown(image)
         try:
             with warnings.catch_warnings(record=True, action="ignore") as caught:
                 warnings.simplefilter("always", UserWarning)
@@ -208,49 +232,64 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     """Read, segment and write one image; return the line to print."""
     start = time.perf_counter()
     image.stat()  # if there is no such file, that is the first thing to say
-    pixels = read(image)
-    origin = Path(name)  # which for the demo is in the current directory
-    suffix = ".tif" if validation.is_stack(pixels) else ".png"  # which keeps every frame
+    picture = load(image, args.max_bytes)
+    pixels = picture.pixels
+    axis: int | None = -1
+    if picture.has_channels is not None:  # else it is an array, which says nothing of its axes
+        axis = pixels.ndim - 1 if picture.has_channels else None
+        channels = pixels.shape[-1] if picture.has_channels else 1
+        if channels in (2, 4) and not picture.has_alpha and args.space != "raw":
+            raise RefusedError(
+                f"it has {channels} channels, none of which is alpha: cluster them all by "
+                "--space raw, or drop one"
+            )
+    is_stack = pixels.ndim - (axis is not None and pixels.ndim > 2) > 2
+    origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
+    suffix = ".tif" if is_stack else ".png"  # which keeps every frame
     targets = [destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")]
     if args.labels is not None:
         targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{suffix}"))
         if targets[0].resolve() == targets[1].resolve():
-            raise RefusedError(f"{targets[1]}: give the picture and the labels different names")
+            raise RefusedError(
+                f"{shown(targets[1])}: give the picture and the labels different names"
+            )
     for target in targets:
-        validation.as_image_suffix(target)
-        check_target(target, protected, args.force)
+        as_image_suffix(target)
+        check_output(target, protected, args.force)
     page = None
     if args.explain is not None:
         page = destination(args.explain, origin.parent / f"{origin.stem}-steps.html")
         validation.check_page_name(page)
         validation.check_page_k(args.k)
-        check_target(page, protected, args.force)
-    if page is not None:
+        check_output(page, protected, args.force)
         validation.as_picture(pixels)
     with live_line(name) as show:
-        result = segment(pixels, args.k, space=args.space, rng=args.seed, callback=show)
-    for target, content in zip(targets, (result.painted, result.labels), strict=False):
-        write(target, content, overwrite=args.force)
-        protected.add(identity(target))
+        how = {"space": args.space, "channel_axis": axis, "rng": args.seed, "callback": show}
+        result = segment(pixels, args.k, **how)
+    # All are encoded before the first is put in place: if one cannot be, there is none.
+    outputs = [(targets[0], encoded(targets[0], result.painted, axis))]
+    if args.labels is not None:
+        outputs.append((targets[1], encoded(targets[1], result.labels, None)))
     if page is not None:
-        write_steps(pixels, page, origin.name, args)
-        protected.add(identity(page))
-        targets.append(page)
+        outputs.append((page, page_of(pixels, origin.name, args)))
+    with uninterrupted():
+        place(outputs, overwrite=args.force)
+    protected.update(identity(target.stat()) for target, _ in outputs)
     *frames, height, width = result.labels.shape
     stack = f"{frames[0]} frames of " if frames else ""
     return (
         f"{name}: {stack}{width}x{height}, k={len(result.centers)}, {result.n_iter} iterations, "
-        f"{time.perf_counter() - start:.2f} s -> {', '.join(map(str, targets))}"
+        f"{time.perf_counter() - start:.2f} s -> "
+        f"{', '.join(shown(target) for target, _ in outputs)}"
     )
 
 
-def write_steps(pixels: NDArray[Any], page: Path, name: str, args: argparse.Namespace) -> None:
-    """Write the page of an image. What there is to warn of has been said of the image itself."""
-    from .teaching.page import write_page
+def page_of(pixels: NDArray[Any], name: str, args: argparse.Namespace) -> bytes:
+    """Make the page of an image. What there is to warn of has been said of the image itself."""
+    from .teaching.page import make_page
 
-    how = {"space": args.space, "rng": args.seed, "title": name, "overwrite": args.force}
     with warnings.catch_warnings(action="ignore", category=UserWarning):
-        write_page(pixels, args.k, page, **how)
+        return make_page(pixels, args.k, space=args.space, rng=args.seed, title=name)
 
 
 def destination(out: Path | None, default: Path) -> Path:
@@ -260,20 +299,17 @@ def destination(out: Path | None, default: Path) -> Path:
     return out / default.name if is_directory(out) else out
 
 
-def check_target(target: Path, protected: Protected, force: bool) -> None:
+def check_output(target: Path, protected: Protected, force: bool) -> None:
     """Find before the work, not after it, that a file cannot be written."""
     if not is_directory(target.parent):
-        raise RefusedError(f"{target}: no such directory: make it first, or choose another")
-    if target.exists():
-        if identity(target) in protected:
+        raise RefusedError(f"{shown(target)}: no such directory: make it first, or choose another")
+    with contextlib.suppress(OSError):
+        if identity(target.stat()) in protected:
             raise RefusedError(
-                f"{target}: is an input or an output of this very run, which is never "
+                f"{shown(target)}: is an input or an output of this very run, which is never "
                 "overwritten: choose another name or directory with -o, --labels or --explain"
             )
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-        if not force:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    check_target(target, overwrite=force)
 
 
 def is_directory(path: Path) -> bool:
@@ -283,10 +319,26 @@ def is_directory(path: Path) -> bool:
     return False
 
 
-def identity(path: Path) -> tuple[int, int]:
-    """Say which file a path leads to, as `os.path.samefile` compares it."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold signals back until the block is done, so that it leaves nothing half-done.
+
+    At any other time a signal may end the process at once: there is nothing to clean up.
+    """
+    waiting: list[int] = []
+    before: dict[int, Any] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():  # others handle no signals
+            for number in ENDING:
+                # What was ignored from the start, as by `nohup`, stays so.
+                if signal.getsignal(number) not in (signal.SIG_IGN, None) and number not in before:
+                    before[number] = signal.signal(number, lambda n, _: waiting.append(n))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if waiting:
+            signal.raise_signal(waiting[0])
 
 
 @contextlib.contextmanager
@@ -311,8 +363,8 @@ def live_line(name: str) -> Iterator[Callable[[Step], None] | None]:
 
 
 def complain(name: str, text: str) -> None:
-    """Print one line to stderr."""
-    print(f"kmeans-seg: {name}: {' '.join(text.split())}", file=sys.stderr)
+    """Print one line to stderr; what a damaged file made of an error is not for the terminal."""
+    print(f"kmeans-seg: {name}: {shown(' '.join(text.split()))}", file=sys.stderr)
 
 
 def reason(error: Exception, image: Path) -> str:
@@ -320,7 +372,7 @@ def reason(error: Exception, image: Path) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory: scale the image down first"
     if not isinstance(error, OSError) or error.strerror is None:
-        return str(error).removeprefix(f"{image}: ")
-    where = "" if error.filename in (None, str(image)) else f"{error.filename}: "
+        return str(error).removeprefix(f"{shown(image)}: ")
+    where = "" if error.filename in (None, str(image)) else f"{shown(error.filename)}: "
     remedy = REMEDIES.get(type(error))
     return f"{where}{error.strerror}" + (f": {remedy}" if remedy else "")

@@ -50,7 +50,7 @@ from .distinct import (
     has_codes,
     merge_counts,
 )
-from .pixels import Blocks, Pixels
+from .pixels import Blocks, Pixels, warn_of_shape
 from .segmentation import SPACES, Segmentation, paint, prepare_pixels
 from .validation import RandomGenerator
 
@@ -119,6 +119,7 @@ def segment(
     """
     validation.check_choice("space", space, SPACES)
     pixels = Chunks(image, space, SPACES[space].channel_counts, channel_axis, mask)
+    warn_of_shape(image.shape, channel_axis, stacklevel=3)
     job = prepare_pixels(
         pixels, k, space, init, n_init, max_iter, rng, assign, 0, normalize, out=None
     )

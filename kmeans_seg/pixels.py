@@ -14,6 +14,7 @@ Left out: what the colors mean (`segmentation`), and files (`files`).
 import functools
 import math
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -28,6 +29,25 @@ from .distinct import DistinctColors, LookUp, distinct_colors
 Index: TypeAlias = tuple[slice, ...]
 # Where a block stands, its pixels that take part, and which those are; None if all of them do.
 Block: TypeAlias = tuple[Index, NDArray[Any], NDArray[np.bool_] | None]
+
+
+class AmbiguousShapeWarning(UserWarning):
+    """The shape of an image suggests that its axes mean something else.
+
+    Examples
+    --------
+    Whoever says which axis holds the channels, counted from 0, is not asked:
+
+    >>> import numpy as np
+    >>> from kmeans_seg import segment
+    >>> bands_first = np.arange(4 * 40 * 60).reshape(4, 40, 60)
+    >>> segment(bands_first, 3, space="raw", channel_axis=0).labels.shape
+    (40, 60)
+    """
+
+
+# Most images have no more channels than this, and more rows and columns than that.
+FEW, MANY = 16, 32
 
 BLOCK = 2**20  # pixels of an array read at a time
 FILE_BLOCK = 2**22  # of anything else: opening a chunk of a file is dear
@@ -172,6 +192,26 @@ class Blocks:
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Begin to read."""
         return self.read()
+
+
+def warn_of_shape(shape: tuple[int, ...], channel_axis: object, stacklevel: int = 4) -> None:
+    """Warn where the last axis is taken for channels, or for columns, and hardly is."""
+    if channel_axis != -1:
+        return
+    text = None
+    if len(shape) == 2 and shape[1] in (3, 4) and shape[0] >= MANY:
+        text = (
+            f"image has shape {shape}, which is taken for a gray image of {shape[1]} columns: for "
+            "a list of pixels use kmeans, or reshape it to (1, N, C); for a gray image say "
+            "channel_axis=None"
+        )
+    elif len(shape) > 2 and shape[0] <= FEW and shape[-1] >= MANY:
+        text = (
+            f"image has shape {shape}, and its last axis is taken for channels: if the first "
+            f"holds them say channel_axis=0, else channel_axis={len(shape) - 1}"
+        )
+    if text is not None:
+        warnings.warn(text, AmbiguousShapeWarning, stacklevel=stacklevel)
 
 
 def flat(block: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:

@@ -35,7 +35,7 @@ from .colorspace import lab_to_srgb, luma, srgb_to_lab
 from .distinct import DistinctColors, distinct_colors
 from .errstate import default_errstate, each_in_default_errstate
 from .exact import exact_sum
-from .pixels import Pixels
+from .pixels import Pixels, warn_of_shape
 from .sums import ClusterSums
 from .validation import RandomGenerator
 
@@ -146,6 +146,40 @@ class Segmentation:
         return paint(np.asarray(self.labels), self._alpha, self._palette, self._channel_axis)
 
     @default_errstate
+    def paint(self, labels: ArrayLike) -> NDArray[Any]:
+        """Paint labels, such as `predict` gives them, in the colors of their segments.
+
+        Parameters
+        ----------
+        labels
+            Array of integers from -1 to k - 1, of any shape.
+
+        Returns
+        -------
+        painted
+            Array in the dtype of the image: the shape of the labels, with the
+            channels on the axis where the image has them. Pixels that took no
+            part, those of label -1, are 0 in every channel. There is no alpha.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels are not integers, or out of range.
+
+        Examples
+        --------
+        >>> result = segment(np.array([[0, 10, 200]], np.uint8), 2)
+        >>> result.paint([[1, 0], [-1, 1]])
+        array([[200,   5],
+               [  0, 200]], dtype=uint8)
+        """
+        checked = validation.as_own_labels(labels, len(self._palette))
+        axis = self._channel_axis
+        if axis is not None and axis == np.ndim(self.labels):
+            axis = checked.ndim
+        return paint(checked, None, self._palette, axis)
+
+    @default_errstate
     def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
         """Label another image by the same centers.
 
@@ -244,7 +278,8 @@ def segment(
         frames (T, H, W, C) have them, which get one palette. It is read in
         blocks, so it may also be a `numpy.memmap` or anything else that slices
         like an array (zarr, h5py). Masked elements of a `numpy.ma` array take
-        no part.
+        no part. An image of Pillow is converted to gray or RGB first, with
+        alpha if it has transparency.
     k
         The number of segments, at most the number of pixels.
     space
@@ -321,6 +356,9 @@ def segment(
         the pixels that take part, and its distance from the next value is more
         than 100 times the range of all others (two values at least). There is
         no such warning in "lab" with a `position`.
+    AmbiguousShapeWarning
+        If `channel_axis` is left out, and the first axis looks like channels
+        and the last like columns, or the image like a list of pixels (N, 3).
 
     References
     ----------
@@ -370,6 +408,7 @@ def prepare(
     """Check the arguments of `segment` and go from the image to points."""
     validation.check_choice("space", space, SPACES)
     pixels = Pixels(image, space, SPACES[space].channel_counts, channel_axis, mask)
+    warn_of_shape(pixels.array.shape, channel_axis)
     return prepare_pixels(
         pixels, k, space, init, n_init, max_iter, rng, assign, position, normalize, out
     )

@@ -19,11 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errstate import default_errstate
 
-
-class FileError(ValueError):
-    """What is wrong with an image file, or with an image for a file, and what to do."""
-
-
 RandomGenerator: TypeAlias = "int | np.random.Generator | None"
 
 # Larger numbers could overflow when they are squared, weighted and summed.
@@ -38,6 +33,20 @@ LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
 MOST_TRIALS = 1000
 # Error messages spell out Python integers of up to this many bits.
 MOST_BITS_SHOWN = 128
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    r"""Return a file name as text to print: on one line and without control characters.
+
+    Examples
+    --------
+    >>> print(shown("two\nlines \x1b[31m in café.png"))
+    two\nlines \x1b[31m in café.png
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in os.fspath(path)
+    )
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
@@ -211,11 +220,25 @@ def as_labels(labels: ArrayLike | None, n: int, k: int) -> NDArray[np.int32] | N
     return array.astype(np.int32)
 
 
+def as_own_labels(labels: ArrayLike, k: int) -> NDArray[Any]:
+    """Check labels from -1 to k - 1, of any shape."""
+    array = np.asarray(labels)
+    if array.dtype.kind not in "ui":
+        raise TypeError(f"labels has dtype {array.dtype}: it must hold integers")
+    if array.size and (int(array.min()) < -1 or int(array.max()) >= k):
+        raise ValueError(
+            f"labels goes from {array.min()} to {array.max()}: with {k} segments every label must "
+            f"be from 0 to {k - 1}, or -1 for a pixel that takes no part"
+        )
+    return array
+
+
 def as_image(image: Any) -> Any:
     """Check the dtype and the dimensions of an image; an array that slices like NumPy's stays one.
 
     What has a shape and a dtype (`numpy.memmap`, zarr, h5py) is not read here.
     """
+    image = unwrapped(image)
     slices = isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__")
     if not (slices and hasattr(image, "shape")):
         try:
@@ -231,6 +254,16 @@ def as_image(image: Any) -> Any:
     if 0 in image.shape:
         raise ValueError(f"image is empty, shape {image.shape}: give at least one pixel")
     return image
+
+
+def unwrapped(image: Any) -> Any:
+    """Return an image of Pillow as an array of gray or RGB values; anything else as it is."""
+    pillow = sys.modules.get("PIL.Image")  # without which there is none
+    if pillow is None or not isinstance(image, pillow.Image):
+        return image
+    from .codecs import from_pillow
+
+    return from_pillow(image)
 
 
 def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
@@ -264,10 +297,14 @@ def check_channels(
     if channels - 1 in known:
         return True
     listed = " or ".join(str(count) for count in known)
-    gray = " (for gray volumes and stacks say channel_axis=None)" if len(shape) > 2 else ""
+    axes = ""
+    if len(shape) > 2:
+        if shape[0] in known or shape[0] - 1 in known:
+            axes = "say channel_axis=0 if the first axis holds the channels, "
+        axes += "say channel_axis=None for gray volumes and stacks, "
     raise ValueError(
         f"image has {channels} channels, shape {shape}: space={space!r} knows {listed}, "
-        f"and one more for alpha{gray}; drop the others, "
+        f"and one more for alpha; {axes}drop the others, "
         'or use space="raw" to take every channel as a plain number'
     )
 
@@ -487,138 +524,9 @@ def check_srgb(image: NDArray[Any]) -> None:
         )
 
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
-SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
-STACK_SUFFIXES = (".tif", ".tiff", ".gif", ".webp", ".png")
-
-
-def as_image_suffix(path: str | os.PathLike[str]) -> str:
-    """Check that a file name ends like an image that can be written; return how, in lower case."""
-    # Not by pathlib: importing it takes longer than importing the rest of the package.
-    suffix = os.path.splitext(os.fspath(path))[1].lower()  # noqa: PTH122
-    if suffix not in IMAGE_SUFFIXES:
-        ending = f"suffix {suffix!r} is not known" if suffix else "the name has no suffix"
-        raise ValueError(
-            f"{os.fspath(path)}: {ending}, and the suffix chooses the format: "
-            f"end the name in one of {', '.join(IMAGE_SUFFIXES)}"
-        )
-    return suffix
-
-
-def as_writable(path: str | os.PathLike[str], image: ArrayLike) -> NDArray[Any]:
-    """Check an image for the file at `path`; it comes back as uint8 or uint16.
-
-    The label -1, of pixels that took no part, becomes the largest value of its dtype.
-    """
-    name, suffix = os.fspath(path), as_image_suffix(path)
-    array = np.asarray(image)
-    if array.dtype.kind not in "bui":
-        raise TypeError(
-            f"{name}: an image of dtype {array.dtype} cannot be written: it must hold integers; "
-            "if it is in [0, 1], write (image * 255).round().astype(numpy.uint8)"
-        )
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim == 4 and array.shape[3] == 1:
-        array = array[..., 0]
-    many = is_stack(array)
-    channels = array.shape[-1] if array.ndim == 3 + many else 1
-    if array.ndim not in (2, 3, 4) or array.size == 0 or channels > 4:
-        raise ValueError(
-            f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W), "
-            "(H, W, C), or a stack of such, not empty, with at most 4 channels; "
-            "write its channels one by one, or to .npy"
-        )
-    if many and suffix not in STACK_SUFFIXES:
-        raise ValueError(
-            f"{name}: this format holds one picture, not a stack of shape {array.shape}: "
-            f"write to one of {', '.join(STACK_SUFFIXES)} instead"
-        )
-    if array.dtype == np.bool_:
-        return array * np.uint8(255)
-    low, high = int(array.min()), int(array.max())
-    sixteen = high > 255 or (array.dtype == np.uint16) or (low < 0 and high == 255)
-    if low == -1 and high < 65535:  # labels, of which some pixels have none
-        array = np.where(array == -1, 65535 if sixteen else 255, array)
-        low, high = 0, int(array.max())
-    if low < 0 or high > 65535:
-        raise ValueError(
-            f"{name}: an image with values from {low} to {high} cannot be written: "
-            "shift and scale them to 0 to 255, or to 0 to 65535 for 16 bits, or write to .npy"
-        )
-    if high <= 255 and not sixteen:
-        return array.astype(np.uint8)
-    if suffix not in SIXTEEN_BIT_SUFFIXES or (many and suffix == ".png"):
-        if high <= 255:
-            return array.astype(np.uint8)
-        raise ValueError(
-            f"{name}: this format cannot hold 16 bits, dtype {array.dtype} with values up to "
-            f"{high}: write to .tif{'' if many else ' or .png'} instead"
-        )
-    return array.astype(np.uint16)
-
-
-def is_stack(image: NDArray[Any]) -> bool:
-    """Say whether an image to be written is a stack: of gray frames more than 4 pixels wide."""
-    return image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
-
-
-def empty_file(path: str | os.PathLike[str]) -> FileError:
-    """Make the error for a file of no bytes."""
-    return FileError(f"{os.fspath(path)}: the file is empty: get it again")
-
-
-def unreadable_color(path: str | os.PathLike[str], mode: str) -> FileError:
-    """Make the error for colors that have no exact values in RGB."""
-    return FileError(
-        f"{os.fspath(path)}: the image has {mode} colors, which become RGB only by way of a color "
-        "profile: convert it to RGB with an image editor first"
-    )
-
-
-def unequal_pages(path: str | os.PathLike[str], shapes: Collection[tuple[int, ...]]) -> FileError:
-    """Make the error for a file of many pages that are no stack."""
-    listed = ", ".join(str(shape) for shape in sorted(shapes))
-    return FileError(
-        f"{os.fspath(path)}: its pages have different shapes, {listed}: "
-        "save the one to segment as a file of its own"
-    )
-
-
-def missing_tiff(path: str | os.PathLike[str]) -> FileError:
-    """Make the error for a TIFF that the extra `tiff` is needed for."""
-    return FileError(
-        f"{os.fspath(path)}: TIFF with 16 bits per color channel needs the package tifffile: "
-        'install it with pip install "kmeans_seg[tiff]", or use PNG'
-    )
-
-
-def unreadable_image(path: str | os.PathLike[str], error: Exception) -> ValueError:
-    """Make the error for a file that was read and could not be decoded."""
-    cause = error.__cause__ or error
-    match type(cause).__name__:  # by name, as importing them would import Pillow
-        case "InitializationError":
-            reason = "not an image of a known format: save it as PNG or JPEG first"
-        case "DecompressionBombError":
-            reason = f"the image is too large: scale it down first ({cause})"
-        case _:
-            reason = f"the image is damaged or cut short: get the file again ({cause})"
-    return ValueError(f"{os.fspath(path)}: {reason}")
-
-
-def unwritable_image(
-    path: str | os.PathLike[str], image: NDArray[Any], error: Exception
-) -> ValueError:
-    """Make the error for an image that its format cannot hold."""
-    return ValueError(
-        f"{os.fspath(path)}: this format cannot hold an image of shape {image.shape} and dtype "
-        f"{image.dtype}: write to {'.tif' if image.ndim == 4 else '.png'} instead ({error})"
-    )
-
-
 def as_picture(image: ArrayLike) -> NDArray[Any]:
     """Check an image that can be shown, gray or RGB in a range that is known."""
-    array = as_numbers("image", image, advice="read it as numbers first")
+    array = as_numbers("image", unwrapped(image), advice="read it as numbers first")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.size == 0 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
@@ -672,10 +580,10 @@ def check_page_k(k: object) -> None:
 def check_gif_name(path: str | os.PathLike[str]) -> None:
     """Check that a file name ends in .gif."""
     if not os.fspath(path).lower().endswith(".gif"):
-        raise ValueError(f"{os.fspath(path)}: a film is written as GIF: end the name in .gif")
+        raise ValueError(f"{shown(path)}: a film is written as GIF: end the name in .gif")
 
 
 def check_page_name(path: str | os.PathLike[str]) -> None:
     """Check that a file name ends in .html or .htm."""
     if not os.fspath(path).lower().endswith((".html", ".htm")):
-        raise ValueError(f"{os.fspath(path)}: a page is written as HTML: end the name in .html")
+        raise ValueError(f"{shown(path)}: a page is written as HTML: end the name in .html")

@@ -229,3 +229,11 @@ def test_what_is_no_dask_array_is_refused() -> None:
         segment(gray[gray[:, 0] > 9], 2)
     with pytest.raises(ValueError, match="k=0 is too small"):
         segment(gray, 0)
+
+
+def test_a_list_of_pixels_is_asked_about() -> None:
+    image = da.from_array(np.zeros((50, 3), np.uint8))
+    with pytest.warns(kmeans_seg.AmbiguousShapeWarning, match="a list of pixels") as caught:
+        segment(image, 1)
+    assert [warning.filename for warning in caught] == [__file__]
+    segment(image, 1, channel_axis=None)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kmeans_seg import kmeans, segment
+from kmeans_seg import AmbiguousShapeWarning, kmeans, segment
 from kmeans_seg.assignment import nearest_center
 from kmeans_seg.pixels import tiles
 
@@ -584,3 +584,42 @@ def test_tiny_differences_are_refused_rather_than_lost() -> None:
     with pytest.raises(ValueError, match=r"differ by 9e-200 at most.*scale it up"):
         segment(image, 2)
     assert segment(image * 2.0**600, 2).labels.tolist() == [[0, 0], [0, 1]]
+
+
+# Shapes that may mean something else.
+
+
+def test_bands_on_the_first_axis_are_asked_about() -> None:
+    image = noise(4, 40, 60)
+    question = r"\(4, 40, 60\).*the first holds them say channel_axis=0, else channel_axis=2"
+    with pytest.warns(AmbiguousShapeWarning, match=question) as caught:
+        segment(image, 3, space="raw")
+    assert [warning.filename for warning in caught] == [__file__]
+    assert segment(image, 3, space="raw", channel_axis=2).labels.shape == (4, 40)
+    assert segment(image, 3, space="raw", channel_axis=0).labels.shape == (40, 60)
+    assert segment(np.moveaxis(image, 0, -1), 3, space="raw").labels.shape == (40, 60)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 60), (4, 40, 60), (1, 40, 60)])
+def test_the_error_of_bands_on_the_first_axis_leads_to_the_right_axis(
+    shape: tuple[int, ...],
+) -> None:
+    image = noise(*shape)
+    with pytest.raises(ValueError, match=r"60 channels.*alpha; say channel_axis=0 if the first"):
+        segment(image, 3)
+    assert segment(image, 3, channel_axis=0).labels.shape == (40, 60)
+    with pytest.raises(ValueError, match=r"60 channels.*alpha; say channel_axis=None for gray"):
+        segment(noise(9, 40, 60), 3)
+    assert segment(noise(9, 40, 60), 3, channel_axis=None).labels.shape == (9, 40, 60)
+
+
+@pytest.mark.parametrize("columns", [3, 4])
+def test_a_list_of_pixels_is_asked_about(columns: int) -> None:
+    pixels = noise(50, columns)
+    with pytest.warns(AmbiguousShapeWarning, match=r"gray image.*use kmeans, or reshape it to"):
+        segment(pixels, 3)
+    assert segment(pixels, 3, channel_axis=None).labels.shape == (50, columns)
+    assert segment(pixels.reshape(1, -1, columns), 3).labels.shape == (1, 50)
+    assert kmeans(pixels, 3).labels.shape == (50,)
+    segment(noise(50, 5), 3)
+    segment(noise(31, columns), 3)

@@ -13,6 +13,7 @@ import pytest
 import kmeans_seg
 
 PUBLIC = {
+    "AmbiguousShapeWarning",
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",

@@ -790,3 +790,47 @@ def test_a_segmentation_is_frozen_and_painted_once() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.labels = result.labels  # type: ignore[misc]
     assert result.painted is result.painted
+
+
+# Painting other labels
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_any_labels_are_painted_as_the_image_is(axis: int) -> None:
+    image = np.moveaxis(np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8), -1, axis)
+    mask = np.random.default_rng(1).random((9, 8)) < 0.8
+    result = segment(image, 3, channel_axis=axis, mask=mask)
+    assert (result.labels == -1).any()
+    np.testing.assert_array_equal(result.paint(result.labels), result.painted)
+    np.testing.assert_array_equal(result.paint(result.labels.astype(np.int8)), result.painted)
+    other = result.paint(np.zeros((2, 4, 5), np.uint16))
+    assert other.size == 2 * 4 * 5 * 3
+    assert other.dtype == image.dtype
+
+
+def test_gray_and_transparent_images_paint_other_labels() -> None:
+    gray = segment(np.array([[0, 9, 200]], np.uint8), 2)
+    assert gray.paint([-1, 0, 1]).tolist() == [0, 4, 200]
+    image = np.random.default_rng(0).integers(1, 256, (9, 8, 4), np.uint8)
+    image[:4, :, 3] = 0
+    result = segment(image, 3)
+    painted = result.paint(result.predict(image))
+    np.testing.assert_array_equal(painted, result.painted[..., :3])
+    assert not painted[:4].any()
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0, 3], ValueError, r"labels goes from 0 to 3: with 3 segments .* from 0 to 2, or -1"),
+        ([-2, 0], ValueError, "labels goes from -2 to 0"),
+        ([0.0], TypeError, "labels has dtype float64"),
+        ([True], TypeError, "labels has dtype bool"),
+    ],
+)
+def test_labels_that_cannot_be_painted(
+    labels: list[Any], error: type[Exception], message: str
+) -> None:
+    result = segment(np.array([[0, 9, 200]], np.uint8), 3)
+    with pytest.raises(error, match=message):
+        result.paint(labels)

@@ -25,7 +25,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from kmeans_seg import FewerClustersWarning, cli, read, segment
+from kmeans_seg import FewerClustersWarning, cli, read, segment, write
 from kmeans_seg.assignment import squared_distances
 from kmeans_seg.segmentation import SPACES, as_pixels
 from kmeans_seg.teaching.page import choose, collect, evenly, write_page
@@ -939,6 +939,29 @@ def test_a_title_stays_text(tmp_path: Path, open_page: Callable[..., Page]) -> N
     assert page.locator("h1").text_content() == expected
     assert page.title() == expected
     assert page.locator("img").count() == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere such names are forbidden")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<img src=x onerror=console.log(1)>",
+        "\"'><svg onload=console.log(1)>",
+        "{{js}}<script>console.log(1)<!--",
+        "\u202e&lt;b&gt;\n\x1b[31m",
+    ],
+)
+def test_a_hostile_file_name_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_page: Callable[..., Page], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(f"{name}.png", PAGES["one"][0])
+    assert cli.main([f"{name}.png", "-k", "2", "--explain", "steps.html"]) == 0
+    page = open_page(tmp_path / "steps.html")  # which fails at any log and request
+    assert page.locator("h1").text_content() == f"{name}.png"
+    assert page.locator("img, svg[onload], h1 *").count() == 0
+    for at in range(last(page) + 1):
+        go(page, at)
 
 
 def test_fewer_colors_than_asked_for(tmp_path: Path, open_page: Callable[..., Page]) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import files, validation
+from ..placing import check_target, place
 from ..validation import RandomGenerator
 from .draw import (
     GRAY,
@@ -88,7 +89,7 @@ def animate(
     space, init, max_iter, rng, assign
         As for `kmeans_seg.segment`.
     overwrite
-        Whether to replace a file that exists.
+        Whether to replace a file that exists, as for `kmeans_seg.write`.
 
     Raises
     ------
@@ -121,15 +122,14 @@ def animate(
     validation.check_gif_name(path)
     max_frames = validation.as_count("max_frames", max_frames)
     milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
-    if not overwrite:
-        files.check_absent(path)
+    check_target(path, overwrite=overwrite)
     run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
     plot, moments = rehearse(run, image, width, rng)
     shown = evenly(plot.length, max_frames)
     pictures = [film_frame(plot, moment) for moment in moments if moment.number in shown]
     durations = [milliseconds] * len(pictures)
     durations[-1] += ENCORE
-    files.replace_file(path, gif_bytes(pictures, durations))
+    place([(path, gif_bytes(pictures, durations))], overwrite=overwrite)
 
 
 def filmstrip(
@@ -165,7 +165,7 @@ def filmstrip(
     space, init, max_iter, rng, assign
         As for `kmeans_seg.segment`.
     overwrite
-        Whether to replace a file that exists.
+        Whether to replace a file that exists, as for `kmeans_seg.write`.
 
     Raises
     ------
@@ -196,9 +196,8 @@ def filmstrip(
     (236, 720, 3)
     """
     frames = validation.as_count("frames", frames)
-    validation.as_image_suffix(path)
-    if not overwrite:
-        files.check_absent(path)
+    files.as_image_suffix(path)
+    check_target(path, overwrite=overwrite)
     run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
     plot, moments = rehearse(run, image, width, rng)
     # The last seeding stands for them all; where centers are given, there is none.

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import colorspace, files, validation
+from .. import colorspace, validation
 from ..assignment import Floats
+from ..placing import check_target, place
 from ..segmentation import SPACES, as_pixels
 from ..validation import RandomGenerator
 from .draw import as_rgb, plural, png_bytes
@@ -90,7 +91,7 @@ def write_page(
     title
         A title to show; by default it tells k.
     overwrite
-        Whether to replace a file that exists.
+        Whether to replace a file that exists, as for `kmeans_seg.write`.
 
     Raises
     ------
@@ -115,10 +116,24 @@ def write_page(
     True
     """
     validation.check_page_name(path)
+    check_target(path, overwrite=overwrite)
+    page = make_page(image, k, space=space, rng=rng, width=width, max_steps=max_steps, title=title)
+    place([(path, page)], overwrite=overwrite)
+
+
+def make_page(
+    image: ArrayLike,
+    k: int,
+    *,
+    space: str = "rgb",
+    rng: RandomGenerator = 0,
+    width: int = 320,
+    max_steps: int = 150,
+    title: str | None = None,
+) -> bytes:
+    """Return the page that `write_page` writes."""
     validation.check_page_k(k)
     max_steps = validation.as_count("max_steps", max_steps, FEWEST_SLIDES)
-    if not overwrite:
-        files.check_absent(path)
     shown = preview(image, width)
     run = collect(trace(shown, k, space=space, rng=rng), space)
     texts = {
@@ -142,9 +157,8 @@ def write_page(
         texts["run"] = as_json(page_data(shown, space, run, slides))
         page = fill(asset("page.html"), texts)
         if len(page) <= most_bytes or max_steps <= FEWEST_SLIDES:
-            break
+            return page
         max_steps = max(FEWEST_SLIDES, max_steps * 3 // 4)
-    files.replace_file(path, page)
 
 
 # From records to slides
