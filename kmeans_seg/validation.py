@@ -553,8 +553,8 @@ def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
 def check_page_k(k: object) -> None:
     """Check a number of segments for a page, whose labels are stored in 8 bits."""
     count = as_count("k", k)
-    if count > 256:
-        raise ValueError(f"k={count} is too many for a page: at most 256 segments can be shown")
+    if count > 255:
+        raise ValueError(f"k={count} is too many for a page: at most 255 segments can be shown")
 
 
 def check_gif_name(path: str | os.PathLike[str]) -> None:

@@ -62,9 +62,9 @@ def photo(width: int) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("k", [2, 8, *([3, 5, 12, 40] if THOROUGH else [])])
 @pytest.mark.parametrize("gray", [False, True])
 def test_the_passes_on_a_photo(k: int, gray: bool, twin: Page) -> None:
-    image = photo(320 if THOROUGH else 80)
+    image = photo(160 if THOROUGH else 80)
     points = as_pixels(image[..., 1] if gray else image).astype(float)
-    assert check_lloyd(twin, points, kmeans_plusplus(points, k)) > 5
+    assert check_lloyd(twin, points, kmeans_plusplus(points, k)) > 3
 
 
 def test_ties_and_empty_clusters_on_tiny_grids(twin: Page) -> None:
@@ -73,7 +73,7 @@ def test_ties_and_empty_clusters_on_tiny_grids(twin: Page) -> None:
     for _ in range(3000 if THOROUGH else 150):
         channels = int(rng.choice([1, 3]))
         points = rng.integers(0, rng.integers(2, 9), (rng.integers(1, 13), channels)).astype(float)
-        k = rng.integers(1, min(6, len(points)) + 1)
+        k = int(rng.integers(1, min(6, len(points)) + 1))
         # Whole and half coordinates, some far outside, make ties and empty clusters.
         centers = rng.integers(-4, 20, (k, channels)) / 2
         check_lloyd(twin, points, centers)
