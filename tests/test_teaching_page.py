@@ -736,6 +736,25 @@ def test_a_transparent_photo(tmp_path: Path, open_page: Callable[..., Page]) -> 
     assert "takes no part" in page.locator("#pixel-color").inner_text()
 
 
+def test_a_page_of_a_transparent_image(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    image = blobs(12, 18, 4)
+    image[..., 3] = 255
+    image[3:7, 4:9, 3] = 0
+    write_page(image, 3, tmp_path / "part.html")
+    page = open_page(tmp_path / "part.html", "step=999")
+    result = segment(image, 3)
+    canvas = seen(page)
+    np.testing.assert_array_equal(canvas[..., 3] == 0, result.labels == -1)
+    visible = result.labels >= 0
+    np.testing.assert_array_equal(canvas[visible][:, :3], result.painted[visible][:, :3])
+    expect(page.locator("#lead")).to_contain_text("196 of 216 pixels take part")
+    press(page, "New draw")
+    computed(page)
+    colors = as_pixels(image)[page.evaluate("runs[0].seeds")]
+    again = segment(image, 3, init=colors[:, :3])
+    np.testing.assert_array_equal(seen(page)[visible][:, :3], again.painted[visible][:, :3])
+
+
 def test_a_still_page_has_no_tools_of_its_own(
     tmp_path: Path, open_page: Callable[..., Page]
 ) -> None:
@@ -892,6 +911,15 @@ def test_the_keys_step_in_a_frame(
     expect(inner.locator("html.present")).to_be_attached()
     page.keyboard.press("PageDown")
     assert inner.locator("#slider").input_value() == "2"
+    # Without an address of its own, as in a notebook, it steps as well.
+    page.evaluate(
+        "text => document.querySelector('iframe').srcdoc = text", files("color").read_text()
+    )
+    inner.locator("html[data-ready]").wait_for(state="attached")
+    inner.locator("h1").click()
+    page.keyboard.press("PageDown")
+    assert inner.locator("#slider").input_value() == "1"
+    page.wait_for_timeout(300)  # the address would be noted by now
     # The page around can say whether it is dark.
     page.evaluate("frames[0].postMessage({ theme: 'dark' }, '*')")
     expect(inner.locator("html[data-theme=dark]")).to_be_attached()

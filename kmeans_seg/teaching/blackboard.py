@@ -153,7 +153,8 @@ def explain(
     ------
     TypeError, ValueError
         If an argument is not of the form that `segment` asks for, if there is
-        no such pixel, or if the record is of another image.
+        no such pixel, if it is transparent, or if the record is of another
+        image.
 
     Examples
     --------
@@ -165,7 +166,7 @@ def explain(
     nearest: center 0
     """
     job = prepare(image, k, space, init, 1, max_iter, rng, assign)
-    validation.check_every_pixel(job.pixels.array, job.pixels.mask, job.pixels.has_alpha)
+    validation.check_one_picture(job.pixels.array)
     shape = job.pixels.shape
     row = validation.as_index("row", row, shape[0])
     column = validation.as_index("column", column, shape[1])
@@ -177,7 +178,9 @@ def explain(
     else:
         validation.check_same_shape(shape, at.labels.shape)
         state = at
+    validation.check_takes_part(row, column, int(state.labels[row, column]))
     color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0]
+    color = color[: job.pixels.channels]
     point = SPACES[space].to_points(color[np.newaxis])[0]
     return Explanation(
         (row, column),

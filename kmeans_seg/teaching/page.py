@@ -31,6 +31,7 @@ from ..validation import RandomGenerator
 from .draw import as_rgb, plural
 from .preview import preview
 from .trace import Assign, Done, Record, Seeding, Update, trace
+from .written import WrittenFile, written
 
 # Bytes of a page: a large preview may take more, in proportion to its pixels.
 MOST_BYTES = 3_000_000
@@ -76,7 +77,7 @@ def write_page(
     title: str | None = None,
     lang: str | None = None,
     overwrite: bool = True,
-) -> None:
+) -> WrittenFile:
     """Write a page on which a run can be followed step by step.
 
     The page is one file of HTML that opens in any current browser, with no
@@ -116,6 +117,11 @@ def write_page(
     overwrite
         Whether to replace a file that exists.
 
+    Returns
+    -------
+    file
+        A `WrittenFile`; as the last line of a notebook's cell it shows itself.
+
     Raises
     ------
     FileExistsError
@@ -134,17 +140,39 @@ def write_page(
     >>> image = np.array([[10, 12, 200], [11, 90, 202]], np.uint8)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "page.html")
-    ...     write_page(image, 2, path, title="Six pixels")
+    ...     _ = write_page(image, 2, path, title="Six pixels")
     ...     '<h1 id="title">Six pixels</h1>' in path.read_text(encoding="utf-8")
     True
     """
     validation.check_page_name(path)
+    if not overwrite:
+        files.check_absent(path)
+    page = make_page(
+        image, k, space=space, init=init, rng=rng, width=width, max_steps=max_steps, live=live,
+        title=title, lang=lang,
+    )  # fmt: skip
+    files.replace_file(path, page)
+    return written(path)
+
+
+def make_page(
+    image: ArrayLike,
+    k: int,
+    *,
+    space: str = "rgb",
+    init: str | ArrayLike = "k-means++",
+    rng: RandomGenerator = 0,
+    width: int = 480,
+    max_steps: int = 150,
+    live: bool = True,
+    title: str | None = None,
+    lang: str | None = None,
+) -> bytes:
+    """Return the page that `write_page` writes."""
     validation.check_page_k(k)
     max_steps = validation.as_count("max_steps", max_steps, FEWEST_STEPS)
     if lang is not None:
         validation.check_choice("lang", lang, LANGUAGES)
-    if not overwrite:
-        files.check_absent(path)
     shown = preview(image, width)
     recordings = [record(shown, trace(shown, k, space=space, init=init, rng=rng), space, init, rng)]
     starts = []
@@ -180,9 +208,8 @@ def write_page(
             },
         )
         if len(page) <= most_bytes or max_steps <= FEWEST_STEPS:
-            break
+            return page
         max_steps = max(FEWEST_STEPS, max_steps * 3 // 4)
-    files.replace_file(path, page)
 
 
 # Recording a run

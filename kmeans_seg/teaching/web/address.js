@@ -112,7 +112,11 @@ function noteAddress() {
     if (noted === null && now === "" && location.hash === "") return;
     if (`#${now}` === location.hash) return;
     noted = now;
-    history.replaceState(null, "", `#${now}`);
+    try {
+      history.replaceState(null, "", `#${now}`);
+    } catch {
+      // A frame without an address of its own, as in a notebook, has none to note it in.
+    }
   }, 250);
 }
 

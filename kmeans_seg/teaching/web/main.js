@@ -87,7 +87,10 @@ function fillHead() {
   const parts = photo.original ? [text("lead.space", { space: text(`space.${space}`) })] : [];
   const size = { width: String(width), height: String(height) };
   const values = { ...size, fromWidth: String(from[0]), fromHeight: String(from[1]) };
-  parts.push(text(whole ? "lead.whole" : "lead.preview", values));
+  if (!whole) parts.push(text("lead.preview", values));
+  const [n, all] = [photo.members.length, photo.size];
+  if (n < all) parts.push(text("lead.part", { n, all }));
+  else if (whole) parts.push(text("lead.whole", values));
   $("lead").textContent = parts.join(" ");
 }
 
