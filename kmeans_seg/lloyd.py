@@ -30,8 +30,9 @@ from .assignment import (
     own_distances,
     squared_distances,
 )
+from .exact import exact_sum
 from .pruning import PrunedAssigner
-from .sums import ClusterSums, exact_sum
+from .sums import ClusterSums
 
 # Every way to assign, by name. Each takes the points and makes an assigner; what it
 # remembers from one call to the next stays inside it. All give the same labels.

@@ -11,6 +11,7 @@ Left out: centers that the caller gives, which need no drawing.
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -22,11 +23,12 @@ from numpy.typing import ArrayLike, NDArray
 from . import validation
 from .assignment import Floats, Indices, squared_distances
 from .cells import CELL, Boxes, by_cell, corners, in_cells, least_lead
-from .sums import unit_for, whole_numbers
+from .exact import ONE, exact_sum, exact_total, whole_numbers
 from .validation import RandomGenerator
 
 BLOCK = 2**18  # numbers worked on at a time
 WHOLE_FLOAT32 = 2.0**24  # whole numbers up to this are exact in float32
+WHOLE_FLOAT64 = 2.0**52  # and up to twice this in float64
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -59,9 +61,8 @@ class Seed:
 
 
 Seeds = Generator[Seed, None, Floats]
-# The total of a `Potential` with one more seed, the cells that it may change, and the distances
-# from the nearest seed in them then.
-Change: TypeAlias = tuple[float, Indices, NDArray[Any]]
+# The cells that one more center may change, and the distances to the nearest center in them then.
+Change: TypeAlias = tuple[Indices, NDArray[Any]]
 
 
 def kmeans_plusplus(
@@ -140,7 +141,7 @@ def plusplus_seeds(
     chosen = [int(draw(weights, 1, rng)[0])]
     yield Seed(chosen[0], points, ())
     potential = Potential(points, weights, points[chosen[0]])
-    while len(chosen) < k and potential.total:
+    while len(chosen) < k and potential.some_left():
         candidates = potential.draw(trials, rng)
         best, change = potential.best_of(points[candidates])
         yield Seed(int(candidates[best]), points, tuple(chosen))
@@ -150,23 +151,25 @@ def plusplus_seeds(
 
 
 class Potential:
-    """The weighted squared distance of every point to its nearest seed, cell by cell.
+    """The weighted squared distance of every point to its nearest center, cell by cell.
 
-    A seed changes nothing in a cell if one of the seeds there are is nearer to
-    everything in its box: such cells are left alone. And where it is not, the
-    box tells how much a seed can change at most: those that cannot be the best
-    of several are not tried.
+    A new center changes nothing in a cell if an existing one is closer to
+    every point in its box: such cells are skipped. The box also limits how
+    much a new center can change: candidates that cannot be the best are not
+    tried.
 
-    Each term is rounded to a whole number of a unit (`sums`), so that a total
-    is exact in whatever order it is summed; terms of 8-bit gray and RGB are
-    whole numbers already, and their distances fit single precision.
+    Candidates are compared, and points drawn, by exact sums. Sums of whole
+    numbers, as those of 8-bit gray and RGB, are exact in float64. Elsewhere a
+    float64 sum decides where it is clear, and an exact one where it is not.
     """
 
     _channels: NDArray[Any]  # of the points, cell by cell: (C, cells, 256)
-    _seed: Floats  # the seed nearest to the middle of each cell's box: (C, cells),
+    _seed: Floats  # the center nearest to the middle of each cell's box: (C, cells),
     _own: Floats  # and its squared distance from there
-    _closest: NDArray[Any]  # the squared distance of each point to its nearest seed: (cells, 256)
-    _terms: Floats  # weights times distances, rounded: (cells, 256)
+    _closest: NDArray[Any]  # the squared distance of each point to its nearest center: (cells, 256)
+    _terms: Floats  # weights times distances: (cells, 256)
+    _sums: Floats  # of the terms of each cell
+    _total: int  # of all terms, in units of 2^-1074
 
     def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
         # Then so are all distances, and weights times distances.
@@ -179,57 +182,78 @@ class Potential:
         small = self._whole and max(size, *high, *-low) < WHOLE_FLOAT32
         self._channels = in_cells(points.T, dtype=np.float32 if small else np.float64)
         self._closest = distances_to(seed, self._channels)
-        # More than rounding can make of squared distances; the smallest are lost in underflow.
-        self._margin = 1e-12 * size + 1e-300
         self._own = distances_to(seed, self._boxes.middle)
         self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
-        self._weights = in_cells(weights, fill=0)
-        self._cell_weights = by_cell(np.add, self._weights)
-        self._weigh()
+        self._weigh(in_cells(weights, fill=0))
 
-    def _weigh(self) -> None:
-        """Choose the unit, and round every term to it."""
-        potential = self._weights * self._closest
-        self._unit = unit_for(potential.reshape(-1))
-        self._exact = self._unit <= 1 and self._whole
-        self._terms = self._rounded(potential)
+    def _weigh(self, weights: Floats) -> None:
+        """Compute all terms and their sums."""
+        self._weights = weights
+        self._cell_weights = by_cell(np.add, weights)
+        self._terms = weights * self._closest
         self._sums = by_cell(np.add, self._terms)
-        self.total = float(self._sums.sum())
+        self._exact = self._whole and float(self._sums.sum()) < WHOLE_FLOAT64
+        self._total = self._exact_total(self._terms, self._sums)
 
-    def _rounded(self, terms: Floats) -> Floats:
-        """Round terms to whole numbers of the unit, if they are not yet."""
-        return terms if self._exact else np.rint(terms / self._unit) * self._unit
+    def _exact_total(self, terms: Floats, sums: Floats) -> int:
+        """Add up terms, given the float64 sums of their cells, in units of 2^-1074."""
+        return int(sums.sum()) * ONE if self._exact else exact_total(terms.reshape(-1))
+
+    @property
+    def total(self) -> float:
+        """The sum of all terms, rounded to float64."""
+        return self._total / ONE
+
+    def some_left(self) -> bool:
+        """Whether any point has a distance from its nearest center."""
+        if not self._total and self._closest.any():
+            # The weights make every term underflow: let the distances alone decide.
+            self._weigh(np.sign(self._weights))
+        return self._total > 0
 
     def draw(self, size: int, rng: np.random.Generator) -> Indices:
         """Draw points in proportion to their terms."""
-        return draw_from_cells(self._terms, self._sums, size, rng)
+        return draw_from_cells(self._terms, self._sums, self.total, size, rng)
 
     def best_of(self, seeds: Floats) -> tuple[int, Change]:
-        """Find which of some seeds, as one more, leaves the smallest total; the first of equals.
+        """Find which candidate, as a new center, leaves the smallest total; the first of equals.
 
         Returns its index, and what it changes.
         """
         others = seeds.T[..., np.newaxis]
         to_middle = distances_to(seeds[:, np.newaxis], self._boxes.middle)
         lead = least_lead(self._seed, self._own, others, to_middle, self._boxes.width)
-        # Of a point's distance a seed takes no more than it can be ahead of the cell's seed.
-        most = np.minimum(np.maximum(self._margin - lead, 0) * self._cell_weights, self._sums)
-        rounding = 1e-9 * self.total + self._terms.size * self._unit
-        least = self.total - most.sum(axis=1) - rounding
-        smallest = (np.inf, -1)  # the smallest total so far, and whose it is
-        for index in least.argsort().tolist():
-            if least[index] > smallest[0]:
+        # More than rounding can make of these squared distances; the smallest underflow.
+        lead -= 1e-12 * (to_middle + self._own + np.square(self._boxes.diagonal)) + 1e-300
+        # A new center lowers a point's distance by at most its lead over the cell's center.
+        most = np.minimum(np.maximum(-lead, 0) * self._cell_weights, self._sums)
+        total = self.total
+        rounding = 1e-9 * total  # more than that of sums in float64
+        least = total - most.sum(axis=1) - rounding
+        totals: dict[int, float] = {}
+        best = -1
+        for index in least.argsort(kind="stable").tolist():
+            if totals and least[index] > totals[best]:
                 break
-            cells = np.flatnonzero(lead[index] <= self._margin)
+            if any((seeds[index] == seeds[other]).all() for other in totals):
+                continue  # the first of equals has been tried
+            cells = np.flatnonzero(lead[index] <= 0)
             closest, their_sum = self._with_seed(seeds[index], cells)
-            total = self.total - float(self._sums[cells].sum()) + their_sum
-            if (total, index) < smallest:
-                smallest, found = (total, index), (cells, closest)
-        total, index = smallest
-        return index, (total, *found)
+            totals[index] = total - float(self._sums[cells].sum()) + their_sum
+            if best < 0 or (totals[index], index) < (totals[best], best):
+                best, change = index, (cells, closest)
+        close = [index for index in totals if totals[index] <= totals[best] + rounding]
+        if len(close) > 1 and not self._exact:
+            changes = {}
+            for index in close:
+                cells = np.flatnonzero(lead[index] <= 0)
+                changes[index] = cells, self._with_seed(seeds[index], cells)[0]
+            best = min(close, key=lambda index: (self._increase(changes[index]), index))
+            change = changes[best]
+        return best, change
 
     def _with_seed(self, seed: Floats, cells: Indices) -> tuple[NDArray[Any], float]:
-        """Compute the distances in some cells with one more seed, and the sum of their terms."""
+        """Compute the distances in some cells with one more center, and the sum of their terms."""
         closest = np.empty((len(cells), CELL), self._closest.dtype)
         total = 0.0
         size = max(1, BLOCK // (CELL * len(self._channels)))
@@ -239,22 +263,28 @@ class Potential:
             np.minimum(distances, self._closest.take(block, axis=0), out=out)
             terms = self._weights.take(block, axis=0)
             terms *= out
-            total += float(self._rounded(terms).sum())
+            total += float(terms.sum())
         return closest, total
 
+    def _increase(self, change: Change) -> int:
+        """Return by how much a change raises the total, in units of 2^-1074; it is not positive."""
+        cells, closest = change
+        terms = self._weights.take(cells, axis=0) * closest
+        return exact_total(terms.reshape(-1)) - exact_total(self._terms[cells].reshape(-1))
+
     def accept(self, seed: Floats, change: Change) -> None:
-        """Take one more seed, which changes what `best_of` told."""
-        self.total, cells, closest = change
+        """Add a center, which changes what `best_of` returned."""
+        cells, closest = change
         distances = distances_to(seed, self._boxes.middle)
         nearer = distances < self._own
         self._own[nearer] = distances[nearer]
         self._seed[:, nearer] = seed[:, np.newaxis]
         self._closest[cells] = closest
-        terms = self._rounded(self._weights.take(cells, axis=0) * closest)
+        self._total -= self._exact_total(self._terms[cells], self._sums[cells])
+        terms = self._weights.take(cells, axis=0) * closest
         self._terms[cells] = terms
         self._sums[cells] = by_cell(np.add, terms)
-        if not self._exact and self.total < 2**10 * self._terms.size * self._unit:
-            self._weigh()  # the terms became small: a finer unit keeps them apart
+        self._total += self._exact_total(terms, self._sums[cells])
 
 
 def distances_to(seed: Floats, channels: NDArray[Any]) -> NDArray[Any]:
@@ -274,28 +304,39 @@ def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.
     return points[chosen]
 
 
-def draw(potential: Floats, size: int, rng: np.random.Generator) -> Indices:
-    """Draw `size` indices with replacement, in proportion to `potential`.
+def draw(terms: Floats, size: int, rng: np.random.Generator) -> Indices:
+    """Draw `size` indices with replacement, in proportion to `terms`."""
+    cells = in_cells(terms, fill=0)
+    return draw_from_cells(cells, by_cell(np.add, cells), exact_sum(terms), size, rng)
 
-    The potential is rounded to whole numbers of a unit, so that its running
-    sum is exact.
+
+def draw_from_cells(
+    terms: Floats, sums: Floats, total: float, size: int, rng: np.random.Generator
+) -> Indices:
+    """Draw `size` indices: of the first terms that raise the exact running sum above a target.
+
+    `terms` is (cells, 256), `sums` has their float64 sums, and `total` is the
+    exact sum of all of them, rounded. The targets are random numbers in [0, 1)
+    times the total.
     """
-    unit = unit_for(potential)
-    if unit > 1 or not whole_numbers(potential):
-        potential = np.rint(potential / unit)
-    terms = in_cells(potential, fill=0)
-    return draw_from_cells(terms, by_cell(np.add, terms), size, rng)
-
-
-def draw_from_cells(terms: Floats, sums: Floats, size: int, rng: np.random.Generator) -> Indices:
-    """Draw the cell in proportion to its sum, then the point in it in proportion to its term."""
+    targets = rng.random(size) * total
     ends = sums.cumsum()
-    target = rng.random(size) * ends[-1]
-    cells = np.searchsorted(ends, target, side="right")
-    target -= ends[cells] - sums[cells]
-    passed = terms[cells].cumsum(axis=1) <= target[:, np.newaxis]
-    points: Indices = cells * CELL + passed.sum(axis=1)
+    cells = np.searchsorted(ends, targets, side="right").clip(max=len(sums) - 1)
+    running = terms[cells].cumsum(axis=1) + (ends[cells] - sums[cells])[:, np.newaxis]
+    points: Indices = cells * CELL + (running <= targets[:, np.newaxis]).sum(axis=1)
+    # A running sum in float64 is rounded as often as it has terms, here those of cells and in one.
+    rounding = (len(sums) + 2 * CELL) * 2.0**-52 * total
+    first = np.abs(ends[cells] - sums[cells] - targets)
+    gaps = np.minimum(first, np.abs(running - targets[:, np.newaxis]).min(axis=1))
+    for unclear in np.flatnonzero(gaps <= rounding):
+        points[unclear] = first_above(terms.reshape(-1), targets[unclear])
     return points
+
+
+def first_above(terms: Floats, target: float) -> int:
+    """Return the index of the first term that raises the exact running sum above a target."""
+    limit = exact_total(np.array([target]))
+    return bisect.bisect_right(range(terms.size), limit, key=lambda i: exact_total(terms[: i + 1]))
 
 
 # Every way to choose centers among the points, by name.

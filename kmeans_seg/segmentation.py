@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import Floats, Labels, nearest_center
+from .assignment import Floats, Labels, nearest_center, squared_distances
 from .clustering import (
     Callback,
     Clustering,
@@ -32,8 +32,9 @@ from .clustering import (
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
 from .distinct import DistinctColors, distinct_colors
+from .exact import exact_sum
 from .pixels import Pixels
-from .sums import exact_sum
+from .sums import ClusterSums
 from .validation import RandomGenerator
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
@@ -229,9 +230,8 @@ def segment(
         so that with 1.0 the diagonal of the image is as long as that of the
         box around all colors. With 0 positions are left out.
     normalize
-        Whether to shift and scale each channel (of the color space) to mean 0
-        and variance 1 before the clustering. The centers are returned in the
-        units of the input.
+        Whether to scale each channel (of the color space) to variance 1 before
+        clustering. The centers are returned in the units of the input.
     init
         How to choose the centers to start from: "k-means++" (greedy, see
         `kmeans_plusplus`), "random" (distinct colors, in proportion to their
@@ -425,13 +425,12 @@ class Features:
     ----------
     position
         Whether the position of a pixel joins its color.
-    shift, factor
-        Column x of the color space or of the position is clustered as
-        (x - shift) · factor; None for x as it is.
+    factor
+        What each column of the color space and of the position is multiplied
+        by; None for columns as they are.
     """
 
     position: bool
-    shift: Floats | None = None
     factor: Floats | None = None
 
     def read(self, pixels: Pixels, space: "Space") -> tuple[DistinctColors, Floats]:
@@ -460,35 +459,39 @@ class Features:
     ) -> "Features":
         """Choose the scale for an image of this shape."""
         channels = columns.shape[1] - (len(shape) if self.position else 0)
-        shift, factor = np.zeros(columns.shape[1]), np.ones(columns.shape[1])
+        factor = np.ones(columns.shape[1])
         if normalize:
-            weights = np.ones(len(columns)) if counts is None else counts
-            for channel in range(channels):
-                values = columns[:, channel]
-                shift[channel] = exact_sum(weights * values) / weights.sum()
-                deviations = values - shift[channel]
-                variance = exact_sum(weights * np.square(deviations)) / weights.sum()
-                # A channel of one value alone carries nothing; the mean of it may be rounded.
-                if values.min() < values.max() and variance > 0:
-                    factor[channel] = 1 / math.sqrt(variance)
+            factor[:channels] = to_variance_1(columns[:, :channels], counts)
         if position:
             spans = (columns.max(axis=0) - columns.min(axis=0))[:channels] * factor[:channels]
             size = math.sqrt(sum((length - 1) ** 2 for length in shape))
-            factor[channels:] = position * (np.sqrt(np.square(spans).sum()) or 1.0) / (size or 1.0)
-        return Features(self.position, shift, factor)
+            diagonal = math.sqrt(exact_sum(np.square(spans)))
+            factor[channels:] = position * (diagonal or 1.0) / (size or 1.0)
+        return Features(self.position, factor)
 
     def to_points(self, columns: Floats) -> Floats:
         """Scale columns to points."""
-        if self.shift is None or self.factor is None:
-            return columns
-        return np.asfortranarray((columns - self.shift) * self.factor)
+        return columns if self.factor is None else np.asfortranarray(columns * self.factor)
 
     def to_columns(self, points: Floats) -> Floats:
         """Scale points back to columns."""
-        if self.shift is None or self.factor is None:
-            return points
-        columns: Floats = points / self.factor + self.shift
-        return columns
+        return points if self.factor is None else points / self.factor
+
+
+def to_variance_1(columns: Floats, counts: Floats | None) -> Floats:
+    """Return what to multiply each column by for a variance of 1; a constant one by 1."""
+    n, channels = columns.shape
+    sums = ClusterSums(columns, counts, 1)
+    sums.move(np.arange(n), None, np.zeros(n, np.int32))
+    means = sums.means(np.zeros((1, channels)))[0]
+    factor = np.ones(channels)
+    for channel, values in enumerate(columns.T):
+        squares = np.square(values - means[channel])
+        total = exact_sum(squares if counts is None else counts * squares)
+        # The mean of equal values may be rounded, and then their variance is not 0.
+        if values.min() < values.max() and total > 0:
+            factor[channel] = math.sqrt(float(sums.weights[0]) / total)
+    return factor
 
 
 def paint(
@@ -564,8 +567,7 @@ def plain_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArra
 
 def lab_points(colors: NDArray[Any]) -> Floats:
     """Take gray or sRGB to CIELAB."""
-    rgb = np.broadcast_to(colors / largest_value(colors.dtype), (len(colors), 3))
-    return np.asfortranarray(srgb_to_lab(rgb))
+    return np.asfortranarray(srgb_to_lab(np.broadcast_to(colors, (len(colors), 3))))
 
 
 def lab_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:

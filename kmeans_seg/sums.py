@@ -1,108 +1,64 @@
-"""Sums that come out the same whatever the order of their terms.
+"""The sums of the clusters: what each weighs, and the mean of its points.
 
-Floating-point addition rounds, so a sum depends on the order of its terms:
-on the layout of an image, on blocks, on threads. Here every term is first
-written as a whole number of a *unit*, a power of two chosen so coarse that no
-sum of them can leave the whole numbers below 2^53, where float64 is exact.
-What is cut off can be summed the same way with a finer unit, so nothing of
-weight is lost: two units keep more digits than float64 has.
-
-For 8-bit images all terms are whole numbers already, and the sums are simply
-exact. The idea of summing in pre-chosen bins is that of Demmel and Nguyen,
-"Fast reproducible floating-point summation" (2013).
-
-Left out: correctly rounded sums (`math.fsum`), which are slower and not needed.
+Every sum is exact (`exact`), so points can be added and taken away in any
+order without a trace, and a mean is that of real numbers, rounded once.
+Left out: which points belong to which cluster (`assignment`, `pruning`).
 """
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .assignment import Floats, SmallLabels
+from .exact import BLOCK, ONE, exact_total, whole_numbers
 
-BLOCK = 2**14  # points summed at a time
-EXACT = 2.0**52  # whole numbers up to twice this are exact in float64
-
-
-def unit_for(values: Floats) -> float:
-    """Choose a power of two in which any sum of some of `values`, once rounded to it, is exact.
-
-    It depends on the largest value and on their number, never on their order.
-
-    Examples
-    --------
-    >>> unit_for(np.array([1.0, 0.5, 0.25])) == 2.0**-50
-    True
-    """
-    if values.size == 0:
-        return 1.0
-    unit = unit_below(max(-float(values.min()), float(values.max())) * values.size)
-    # Few large terms among many small ones make that bound generous. Whole numbers need no
-    # rounding at all as long as their sum stays small enough.
-    if unit > 1 and float(np.abs(values).sum()) < EXACT and whole_numbers(values):
-        return 1.0
-    return unit
-
-
-def unit_below(bound: float) -> float:
-    """Return the least power of two of which numbers up to `bound` are no more than 2^52."""
-    return max(float(np.ldexp(1.0, int(np.frexp(bound)[1]) - 52)), 5e-324)
-
-
-def whole_numbers(values: Floats) -> bool:
-    """Whether every value is a whole number."""
-    blocks = (values[start : start + BLOCK] for start in range(0, len(values), BLOCK))
-    return all((block == np.rint(block)).all() for block in blocks)
-
-
-def exact_sum(values: Floats) -> float:
-    """Sum in two units; the result does not depend on the order of `values`.
-
-    Examples
-    --------
-    >>> exact_sum(np.array([1e16, 1.0, -1e16]))
-    1.0
-    """
-    coarse, fine = two_units(values)
-    total = rest = 0.0
-    for start in range(0, len(values), BLOCK):
-        block = values[start : start + BLOCK]
-        whole = np.rint(block / coarse)
-        total += float(whole.sum())
-        rest += float(np.rint((block - whole * coarse) / fine).sum())
-    return total * coarse + rest * fine
-
-
-def two_units(values: Floats) -> tuple[float, float]:
-    """Choose a unit for `values`, and a finer one for what it cuts off, at most half of it each."""
-    coarse = unit_for(values)
-    return coarse, unit_below(coarse / 2 * len(values))
+# Channels and weights are scaled to just below 2^TOP: no digit of the smallest number underflows.
+TOP = 600
+COUNTED = 2**32  # whole weights that add up to less than this are not split into digits
 
 
 class ClusterSums:
     """The weight and the weighted sum of the points of each cluster, kept up to date.
 
-    Since the sums are exact, points may be added and taken away again in any
-    order and leave no trace: an update costs as much as the number of points
-    that changed their cluster, and gives the same bits as summing them all.
+    An update costs as much as the number of points that changed their cluster,
+    and gives the same bits as summing all of them again.
+
+    Row 0 of the sums belongs to the weights, the others to the channels. Each
+    channel is split into digits (see `exact`), and so are the weights unless
+    they are counts. The product of digits number i and j adds to the sum number
+    i + j, so that each sum is worth `_bits` bits less than the one before it.
     """
 
     def __init__(self, points: Floats, weights: Floats | None, k: int) -> None:
+        n, channels = points.shape
         self._points = points
-        self._weights = np.ones(len(points)) if weights is None else weights
-        units, whole = [], True
-        for factor in (1.0, *points.T):
-            terms = factor * self._weights
-            units.append(two_units(terms))
-            whole = whole and whole_numbers(terms)
-        coarse, fine = np.array(units).T
-        if whole and (coarse <= 1).all():
-            self._units = np.ones((1, len(units), 1))  # nothing needs rounding
+        self._weights = np.ones(n) if weights is None else weights
+        total = -(-exact_total(self._weights) // ONE)  # rounded up
+        largest = np.maximum(points.max(axis=0), -points.min(axis=0))
+        self._counted = total < COUNTED and whole_numbers(self._weights)
+        self._whole = (
+            self._counted
+            and total * float(largest.max()) < 2.0**53
+            and all(whole_numbers(column) for column in points.T)
+        )
+        # The products of a block add up to less than 2^53, those of all points to less than 2^63.
+        if self._counted:
+            block = min(total, BLOCK * int(self._weights.max()))
+            self._bits = min(53 - block.bit_length(), 62 - total.bit_length())
         else:
-            self._units = np.stack((coarse, fine))[..., np.newaxis]
-        self._sums = np.zeros((len(self._units), len(units), k))
-        self._totals: Floats = self._sums[0]
+            self._bits = min(19, (56 - n.bit_length()) // 2)
+        # The powers of two that the rows and the weights are multiplied by.
+        self._exponents = np.zeros(1 + channels, np.int64)
+        self._weight_exponent = 0
+        if not self._whole:
+            self._exponents[0] = TOP - self._bits  # so that 1 is the digit 1
+            self._exponents[1:] = TOP - np.frexp(largest)[1]
+        if not self._counted:
+            self._weight_exponent = TOP - int(np.frexp(self._weights.max())[1])
+        self._sums = np.zeros((1, 1 + channels, k), np.int64)
 
     def move(
         self, members: NDArray[np.intp], source: SmallLabels | None, target: SmallLabels
@@ -122,47 +78,103 @@ class ClusterSums:
             if source is not None:
                 differs |= differs_from_last(source[block])
             starts = differs.nonzero()[0]
-            terms = self._terms(members[block])
-            for unit, sums in zip(self._units, self._sums, strict=True):
-                whole = terms
-                if len(self._units) > 1:
-                    whole = np.rint(terms / unit)
-                    terms = terms - whole * unit
-                whole = np.add.reduceat(whole, starts, axis=1).reshape(-1)
-                places = (to[starts] + row_starts).reshape(-1)
-                sums += np.bincount(places, whole, sums.size).reshape(rows, k)
+            arrivals = (to[starts] + row_starts).reshape(-1)
+            if source is not None:
+                departures = (source[block][starts] + row_starts).reshape(-1)
+            for number, products in self._products(members[block]):
+                while number >= len(self._sums):
+                    self._sums = np.append(self._sums, np.zeros((1, rows, k), np.int64), axis=0)
+                runs = np.add.reduceat(products, starts, axis=1).reshape(-1)
+                change = np.bincount(arrivals, runs, rows * k)
                 if source is not None:
-                    places = (source[block][starts] + row_starts).reshape(-1)
-                    sums -= np.bincount(places, whole, sums.size).reshape(rows, k)
-        self._totals = (self._sums * self._units).sum(axis=0)
+                    change -= np.bincount(departures, runs, rows * k)
+                self._sums[number] += change.reshape(rows, k).astype(np.int64)
 
-    def _terms(self, members: NDArray[np.intp]) -> Floats:
-        """Gather what some points add to a sum: their weight, and each weighted channel."""
-        terms = np.empty((1 + self._points.shape[1], len(members)))
-        terms[0] = self._weights.take(members)
-        np.multiply(self._points.T.take(members, axis=1), terms[0], out=terms[1:])
-        return terms
+    def _products(self, members: NDArray[np.intp]) -> Iterator[tuple[int, Floats]]:
+        """Yield numbers, and the products of digits of the weights and of 1 and each channel."""
+        weights = self._weights.take(members)
+        rows = np.ones((len(self._exponents), len(members)))
+        self._points.T.take(members, axis=1, out=rows[1:])
+        if self._whole:
+            yield 0, rows * weights
+            return
+        rows = np.ldexp(rows, self._exponents[:, np.newaxis])
+        if self._counted:
+            for number, whole in self._split(rows):
+                yield number, whole * weights
+            return
+        channel_digits = list(self._split(rows))
+        for i, some in self._split(np.ldexp(weights, self._weight_exponent)):
+            for j, whole in channel_digits:
+                yield i + j, whole * some
+
+    def _split(self, values: Floats) -> Iterator[tuple[int, Floats]]:
+        """Split values below 2^TOP into digits of `_bits` bits; yield those that are not all 0."""
+        for number in itertools.count():
+            unit = 2.0 ** (TOP - (number + 1) * self._bits)
+            whole = np.rint(values / unit)
+            if whole.any():
+                yield number, whole
+                values = values - whole * unit
+            if not values.any():
+                return
 
     def reorder(self, order: NDArray[np.intp]) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
-        self._sums, self._totals = self._sums[..., order], self._totals[:, order]
+        self._sums = self._sums[..., order]
+
+    def empty(self) -> bool:
+        """Whether a cluster has no points."""
+        return not bool(self._filled().all())
+
+    def _filled(self) -> NDArray[np.bool_]:
+        return np.asarray(self._sums[:, 0].any(axis=0))
 
     @property
     def weights(self) -> Floats:
-        """Array (k,): the weight of each cluster, 0 for an empty one."""
-        weights: Floats = self._totals[0].copy()
-        return weights
+        """Array (k,): the weight of each cluster, rounded; 0 for an empty one."""
+        if self._whole:
+            weights: Floats = self._sums[0, 0].astype(np.float64)
+            return weights
+        # The last sum is worth 2^-unit.
+        unit = self._bits * len(self._sums) - TOP + int(self._exponents[0])
+        if not self._counted:
+            unit += self._bits - TOP + self._weight_exponent
+        totals = self._totals()[0]
+        return quotients(totals, np.ones_like(totals), -unit)
 
     def means(self, otherwise: Floats) -> Floats:
-        """Array (k, C): the weighted mean of each cluster; for an empty one, `otherwise`."""
-        weights = self._totals[0, :, np.newaxis]
-        sums = self._totals[1:].T
-        means: Floats = np.divide(sums, weights, out=otherwise.copy(), where=weights > 0)
+        """Array (k, C): the rounded mean of each cluster; for an empty one, `otherwise`."""
+        filled = self._filled()
+        means = otherwise.copy()
+        if self._whole:
+            sums = self._sums[0].astype(np.float64)  # exactly
+            np.divide(sums[1:].T, sums[0, :, np.newaxis], out=means, where=filled[:, np.newaxis])
+            return means
+        totals = self._totals()[:, filled]
+        for channel, exponent in enumerate(self._exponents[1:].tolist()):
+            shift = int(self._exponents[0]) - exponent
+            means[filled, channel] = quotients(totals[1 + channel], totals[0], shift)
         return means
+
+    def _totals(self) -> NDArray[Any]:
+        """Add up the sums of each row and cluster: Python integers, in units of the last sum."""
+        totals: NDArray[Any] = self._sums[0].astype(object)
+        for sums in self._sums[1:]:
+            totals = (totals << self._bits) + sums
+        return totals
+
+
+def quotients(numerators: NDArray[Any], denominators: NDArray[Any], exponent: int) -> Floats:
+    """Divide Python integers and multiply by 2^exponent: rounded once, as Python's `/` is."""
+    found: Floats = ((numerators << max(exponent, 0)) / (denominators << max(-exponent, 0))).astype(
+        np.float64
+    )
+    return found
 
 
 def differs_from_last(numbers: NDArray[Any]) -> NDArray[np.bool_]:
-    """Say of each number whether it is another than the one before; the first is."""
+    """Return True where an element differs from its predecessor; always True first."""
     differs = np.ones(len(numbers), np.bool_)
     np.not_equal(numbers[1:], numbers[:-1], out=differs[1:])
     return differs

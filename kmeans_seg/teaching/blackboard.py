@@ -9,6 +9,7 @@ which a trace has the centers before and after each update.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -98,14 +99,14 @@ class Explanation:
         for center, distance in zip(self.centers, self.distances, strict=True):
             shown = [written(value, digits) for value in center]
             terms = [f"({one} - {as_term(two)})²" for one, two in zip(point, shown, strict=True)]
-            squares = (self.point - center) ** 2
+            squares = np.square(self.point - center)
             results = [written(value, of_squares) for value in squares]
             total = written(distance, of_squares)
             exact = is_rounded(np.stack([self.point, center]), digits)
             exact = exact and is_rounded(squares, of_squares)
             sums = f"{added(terms)} {'=' if exact else '≈'} {added(results)}"
             if len(results) > 1:
-                rest = sum(map(float, results)) - float(total)
+                rest = math.fsum(map(float, results)) - float(total)
                 sums += f" {'≈' if round(rest, of_squares) else '='} {total}"
             rows.append((vector(shown), sums))
 
@@ -199,7 +200,7 @@ def digits_to_show(point: Floats, centers: Floats, distances: Floats) -> tuple[i
     if is_rounded(point, 0) and is_rounded(centers, 0):
         return 0, 0
     smallest = np.unique(distances)[:2]
-    squares = (point - centers) ** 2
+    squares = np.square(point - centers)
 
     def tells_apart(digits: int) -> bool:
         """Whether the two smallest distances still differ when they are rounded."""
@@ -207,11 +208,11 @@ def digits_to_show(point: Floats, centers: Floats, distances: Floats) -> tuple[i
 
     def comes_out(digits: int) -> bool:
         """Whether rounded coordinates lead to the same rounded squares."""
-        again = (point.round(digits) - centers.round(digits)) ** 2
+        again = np.square(point.round(digits) - centers.round(digits))
         return np.array_equal(again.round(of_squares), squares.round(of_squares))
 
     largest = float(distances.max())
-    of_squares = fewest(tells_apart, max(0, 3 - math.floor(math.log10(largest or 1))))
+    of_squares = fewest(tells_apart, max(0, 3 - Decimal(largest).adjusted()))
     return fewest(comes_out, 1), of_squares
 
 

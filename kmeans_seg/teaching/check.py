@@ -15,6 +15,7 @@ that means harm: the file is run as it is.
 import argparse
 import contextlib
 import linecache
+import math
 import os
 import re
 import sys
@@ -701,7 +702,7 @@ def check_seeding(call: Function) -> None:
 
 def difference(one: Chances, other: Chances) -> float:
     """Return by how much the chances of all outcomes differ: 0 for not at all, 1 for entirely."""
-    return sum(abs(one.get(o, 0) - other.get(o, 0)) for o in {*one, *other}) / 2
+    return math.fsum(abs(one.get(o, 0) - other.get(o, 0)) for o in {*one, *other}) / 2
 
 
 def check_image(call: Function) -> None:

@@ -193,8 +193,9 @@ def heat(distances: Floats, width: int) -> Rgb:
     nearness = np.sqrt(distances[::step, ::step])  # the squares would leave most of it in the dark
     levels = np.rint(nearness / (nearness.max() or 1.0) * (HEAT_LEVELS - 1)).astype(np.intp)
     at = np.linspace(0, len(HEAT) - 1, HEAT_LEVELS)
-    table = [np.interp(at, range(len(HEAT)), channel) for channel in HEAT.T]
-    return fitted(finished(np.stack(table, axis=1))[levels], width)
+    below = np.minimum(at.astype(np.intp), len(HEAT) - 2)
+    table = HEAT[below] + (at - below)[:, np.newaxis] * (HEAT[below + 1] - HEAT[below])
+    return fitted(finished(table)[levels], width)
 
 
 def mark(picture: Rgb, pixel: tuple[int, int], shape: tuple[int, ...], color: Rgb) -> Rgb:

@@ -95,11 +95,11 @@ def shrink_rows(image: NDArray[Any], size: int) -> NDArray[Any]:
     """Average the rows of an image down to `size` of them; a row may count in part."""
     if size == len(image):
         return image
-    rows = np.empty((size, *image.shape[1:]))
-    edges = np.linspace(0, len(image), size + 1)
-    for row, (start, stop) in enumerate(itertools.pairwise(edges)):
-        first, last = math.floor(start), math.ceil(stop)
-        starts = np.arange(first, last)
-        shares = np.minimum(starts + 1, stop) - np.maximum(starts, start)
-        rows[row] = np.average(image[first:last], axis=0, weights=shares)
+    rows = np.zeros((size, *image.shape[1:]))
+    edges = np.linspace(0, len(image), size + 1).tolist()
+    for row, (start, stop) in zip(rows, itertools.pairwise(edges), strict=True):
+        for index in range(math.floor(start), math.ceil(stop)):
+            share = min(index + 1, stop) - max(index, start)
+            row += share * image[index].astype(np.float64)
+        row /= stop - start
     return rows
