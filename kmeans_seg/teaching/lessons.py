@@ -65,7 +65,7 @@ class Case:
             texts = [", ".join(map(str, value)) if write else "" for value in values.tolist()]
             return "".join(
                 f'<td style="background:{hexadecimal(rgb)};min-width:3em;text-align:center;'
-                f'color:{"#000" if rgb.mean() > 120 else "#fff"}">{text}</td>'
+                f'color:{"#000" if rgb[1] > 120 else "#fff"}">{text}</td>'
                 for rgb, text in zip(colors, texts, strict=True)
             )
 

@@ -25,8 +25,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import colorspace, files, validation
 from ..assignment import Floats, Labels, own_distances
+from ..exact import exact_sum
 from ..segmentation import SPACES, as_pixels
-from ..sums import exact_sum
+from ..sums import ClusterSums
 from ..validation import RandomGenerator
 from .draw import as_rgb, plural
 from .preview import preview
@@ -328,9 +329,9 @@ def inertia_of_means(points: Floats, labels: Labels, k: int) -> float:
     """Return the inertia when every center has become the mean of its points."""
     inside = labels.ravel() >= 0
     own, members = labels.ravel()[inside], points[inside]
-    counts = np.bincount(own, minlength=k)
-    sums = np.stack([np.bincount(own, channel, k) for channel in members.T], axis=1)
-    means = sums / np.maximum(counts, 1)[:, np.newaxis]
+    clusters = ClusterSums(members, None, k)
+    clusters.move(np.arange(len(members)), None, own)
+    means = clusters.means(otherwise=np.zeros((k, points.shape[1])))
     return exact_sum(own_distances(members, means, own))
 
 
