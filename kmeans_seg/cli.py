@@ -134,8 +134,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--explain",
         type=Path,
         metavar="PAGE",
-        help="also write a page that shows step by step how a preview of the image is segmented: "
-        "an HTML file, or a directory for IMAGE-steps.html",
+        help="also write a page on which to follow how a preview of the image is segmented, and to "
+        "try other runs: an HTML file, or a directory for IMAGE-steps.html",
+    )
+    parser.add_argument(
+        "--width",
+        type=int,
+        default=480,
+        metavar="PIXELS",
+        help="how wide the preview on the page of --explain is at most (default: 480)",
     )
     parser.add_argument(
         "--seed",
@@ -151,7 +158,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--demo",
         action="store_true",
         help="segment a photo that comes with the program, into coffee-segmented.png "
-        "in this directory; a second run replaces it",
+        "in this directory; a second run replaces it, and the page of --explain",
     )
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     return parser
@@ -179,7 +186,7 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
 
 def run(images: Sequence[Path], args: argparse.Namespace) -> int:
     """Segment the images one after the other; return the exit status."""
-    if args.demo and args.output is None and args.labels is None and args.explain is None:
+    if args.demo and args.output is None and args.labels is None:
         args.force = True  # nobody's work is lost, and a second run should just work
     protected: Protected = set()
     for image in images:
@@ -224,6 +231,7 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         page = destination(args.explain, origin.parent / f"{origin.stem}-steps.html")
         validation.check_page_name(page)
         validation.check_page_k(args.k)
+        validation.as_count("--width", args.width)
         check_target(page, protected, args.force)
     if page is not None:
         validation.as_picture(pixels)
@@ -248,9 +256,9 @@ def write_steps(pixels: NDArray[Any], page: Path, name: str, args: argparse.Name
     """Write the page of an image. What there is to warn of has been said of the image itself."""
     from .teaching.page import write_page
 
-    how = {"space": args.space, "rng": args.seed, "title": name, "overwrite": args.force}
+    how = {"space": args.space, "rng": args.seed, "title": name, "width": args.width}
     with warnings.catch_warnings(action="ignore", category=UserWarning):
-        write_page(pixels, args.k, page, **how)
+        write_page(pixels, args.k, page, overwrite=args.force, **how)
 
 
 def destination(out: Path | None, default: Path) -> Path:

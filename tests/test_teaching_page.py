@@ -324,6 +324,19 @@ def test_the_command_writes_a_page(
     assert cli.main([*arguments, "--force"]) == 0
 
 
+def test_the_demo_with_a_page_works_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--demo", "--explain", "page.html", "--width"]
+    for width in ("40", "60"):
+        assert cli.main([*arguments, width]) == 0
+        text = Path("page.html").read_text(encoding="utf-8")
+        assert data_of(text)["size"][1] == int(width)
+    assert cli.main([*arguments, "0"]) == 1
+    assert "--width=0" in capsys.readouterr().err
+
+
 def test_the_command_names_pages_in_a_directory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,6 +362,7 @@ def test_the_command_names_pages_in_a_directory(
         (blobs(6, 8, 3), ["--explain", "page.png"], "page.png: a page is written as HTML"),
         (blobs(6, 8, 3), ["--explain", "nowhere/page.html"], "no such directory"),
         (blobs(20, 20, 3), ["--explain", "page.html", "-k", "300"], "k=300 is too many"),
+        (blobs(6, 8, 3), ["--explain", "page.html", "--width", "0"], "--width=0"),
     ],
 )
 def test_the_command_finds_before_the_work_that_there_can_be_no_page(
