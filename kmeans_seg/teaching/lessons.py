@@ -84,7 +84,7 @@ class Case:
 
 
 def bad_start() -> tuple[Case, Case]:
-    """Show that a bad start can end in a poor optimum, and how k-means++ avoids it.
+    """Show that a bad start can end in a poor optimum, which k-means++ makes unlikely.
 
     Six pixels make three pairs: 0 and 1, 10 and 11, 20 and 21. From the
     centers 0, 1 and 10 the first pair keeps two centers for itself, and the

@@ -72,7 +72,12 @@ function element(name, attributes = {}, ...children) {
 }
 
 const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
-const readable = (color) => (luma(color) > 140 ? "#16181b" : "#ffffff");
+
+// Black or white, whichever has the higher contrast (WCAG 2): their limit is a luminance of 0.179.
+function readable(color) {
+  const [r, g, b] = color.map((value) => linear[Math.round(value)]);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
+}
 
 // A color of the style sheet as it is in this light.
 const probe = document.body.appendChild(document.createElement("i"));

@@ -58,6 +58,7 @@ function fillTools() {
     root.classList.toggle("placing", index < runs.length && placing(index));
     if (root.hidden) return;
     name.textContent = runs.length > 1 ? "AB"[index] : "";
+    root.setAttribute("aria-label", `${text("picture")} ${name.textContent}`.trim());
     const { start } = runs[index];
     const list = choices(start).filter(([, starts]) => starts.length);
     const key = list.flatMap(([, starts]) => starts.map((s) => keyOf(s) + startName(s))).join();
