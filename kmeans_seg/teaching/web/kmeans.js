@@ -66,10 +66,10 @@ function means(points, centers, labels) {
   const channels = centers[0].length;
   const counts = centers.map(() => 0);
   const sums = centers.map((center) => center.map(() => 0));
-  labels.forEach((label, i) => {
-    counts[label]++;
-    for (let c = 0; c < channels; c++) sums[label][c] += points[i * channels + c];
-  });
+  for (let i = 0; i < labels.length; i++) {
+    counts[labels[i]]++;
+    for (let c = 0; c < channels; c++) sums[labels[i]][c] += points[i * channels + c];
+  }
   return centers.map((center, label) =>
     counts[label] ? sums[label].map((sum) => sum / counts[label]) : center,
   );

@@ -2,11 +2,8 @@
 
 function show({ quiet = false } = {}) {
   const shown = slide();
-  $("slider").max = timeline.length - 1;
-  $("slider").value = state.at;
+  showProgress();
   $("slider").setAttribute("aria-valuetext", nameOf(shown));
-  const computing = runs.some(({ work }) => work) ? "…" : "";
-  $("counter").textContent = `${state.at + 1} / ${timeline.length}${computing}`;
   for (const [id, end] of [
     ["first", 0],
     ["back", 0],
@@ -15,7 +12,6 @@ function show({ quiet = false } = {}) {
   ]) {
     $(id).setAttribute("aria-disabled", state.at === end);
   }
-  fillPhases();
   const start = shown.kind === "start" || shown.kind === "seed";
   $("seeding-modes").hidden = !start;
   $("modes").hidden = start;
@@ -37,6 +33,15 @@ function show({ quiet = false } = {}) {
   noteAddress();
   if (quiet) $("now").removeAttribute("aria-live");
   else $("now").setAttribute("aria-live", "polite");
+}
+
+// How far the runs are computed.
+function showProgress() {
+  $("slider").max = timeline.length - 1;
+  $("slider").value = state.at;
+  const computing = runs.some(({ work }) => work) ? "…" : "";
+  $("counter").textContent = `${state.at + 1} / ${timeline.length}${computing}`;
+  fillPhases();
 }
 
 // What depends on the sizes of things as well.

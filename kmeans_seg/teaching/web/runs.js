@@ -189,13 +189,14 @@ function passOf(made, { pass, centers, labels, changed, names }) {
   const points = pointsIn(made.space);
   const unnamed = names.map((_, name) => centers[names.indexOf(name)]);
   const spread = new Uint8Array(photo.size).fill(OUTSIDE);
-  photo.members.forEach((i, j) => (spread[i] = names[labels[j]]));
   const own = means(points, centers, labels);
+  const channels = own[0].length;
   let [inertia, after] = [0, 0];
-  labels.forEach((label, j) => {
-    inertia += squaredDistance(points, j * own[0].length, centers[label]);
-    after += squaredDistance(points, j * own[0].length, own[label]);
-  });
+  for (let j = 0; j < labels.length; j++) {
+    spread[photo.members[j]] = names[labels[j]];
+    inertia += squaredDistance(points, j * channels, centers[labels[j]]);
+    after += squaredDistance(points, j * channels, own[labels[j]]);
+  }
   const palette = colorsOf(unnamed);
   return { pass, centers: unnamed, palette, inertia, after, changed, labels: spread };
 }

@@ -41,21 +41,26 @@ let goal = null; // the half-step to show once it has been computed
 // Make the runs that `state` asks for. Computing yields to the reader every few milliseconds.
 async function makeRuns({ at = null, quiet = false } = {}) {
   const mine = ++order;
-  goal = at ?? (timeline.length > 1 && atEnd() ? Infinity : null);
+  goal = at ?? (timeline.length > 1 && atEnd() ? Infinity : state.at);
   runs = state.starts
     .map(fitting)
     .map((start) => (isRecorded(start) ? recordings[start.number] : runFor(start)));
   state.active = Math.min(state.active, runs.length - 1);
   const busy = () => runs.filter(({ work }) => work);
-  for (let patience = 60; mine === order; patience = 30) {
+  for (let patience = 60; mine === order; patience = 40) {
     const late = performance.now() + patience;
     while (performance.now() < late && busy().length) {
       for (const made of busy()) if (made.work.next().done) made.work = null;
     }
     makeSlides();
-    state.at = Math.min(goal ?? state.at, timeline.length - 1);
-    if (goal < timeline.length) goal = null;
-    show({ quiet });
+    const at = Math.min(goal ?? state.at, timeline.length - 1);
+    const arrived = goal !== null && goal < timeline.length;
+    // On the way it is enough to see that something comes.
+    if (patience === 60 || arrived || !busy().length) {
+      state.at = at;
+      if (arrived) goal = null;
+      show({ quiet });
+    } else showProgress();
     if (!busy().length) break;
     await new Promise((resolve) => setTimeout(resolve));
   }
