@@ -120,7 +120,7 @@ function drawCurve() {
     const now = { cx: x(at), cy: down(value), r: 5 * scale, class: "here", "data-at": at };
     group.append(element("circle", now));
     const name = runs.length > 1 ? `${"AB"[index]} ` : "";
-    const label = sameUnit ? places(value / unit, 3) : places(value, 1);
+    const label = format(value / unit, { maximumSignificantDigits: 4 });
     labels.push([x(at), Math.max(top + 8 * scale, y(value) - 9 * scale), name + label, index]);
   });
   labels.sort(([, a], [, b]) => b - a);
