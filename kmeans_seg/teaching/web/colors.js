@@ -92,10 +92,10 @@ function labFrame(points) {
   });
   const ends = { "+a*": [1, 0], "−a*": [-1, 0], "+b*": [0, 1], "−b*": [0, -1] };
   return [
-    { line: [[0, 0, 0], [100, 0, 0]], name: "L*" }, // prettier-ignore
+    { line: [[0, 0, 0], [100, 0, 0]], name: "L*" },
     { line: circle },
     ...Object.entries(ends).map(([name, [a, b]]) => ({
-      line: [[50, 0, 0], [50, a * chroma, b * chroma]], // prettier-ignore
+      line: [[50, 0, 0], [50, a * chroma, b * chroma]],
       name,
     })),
   ];
@@ -251,7 +251,7 @@ function drawLine(context, w, h) {
   context.globalAlpha = 1;
 
   const ink = token("--ink");
-  stroke(context, [[left, ground], [right, ground]], ink, 1); // prettier-ignore
+  stroke(context, [[left, ground], [right, ground]], ink, 1);
   context.font = canvasFont();
   context.textBaseline = "top";
   context.fillStyle = ink;

@@ -13,11 +13,11 @@ function ticks(low, high, most) {
 
 const superscript = (n) => [...String(n)].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d] ?? "⁻").join("");
 
-// The half-steps of a run in order: [x, inertia, pass], the update half a pass after the assignment.
+// The half-steps of a run in order: [x, inertia], with the update between two assignments.
 const curveOf = (made) =>
   made.passes.flatMap(({ inertia, after }, p) => {
     const last = p === made.passes.length - 1;
-    return last ? [[2 * p, inertia]] : [[2 * p, inertia], [2 * p + 1, after]]; // prettier-ignore
+    return last ? [[2 * p, inertia]] : [[2 * p, inertia], [2 * p + 1, after]];
   });
 
 // How far the curve of a run has been followed.
@@ -50,7 +50,7 @@ function drawCurve() {
   }
 
   // Zoomed in, the axis fits what comes after the first pass; the curve comes down from above.
-  const late = all.flat().filter(([x]) => x > 1).map(([, value]) => value); // prettier-ignore
+  const late = all.flat().filter(([x]) => x > 1).map(([, value]) => value);
   const fitted = state.zoom && late.length ? late : everything;
   const most = Math.max(...fitted);
   const exponent = most >= 1e4 ? Math.floor(Math.log10(most)) : 0;

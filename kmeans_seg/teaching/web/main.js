@@ -18,7 +18,9 @@ function show({ quiet = false } = {}) {
   // Where there is nothing to choose from.
   $("seeding-modes").disabled = !shown.plus;
   for (const name of ["mode", "seeding"]) {
-    for (const input of document.getElementsByName(name)) input.checked = input.value === state[name];
+    for (const input of document.getElementsByName(name)) {
+      input.checked = input.value === state[name];
+    }
   }
   $("zoom").setAttribute("aria-pressed", state.zoom);
   fillNow();

@@ -64,7 +64,9 @@ function painted(index) {
     const distances = distancesFromSeeds(runs[index], shown.marks.length - 1);
     const largest = distances.reduce((a, b) => Math.max(a, b)) || 1;
     const shades = ramp.map((color) => word(color.map(Math.round)));
-    photo.members.forEach((i, j) => (words[i] = shades[Math.round((distances[j] / largest) * 255)]));
+    photo.members.forEach((i, j) => {
+      words[i] = shades[Math.round((distances[j] / largest) * 255)];
+    });
     return words;
   }
   if (mode === "original" && (state.only === null || !shown.labels)) {
@@ -81,7 +83,8 @@ function painted(index) {
     const away =
       (only !== null && label !== only) ||
       (mode === "changed" && shown.before && shown.before[i] === label);
-    words[i] = away || label === OUTSIDE ? ghosts[i] : mode === "original" ? own[i] : palette[label];
+    const color = mode === "original" ? own[i] : palette[label];
+    words[i] = away || label === OUTSIDE ? ghosts[i] : color;
   }
   return words;
 }

@@ -237,7 +237,8 @@ function slidesOf(made, longestStart) {
     made.seeds.forEach((_, i) => {
       const [marks, centers] = [made.seeds.slice(0, i + 1), seedCenters.slice(0, i + 1)];
       const palette = seedColors.slice(0, i + 1);
-      slides.push({ kind: "seed", time: i, marks, centers, palette, plus: i > 0 && drawnByDistance(made) });
+      const plus = i > 0 && drawnByDistance(made);
+      slides.push({ kind: "seed", time: i, marks, centers, palette, plus });
     });
   }
   let skipped = [];

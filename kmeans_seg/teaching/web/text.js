@@ -24,7 +24,8 @@ function text(key, values = {}) {
   let found = data.texts[language][key];
   if (found === undefined) throw new Error(`no text ${key} in ${language}`);
   if (typeof found !== "string") {
-    const form = values.n === 0 && found.zero ? "zero" : new Intl.PluralRules(language).select(values.n);
+    const rules = new Intl.PluralRules(language);
+    const form = values.n === 0 && found.zero ? "zero" : rules.select(values.n);
     found = found[form] ?? found.other;
   }
   return found.replace(/\{(\w+)\}/g, (_, name) =>
@@ -94,8 +95,10 @@ function chip(name, color, content, attributes = {}) {
 
 // How large badges and letters are on a canvas: in `present` as large as all other text.
 const enlarged = () => (state.present ? 2.2 : 1);
-const canvasFont = () =>
-  `${state.present ? getComputedStyle(document.documentElement).fontSize : "12px"} system-ui, sans-serif`;
+function canvasFont() {
+  const large = getComputedStyle(document.documentElement).fontSize;
+  return `${state.present ? large : "12px"} system-ui, sans-serif`;
+}
 
 // A canvas as fine as the screen; its context draws in CSS pixels.
 function fine(canvas) {
