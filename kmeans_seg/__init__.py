@@ -12,19 +12,20 @@ segments), `clustering` (seeds and the loop), `seeding`, `lloyd` (the loop),
 `assignment` (the distance), `sums` (means that do not depend on the order),
 `pixels` (which take part, in blocks),
 `distinct` (colors and counts), `colorspace`, `cells` and `pruning` (the fast
-assignment), `validation`, `files`, `cli`.
+assignment), `validation`, `errstate`, `files`, `cli`.
 """
 
 from .clustering import Clustering, ConvergenceWarning, FewerClustersWarning, kmeans
 from .files import read, write
 from .lloyd import Step, lloyd
 from .seeding import kmeans_plusplus
-from .segmentation import Segmentation, segment
+from .segmentation import NodataWarning, Segmentation, segment
 
 __all__ = [
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",
+    "NodataWarning",
     "Segmentation",
     "Step",
     "kmeans",

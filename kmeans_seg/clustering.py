@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, Labels
+from .errstate import each_in_default_errstate
 from .lloyd import ASSIGNERS, State, Step, iterate
 from .seeding import INITS, Seed
 from .validation import RandomGenerator
@@ -30,7 +31,7 @@ Callback: TypeAlias = Callable[[Step], object]
 
 
 class ConvergenceWarning(UserWarning):
-    """The loop ended at max_iter while points were still being reassigned.
+    """The loop ended while points were still being reassigned: at max_iter, or in a cycle.
 
     Examples
     --------
@@ -63,6 +64,8 @@ class FewerClustersWarning(UserWarning):
 class Clustering:
     """The outcome of k-means. Everything in it belongs together.
 
+    Its arrays are yours to change: nothing else refers to them.
+
     Attributes
     ----------
     centers
@@ -78,7 +81,8 @@ class Clustering:
         if it converged.
     converged
         Whether the last pass reassigned no point: then every center is the
-        mean of its points.
+        mean of its points. False if `max_iter` cut the loop short, or if
+        rounding led it back to earlier centers.
 
     Examples
     --------
@@ -164,7 +168,8 @@ def kmeans(
     FewerClustersWarning
         If there are fewer distinct points than k.
     ConvergenceWarning
-        If points were still being reassigned after `max_iter` passes.
+        If points were still being reassigned after `max_iter` passes, or if
+        rounding led back to earlier centers.
 
     References
     ----------
@@ -182,8 +187,9 @@ def kmeans(
     k = validation.as_k(k, len(points), "points")
     weights = validation.as_weights(weights, len(points))
     settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
-    step, _ = drain(run(points, k, weights, settings), callback)
-    clustering = conclude(step, converged=step.reassigned.size == 0)
+    events = run(points, k, weights, settings)
+    step, state = drain(each_in_default_errstate(events), callback)
+    clustering = conclude(step, state.settled(step))
     warn_of_shortcomings(clustering, k, settings, "points")
     return clustering
 
@@ -234,7 +240,7 @@ def run(
         else:
             centers = settings.init
         state = State(points, weights, len(centers), settings.assign)
-        step = yield from descend(state, centers, settings)
+        step = yield from descend(state, centers, 1, settings.max_iter)
         if best is None or step.inertia < best[0].inertia:
             best = step, state
         if not isinstance(settings.init, str):
@@ -256,16 +262,17 @@ def run_in_order(
     reassign it. The loop then goes on from the new order, until it agrees.
     """
     step, state = yield from run(points, k, weights, settings)
-    converged = step.reassigned.size == 0
+    converged = state.settled(step)
     while True:
         order = dark_to_light(step.centers, brightness)
         if (order == np.arange(len(order))).all():
             return conclude(step, converged)
         # The first pass repeats the last one: it starts from its labels and has its number.
+        # A loop that was cut short, or ended a cycle, does not go on.
         state.reorder(order)
-        step = yield from descend(state, step.centers[order], settings, step.iteration)
-        # The repeated pass reassigns nothing even where the loop was cut short.
-        converged = converged and step.reassigned.size == 0
+        last = settings.max_iter if converged else step.iteration
+        step = yield from descend(state, step.centers[order], step.iteration, last)
+        converged = converged and state.settled(step)
 
 
 def dark_to_light(centers: Floats, brightness: Callable[[Floats], Floats]) -> NDArray[np.intp]:
@@ -273,16 +280,16 @@ def dark_to_light(centers: Floats, brightness: Callable[[Floats], Floats]) -> ND
     return np.lexsort((*centers.T[::-1], brightness(centers)))
 
 
-def descend(state: State, centers: Floats, settings: Settings, first: int = 1) -> Events[Step]:
-    """Run the loop from `centers` to its end, or to max_iter; yield every step, return the last."""
-    for step in itertools.islice(iterate(state, centers, first), settings.max_iter - first + 1):
+def descend(state: State, centers: Floats, first: int, last: int) -> Events[Step]:
+    """Run the loop to its end, from pass `first` to `last` at most; return the last step."""
+    for step in itertools.islice(iterate(state, centers, first), last - first + 1):
         yield step
     return step
 
 
 def conclude(step: Step, converged: bool) -> Clustering:
     """Make a clustering of the last step."""
-    labels, filled = step.labels, step.weights > 0
+    labels, filled = step.labels.copy(), step.weights > 0
     if not filled.all():
         # There are fewer distinct points than centers, or the weight of a cluster is too small to
         # count beside the others: the labels tell.
@@ -320,9 +327,15 @@ def warn_of_shortcomings(clustering: Clustering, k: int, settings: Settings, uni
             stacklevel=3,
         )
     if not clustering.converged:
-        warnings.warn(
-            f"{unit} were still being reassigned after max_iter={settings.max_iter} passes: "
-            "raise max_iter to let the clustering converge",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+        if clustering.n_iter < settings.max_iter:
+            message = (
+                f"rounding led back to earlier centers, so the loop ended after "
+                f"{clustering.n_iter} passes with the best of this cycle: some {unit} differ only "
+                "in their last digits; round them if these mean nothing"
+            )
+        else:
+            message = (
+                f"{unit} were still being reassigned after max_iter={settings.max_iter} passes: "
+                "raise max_iter to let the clustering converge"
+            )
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)

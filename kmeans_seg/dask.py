@@ -88,7 +88,7 @@ def segment(
     -------
     segmentation
         A `Segmentation` whose `labels` and `painted` are lazy dask arrays,
-        with the chunks of the image. All else is in memory.
+        with the chunks of the image that are not empty. All else is in memory.
 
     Raises
     ------
@@ -136,17 +136,17 @@ class LazySegmentation(Segmentation):
         labels: Any = self.labels
         axes = list(range(labels.ndim))
         alpha_axes = None if self._alpha is None else [*axes, labels.ndim + 1]
-        channels = self.palette.shape[1] + (self._alpha is not None)
+        channels = self._palette.shape[1] + (self._alpha is not None)
         painted_axes = axes.copy()
         if self._channel_axis is not None:
             painted_axes.insert(self._channel_axis, labels.ndim)
         return da.blockwise(
             *(paint, painted_axes, labels, axes, self._alpha, alpha_axes),
-            palette=self.palette,
+            palette=self._palette,
             channel_axis=self._channel_axis,
             new_axes={labels.ndim: channels} if self._channel_axis is not None else None,
             concatenate=True,
-            meta=np.empty((0,) * len(painted_axes), self.palette.dtype),
+            meta=np.empty((0,) * len(painted_axes), self._palette.dtype),
         )
 
 
@@ -165,12 +165,14 @@ class Chunks(Pixels):
         super().__init__(image, space, channel_counts, channel_axis, mask)
         validation.check_counted(image.dtype, self.channels, has_codes(self.channels, image.dtype))
         axis = self.channel_axis
+        # Dask repeats an axis of one pixel if it has an empty chunk as well.
+        chunks = [tuple(length for length in lengths if length) for lengths in image.chunks]
         if axis is not None:
-            self.array = image.rechunk({axis: -1})
-        chunks = tuple(c for i, c in enumerate(self.array.chunks) if i != axis)
+            chunks[axis] = (image.shape[axis],)
+        self.array = image.rechunk(tuple(chunks))
         if mask is not None:
             validation.check_dask("mask", mask)
-            self.mask = mask.rechunk(chunks)
+            self.mask = mask.rechunk(tuple(c for i, c in enumerate(chunks) if i != axis))
         self._kind = (space, channel_counts, axis)
 
     def distinct(self, check: Callable[[NDArray[Any]], None]) -> DistinctColors:
@@ -221,8 +223,6 @@ def count_chunk(
     check: Callable[[NDArray[Any]], None],
 ) -> tuple[Codes, NDArray[np.int64]]:
     """Find the distinct colors of a chunk."""
-    if block.size == 0:
-        return np.zeros(0, np.uint8), np.zeros(0, np.int64)
     pixels = Pixels(block, *kind, mask)
     blocks = Blocks(lambda: pixels.some_colors(check))
     return count_codes(blocks, again=blocks)
@@ -236,8 +236,6 @@ def label_chunk(
     kind: Kind,
 ) -> Labels:
     """Label the pixels of a chunk."""
-    if block.size == 0:
-        return np.zeros([n for i, n in enumerate(block.shape) if i != kind[2]], np.int32)
     if mask is not None and kind[2] is not None:
         mask = mask.squeeze(kind[2])
     labels: Labels = Pixels(block, *kind, mask).spread(look_up)

@@ -28,6 +28,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from . import validation
 from .assignment import Labels
 from .sums import differs_from_last
 
@@ -72,7 +73,8 @@ class DistinctColors:
     Attributes
     ----------
     colors
-        Array (n, C) in the dtype of the image, in Morton order.
+        Array (n, C) in the dtype of the image, in Morton order; its channels
+        are contiguous.
     counts
         Array (n,) of float64: the number of pixels of each color; None where
         every pixel is taken as a color of its own.
@@ -278,20 +280,27 @@ class CodeLookUp:
         self._labels = labels
 
     def __call__(self, pixels: NDArray[Any], out: Labels | None = None) -> Labels:
-        """Look up pixels, an array (m, C), each of which has one of the codes."""
+        """Look up pixels, an array (m, C). A code without a label is an error."""
         result = np.empty(len(pixels), np.int32) if out is None else out
         bits = code_bits(pixels.shape[1], pixels.dtype)
         if bits <= TABLE_BITS:
             start = 0
             for codes in pixel_codes(pixels, np.intp):
-                # Every code has been counted, so it is in the table: "wrap" does not check each.
-                result[start : start + len(codes)] = self._table.take(codes, mode="wrap")
-                start += len(codes)
+                stop = start + len(codes)
+                found = self._table.take(codes, mode="clip")
+                validation.check_known(found, pixels, range(start, stop))
+                found -= 1
+                result[start:stop] = found
+                start = stop
         elif len(pixels):
             codes = np.concatenate(list(pixel_codes(pixels)))
             # What is looked up in order is found near the last one.
             order = ascending(codes, bits)
-            result[order] = self._labels[np.searchsorted(self._codes, codes[order])]
+            codes = codes[order]
+            places = np.searchsorted(self._codes, codes)
+            known = self._codes.take(places, mode="clip") == codes
+            validation.check_known(known, pixels, order)
+            result[order] = self._labels[places]
         return result
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -300,9 +309,12 @@ class CodeLookUp:
 
     @cached_property
     def _table(self) -> NDArray[Any]:
+        # Labels count from 1: a code without a label finds 0. Codes beyond the last find the 0 at
+        # the end.
+        labels = self._labels + 1
         # The narrower the labels in the table, the more of it stays in the cache.
-        table = np.empty(int(self._codes[-1]) + 1, np.min_scalar_type(int(self._labels.max())))
-        table[self._codes] = self._labels
+        table = np.zeros(int(self._codes[-1]) + 2, np.min_scalar_type(int(labels.max())))
+        table[self._codes] = labels
         return table
 
 
@@ -368,7 +380,7 @@ def ascending(codes: Codes, bits: int) -> NDArray[np.intp]:
 
 def as_they_come(pixels: NDArray[Any]) -> DistinctColors:
     """Take every pixel as a color of its own."""
-    return DistinctColors(pixels, None, in_turn)
+    return DistinctColors(np.asfortranarray(pixels), None, in_turn)
 
 
 def in_turn(labels: Labels) -> LookUp:

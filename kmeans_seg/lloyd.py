@@ -13,7 +13,7 @@ give up (`max_iter`) and which of several runs to keep, both in `clustering`.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ from .assignment import (
     own_distances,
     squared_distances,
 )
+from .errstate import default_errstate, each_in_default_errstate
 from .exact import exact_sum
 from .pruning import PrunedAssigner
 from .sums import ClusterSums
@@ -45,6 +46,8 @@ ASSIGNERS: dict[str, Callable[[Floats, SmallLabels], Assigner]] = {
 @dataclass(frozen=True, eq=False, slots=True)
 class Step:
     """One pass of the loop: the centers, and the assignment of every point to the nearest.
+
+    Its arrays are read-only, because the loop goes on from them.
 
     Attributes
     ----------
@@ -75,15 +78,23 @@ class Step:
     _labels: SmallLabels
     _state: "State"
 
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for array in (self.centers, self.reassigned, self.weights):
+            array.flags.writeable = False
+
     @property
     def labels(self) -> Labels:
         """Array (n,) of int32: for each point the index of its nearest center.
 
         It is made when it is asked for.
         """
-        return self._labels.astype(np.int32)
+        labels = self._labels.astype(np.int32)
+        labels.flags.writeable = False
+        return labels
 
     @property
+    @default_errstate
     def moved(self) -> float:
         """The weight of the reassigned points: pixels, when the points are counted colors."""
         weights = self._state.weights
@@ -92,6 +103,7 @@ class Step:
         return exact_sum(weights[self.reassigned])
 
     @property
+    @default_errstate
     def inertia(self) -> float:
         """The objective: the weighted sum of squared distances to the assigned centers.
 
@@ -102,6 +114,7 @@ class Step:
         return exact_sum(distances if weights is None else weights * distances)
 
 
+@default_errstate
 def lloyd(
     points: ArrayLike,
     centers: ArrayLike,
@@ -121,9 +134,10 @@ def lloyd(
     The same points, weights and centers give the same steps, bit for bit, in
     whatever order the points come.
 
-    With numbers of infinite precision it always ends. Where the points differ
-    by a few units in the last place of float64, the rounding of the means can
-    bring it back to where it was: cut such steps short by `itertools.islice`.
+    It always ends. Where points differ by a few units in the last place of
+    float64, the rounding of the means can lead back to earlier centers: then
+    the last step is the one of least inertia in this cycle, the earliest of
+    equals.
 
     Parameters
     ----------
@@ -143,8 +157,9 @@ def lloyd(
     Returns
     -------
     steps
-        An iterator of `Step`. The last has no reassigned points: its labels
-        are the nearest of its centers, and its centers the means of its points.
+        An iterator of `Step`. The labels of a step are those of its nearest
+        centers. In the last, no point is reassigned and every center is the
+        mean of its points, unless it ends a cycle.
 
     Raises
     ------
@@ -168,7 +183,8 @@ def lloyd(
     centers = validation.as_centers("centers", centers, None, points.shape[1])
     labels = validation.as_labels(labels, len(points), len(centers))
     validation.check_choice("assign", assign, ASSIGNERS)
-    return iterate(State(points, weights, len(centers), assign, labels), centers)
+    state = State(points, weights, len(centers), assign, labels)
+    return each_in_default_errstate(iterate(state, centers))
 
 
 class State:
@@ -203,6 +219,16 @@ class State:
         self.labels: SmallLabels = labels
         self.nearest = ASSIGNERS[assign](points, labels)
 
+    def settled(self, step: Step) -> bool:
+        """Whether a step, the last one made, would be repeated for ever.
+
+        Labels that the caller gave may agree with centers that are no means.
+        """
+        if step.reassigned.size:
+            return False
+        means = self.clusters.means(otherwise=step.centers)
+        return bool((means == step.centers).all())
+
     def reorder(self, order: Indices) -> None:
         """Let the center that was number order[i] be number i from now on."""
         self.labels = order.argsort().astype(np.int32)[self.labels]
@@ -210,25 +236,54 @@ class State:
         self.clusters.reorder(order)
 
 
-def iterate(state: State, centers: Floats, first: int = 1) -> Iterator[Step]:
+def iterate(state: State, centers: Floats, first: int = 1) -> Generator[Step, None, None]:
     """Do the work of `lloyd`, whose arguments have been checked; the first pass is `first`."""
     nearest, clusters = state.nearest, state.clusters
+    cycle = Cycle()
     for iteration in itertools.count(first):
         previous = state.labels
         labels, reassigned = nearest(centers)  # 2, 3 and 5: distances, nearest center
         old = None if previous[0] < 0 else previous[reassigned]
         clusters.move(reassigned, old, labels[reassigned])
-        if not clusters.weights.all():
+        if clusters.empty():
             before = labels
             centers, labels = fill_empty(nearest, state.points, centers, before)
             moved = np.flatnonzero(labels != before)
             clusters.move(moved, before[moved], labels[moved])
             reassigned = np.flatnonzero(labels != previous)
         state.labels = labels
-        yield Step(iteration, centers, reassigned, clusters.weights, labels, state)
-        if reassigned.size == 0:
+        step = Step(iteration, centers, reassigned, clusters.weights, labels, state)
+        yield step
+        if state.settled(step) or cycle.ends_with(step):
             return  # 6: no point was reassigned
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
+
+
+class Cycle:
+    """Notices when rounding leads the loop back to earlier centers.
+
+    The cycle is gone through once more to compare its steps, and ends with the
+    one of least inertia.
+    """
+
+    def __init__(self) -> None:
+        self._passes: dict[int, int] = {}  # by the hash of their centers
+        self._length = 0  # of the cycle, once centers have returned
+        self._centers: Floats  # that returned first
+        self._costs: list[float] = []  # the inertia of each step since then
+
+    def ends_with(self, step: Step) -> bool:
+        """Whether to end with this step: it is the best of a cycle that was gone through."""
+        if not self._length:
+            first = self._passes.setdefault(hash(step.centers.tobytes()), step.iteration)
+            self._length, self._centers = step.iteration - first, step.centers
+        if not self._length:
+            return False
+        self._costs.append(step.inertia)
+        if len(self._costs) == self._length + 1 and (step.centers != self._centers).any():
+            self._length, self._costs = 0, []  # other centers had the same hash
+            return False
+        return len(self._costs) > self._length and step.inertia == min(self._costs)
 
 
 def fill_empty(

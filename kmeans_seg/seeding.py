@@ -22,11 +22,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .assignment import Floats, Indices, squared_distances
-from .cells import CELL, Boxes, by_cell, corners, in_cells, least_lead
+from .cells import (
+    CELL,
+    FARTHEST,
+    SINGLE,
+    Boxes,
+    by_cell,
+    centered_rows,
+    corners,
+    in_cells,
+    least_lead,
+    products,
+)
+from .errstate import default_errstate
 from .exact import ONE, exact_sum, exact_total, whole_numbers
 from .validation import RandomGenerator
 
 BLOCK = 2**18  # numbers worked on at a time
+NARROW = 8  # with up to so many channels a distance costs less than a bound for it
 WHOLE_FLOAT32 = 2.0**24  # whole numbers up to this are exact in float32
 WHOLE_FLOAT64 = 2.0**52  # and up to twice this in float64
 
@@ -46,6 +59,7 @@ class Seed:
     _earlier: tuple[int, ...]
 
     @property
+    @default_errstate
     def distances(self) -> Floats | None:
         """Array (n,): the squared distance of every point to the nearest of the seeds before.
 
@@ -65,6 +79,7 @@ Seeds = Generator[Seed, None, Floats]
 Change: TypeAlias = tuple[Indices, NDArray[Any]]
 
 
+@default_errstate
 def kmeans_plusplus(
     points: ArrayLike,
     k: int,
@@ -89,8 +104,8 @@ def kmeans_plusplus(
     weights
         Array (n,) of positive numbers; by default every point weighs 1.
     trials
-        Candidates for each center: 1 is the textbook form, the default is
-        4 + ⌊ln k⌋.
+        Candidates for each center, at most 1000: 1 is the textbook form, the
+        default is 4 + ⌊ln k⌋.
     rng
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system. The default is a fixed seed: the same call gives the same
@@ -120,7 +135,8 @@ def kmeans_plusplus(
     points = validation.as_points(points)
     k = validation.as_k(k, len(points), "points")
     weights = validation.as_weights(weights, len(points))
-    trials = None if trials is None else validation.as_count("trials", trials)
+    if trials is not None:
+        trials = validation.as_count("trials", trials, most=validation.MOST_TRIALS)
     generator = validation.as_generator(rng)
     seeds = plusplus_seeds(points, k, weights, generator, trials)
     return points[[seed.index for seed in seeds]]
@@ -134,8 +150,7 @@ def plusplus_seeds(
     trials: int | None = None,
 ) -> Seeds:
     """Yield the seeds of k-means++ one by one and return the centers, at most k."""
-    if weights is None:
-        weights = np.ones(len(points))
+    weights = np.ones(len(points)) if weights is None else at_least_1(weights)
     if trials is None:
         trials = 4 + int(math.log(k))
     chosen = [int(draw(weights, 1, rng)[0])]
@@ -185,6 +200,12 @@ class Potential:
         self._own = distances_to(seed, self._boxes.middle)
         self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
         self._weigh(in_cells(weights, fill=0))
+        self._wide = len(points.T) > NARROW
+        if self._wide:
+            self._rows, self._scale = centered_rows(points, self._boxes)
+            self._squares = np.zeros(self._closest.shape, np.float32)
+            for channel in range(len(points.T)):
+                self._squares += np.square(self._rows[:, channel])
 
     def _weigh(self, weights: Floats) -> None:
         """Compute all terms and their sums."""
@@ -230,6 +251,8 @@ class Potential:
         total = self.total
         rounding = 1e-9 * total  # more than that of sums in float64
         least = total - most.sum(axis=1) - rounding
+        if self._wide:
+            least = np.maximum(least, self._least_totals(seeds) - rounding)
         totals: dict[int, float] = {}
         best = -1
         for index in least.argsort(kind="stable").tolist():
@@ -254,17 +277,57 @@ class Potential:
 
     def _with_seed(self, seed: Floats, cells: Indices) -> tuple[NDArray[Any], float]:
         """Compute the distances in some cells with one more center, and the sum of their terms."""
-        closest = np.empty((len(cells), CELL), self._closest.dtype)
+        closest = self._closest.take(cells, axis=0)
         total = 0.0
         size = max(1, BLOCK // (CELL * len(self._channels)))
         for start in range(0, len(cells), size):
             block, out = cells[start : start + size], closest[start : start + size]
-            distances = distances_to(seed, self._channels.take(block, axis=1))
-            np.minimum(distances, self._closest.take(block, axis=0), out=out)
+            if self._wide:  # most points need no distance
+                nearer = np.nonzero(self._least_distances(seed[np.newaxis], block)[:, 0] < out)
+                near = self._channels[:, block[nearer[0]], nearer[1]]
+                out[nearer] = np.minimum(distances_to(seed, near), out[nearer])
+            else:
+                distances = distances_to(seed, self._channels.take(block, axis=1))
+                np.minimum(distances, out, out=out)
             terms = self._weights.take(block, axis=0)
             terms *= out
             total += float(terms.sum())
         return closest, total
+
+    def _least_totals(self, seeds: Floats) -> Floats:
+        """Bound the total that each candidate, as a new center, leaves at least."""
+        totals = np.zeros(len(seeds))
+        size = max(1, BLOCK // (CELL * len(seeds)))
+        for start in range(0, len(self._closest), size):
+            block = slice(start, start + size)
+            cells = np.arange(len(self._closest))[block]
+            terms = self._least_distances(seeds, cells)
+            np.minimum(terms, self._closest[block, np.newaxis], out=terms)
+            terms *= self._weights[block, np.newaxis]
+            totals += terms.sum(axis=(0, 2))
+        return totals
+
+    def _least_distances(self, seeds: Floats, cells: Indices) -> Floats:
+        """Bound the squared distances of the points of m cells to t others: (m, t, 256).
+
+        |x - s|² = |x - m|² - 2 (s - m)·(x - m) + |s - m|², where m is the middle of the cell,
+        takes one product in single precision, whose rounding is subtracted.
+        """
+        scale = self._scale[cells, np.newaxis]
+        offsets = seeds - self._boxes.middle[:, cells].T[:, np.newaxis]
+        offsets *= scale[..., np.newaxis]
+        squares = np.square(offsets).sum(axis=2)
+        reach = np.sqrt(squares) + self._boxes.diagonal[cells, np.newaxis] / 2 * scale
+        margin = (offsets.shape[2] + 8) * SINGLE * np.square(reach) + 1e-30
+        factors = np.empty((*squares.shape, offsets.shape[2] + 1), np.float32)
+        factors[..., :-1] = -2 * offsets.clip(-FARTHEST, FARTHEST)
+        factors[..., -1] = squares.clip(max=FARTHEST * FARTHEST)
+        scores = np.empty((*squares.shape, CELL), np.float32)
+        products(factors, self._rows[cells], out=scores)
+        scores += self._squares[cells, np.newaxis]
+        least: Floats = scores - margin[..., np.newaxis]
+        least /= np.square(scale)[..., np.newaxis]
+        return least
 
     def _increase(self, change: Change) -> int:
         """Return by how much a change raises the total, in units of 2^-1074; it is not positive."""
@@ -294,7 +357,7 @@ def distances_to(seed: Floats, channels: NDArray[Any]) -> NDArray[Any]:
 
 def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.Generator) -> Seeds:
     """Yield seeds drawn in proportion to the weights, never the same point twice."""
-    available = np.ones(len(points)) if weights is None else weights.copy()
+    available = np.ones(len(points)) if weights is None else at_least_1(weights).copy()
     chosen: list[int] = []
     while len(chosen) < k and available.any():
         index = int(draw(available, 1, rng)[0])
@@ -302,6 +365,12 @@ def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.
         chosen.append(index)
         available[squared_distances(points, points[index]) == 0] = 0
     return points[chosen]
+
+
+def at_least_1(weights: Floats) -> Floats:
+    """Scale weights that are all below 1 by a power of two: fewer of their terms underflow."""
+    exponent = int(np.frexp(weights.max())[1])
+    return weights if exponent > 0 else np.asarray(np.ldexp(weights, 1 - exponent))
 
 
 def draw(terms: Floats, size: int, rng: np.random.Generator) -> Indices:
@@ -319,7 +388,8 @@ def draw_from_cells(
     exact sum of all of them, rounded. The targets are random numbers in [0, 1)
     times the total.
     """
-    targets = rng.random(size) * total
+    # Where numbers underflow, a product may be rounded up to the total.
+    targets = np.minimum(rng.random(size) * total, np.nextafter(total, 0))
     ends = sums.cumsum()
     cells = np.searchsorted(ends, targets, side="right").clip(max=len(sums) - 1)
     running = terms[cells].cumsum(axis=1) + (ends[cells] - sums[cells])[:, np.newaxis]

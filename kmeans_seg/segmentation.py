@@ -11,6 +11,7 @@ the distinct colors (`distinct`), what CIELAB is (`colorspace`).
 import dataclasses
 import functools
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import Floats, Labels, nearest_center, squared_distances
+from .assignment import Floats, Labels, nearest_center
 from .clustering import (
     Callback,
     Clustering,
@@ -32,12 +33,41 @@ from .clustering import (
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
 from .distinct import DistinctColors, distinct_colors
+from .errstate import default_errstate, each_in_default_errstate
 from .exact import exact_sum
 from .pixels import Pixels
 from .sums import ClusterSums
 from .validation import RandomGenerator
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
+
+# An extreme value looks like nodata if it fills this share of the pixels, and if its distance from
+# the next value is more than this many times the range of all others.
+NODATA_SHARE, NODATA_GAP = 0.01, 100
+SAMPLED = 100  # values of a channel looked at first: they usually rule out nodata
+
+
+class NodataWarning(UserWarning):
+    """A floating-point image has an extreme value that looks like a mark of missing data.
+
+    Rasters often mark missing data by a number (-9999, 1e20, -3.4e38). As a
+    color it is so far from all others that they share one segment.
+
+    Examples
+    --------
+    Leave such pixels out by `mask`:
+
+    >>> image = np.array([[0.1, 0.2, 0.7, -9999, 0.8, -9999]])
+    >>> segment(image, 2, mask=image != -9999).labels
+    array([[ 0,  0,  1, -1,  1, -1]], dtype=int32)
+
+    If the value is a color like all others, silence the warning:
+
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", NodataWarning)
+    ...     segment(image, 2).labels
+    array([[1, 1, 1, 0, 1, 0]], dtype=int32)
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +77,9 @@ class Segmentation:
     The segments are in order from dark to light: by Rec. 709 luma of the
     center for RGB, by its value for gray, by L* in CIELAB, by the mean of the
     channels in raw; equals in the order of their channels.
+
+    The arrays are yours to change. `predict` and `painted` have copies of the
+    centers and of the palette; `painted` is made from `labels`, once.
 
     Attributes
     ----------
@@ -101,15 +134,18 @@ class Segmentation:
     _alpha: Any  # array (..., 1), or None
     _features: "Features"
     _points: Floats  # the centers as they were clustered
+    _palette: NDArray[Any]
 
     @functools.cached_property
     def painted(self) -> NDArray[Any]:
         """The image with every pixel in its segment's color: its shape and its dtype.
 
         Pixels that took no part are 0 in every channel. Alpha is the original.
+        It is painted when it is first asked for, and kept.
         """
-        return paint(np.asarray(self.labels), self._alpha, self.palette, self._channel_axis)
+        return paint(np.asarray(self.labels), self._alpha, self._palette, self._channel_axis)
 
+    @default_errstate
     def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
         """Label another image by the same centers.
 
@@ -147,7 +183,7 @@ class Segmentation:
             axis = None  # gray may come with an axis of one channel or without
         pixels = Pixels(array, self.space, space.channel_counts, axis, mask)
         validation.check_same_kind(
-            pixels.array.dtype, pixels.channels, pixels.array.shape, self.palette
+            pixels.array.dtype, pixels.channels, pixels.array.shape, self._palette
         )
         found, columns = self._features.read(pixels, space)
         labels = nearest_center(self._features.to_points(columns), self._points)
@@ -216,8 +252,9 @@ def segment(
         values as they are. "lab": gray or sRGB values, taken to CIELAB (D65),
         where distances are closer to what people see; uint8, uint16, or
         floating point in [0, 1]. In both a second channel with gray or a
-        fourth with RGB is alpha: pixels where it is 0 take no part, the others
-        count fully. "raw": any number of channels, each a plain number.
+        fourth with RGB is alpha, finite and not negative: pixels where it is 0
+        take no part, the others count fully. "raw": any number of channels,
+        each a plain number.
     channel_axis
         The axis of the channels; None if there is none, as in a gray volume
         (D, H, W). An image (H, W) is gray without saying so.
@@ -228,7 +265,7 @@ def segment(
         How much the position of a pixel counts beside its color. Row and
         column (every axis but that of the channels) join as features, scaled
         so that with 1.0 the diagonal of the image is as long as that of the
-        box around all colors. With 0 positions are left out.
+        box around all colors; at most 1e6. With 0 positions are left out.
     normalize
         Whether to scale each channel (of the color space) to variance 1 before
         clustering. The centers are returned in the units of the input.
@@ -252,8 +289,9 @@ def segment(
         step are the distinct colors.
     out
         An array of integers to write the labels into, block by block: in the
-        shape of the image without its channels, and not the image itself. It
-        becomes the `labels` of the result. By default a new array of int32.
+        shape of the image without its channels, and sharing no memory with the
+        image or the mask. It becomes the `labels` of the result. By default a
+        new array of int32.
 
     Returns
     -------
@@ -267,7 +305,9 @@ def segment(
     ------
     TypeError, ValueError
         If an argument is not of the form above; the message says which, and
-        what to do.
+        what to do. Also if the image has changed when it is read again for the
+        labels: if it has a new color, or another number of pixels takes part.
+        A floating-point image is labeled as it was first read.
 
     Warns
     -----
@@ -275,6 +315,12 @@ def segment(
         If the image has fewer distinct colors than k.
     ConvergenceWarning
         If pixels were still being reassigned after `max_iter` passes.
+    NodataWarning
+        If the image is of floating point, and the smallest or the largest value
+        of a channel looks like a mark of missing data: it fills at least 1 % of
+        the pixels that take part, and its distance from the next value is more
+        than 100 times the range of all others (two values at least). There is
+        no such warning in "lab" with a `position`.
 
     References
     ----------
@@ -299,6 +345,7 @@ def segment(
         image, k, space, init, n_init, max_iter, rng, assign,
         channel_axis=channel_axis, mask=mask, position=position, normalize=normalize, out=out,
     )  # fmt: skip
+    warn_of_nodata(job)
     clustering = drain(job.events, callback)
     warn_of_shortcomings(clustering, job.k, job.settings, "colors")
     return job.finish(clustering)
@@ -328,6 +375,7 @@ def prepare(
     )
 
 
+@default_errstate
 def prepare_pixels(
     pixels: Pixels,
     k: int,
@@ -343,17 +391,21 @@ def prepare_pixels(
 ) -> "Job":
     """Go from pixels, wherever they are, to points."""
     chosen = SPACES[space]
-    features = Features(validation.as_position(position) > 0)
+    normalize = validation.as_flag("normalize", normalize)
+    position = validation.as_position(position)
+    features = Features(position > 0)
     found, columns = features.read(pixels, chosen)
+    # Positions would hide how little the colors differ.
+    validation.check_span("image", features.without_position(columns, len(pixels.shape)))
     k = validation.as_k(k, pixels.size, "pixels")
-    out = validation.as_out(out, pixels.shape, -(pixels.size < math.prod(pixels.shape)), k - 1)
+    lowest = -(pixels.size < math.prod(pixels.shape))
+    out = validation.as_out(out, pixels.shape, lowest, k - 1, pixels.array, pixels.mask)
     if position or normalize:
         features = features.scaled(columns, found.counts, pixels.shape, position, normalize)
     settings = check_settings(k, columns.shape[1], init, n_init, max_iter, rng, assign)
     if not isinstance(settings.init, str):
         settings = dataclasses.replace(settings, init=features.to_points(settings.init))
     points = features.to_points(columns)
-    validation.check_span(points)
     return Job(pixels, k, space, found, features, points, settings, out)
 
 
@@ -380,10 +432,11 @@ class Job:
 
     def __post_init__(self, points: Floats) -> None:
         """Make the clustering ready to run."""
-        self.events = run_in_order(
-            points, self.k, self.found.counts, self.settings, self.brightness
+        self.events = each_in_default_errstate(
+            run_in_order(points, self.k, self.found.counts, self.settings, self.brightness)
         )
 
+    @default_errstate
     def brightness(self, centers: Floats) -> Floats:
         """Return the numbers that centers, as they are clustered, are ordered by."""
         return SPACES[self.space].brightness(self.in_space(centers))
@@ -391,20 +444,22 @@ class Job:
     def in_space(self, centers: Floats) -> Floats:
         """Turn centers, as they are clustered, into ones of the color space, without position."""
         columns = self.features.to_columns(centers)
-        axes = len(self.pixels.shape) if self.features.position else 0
-        return columns[:, : columns.shape[1] - axes]
+        return self.features.without_position(columns, len(self.pixels.shape))
 
+    @default_errstate
     def colors(self, centers: Floats) -> NDArray[Any]:
         """Turn centers, as they are clustered, into colors of the image."""
         to_colors = SPACES[self.space].to_colors
         return to_colors(self.in_space(centers), self.pixels.channels, self.pixels.array.dtype)
 
+    @default_errstate
     def finish(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
+        palette = self.colors(clustering.centers)
         return Segmentation(
             labels=self.pixels.spread(self.found.look_up(clustering.labels), self.out),
             centers=self.features.to_columns(clustering.centers),
-            palette=self.colors(clustering.centers),
+            palette=palette,
             counts=clustering.weights.astype(np.int64),
             inertia=clustering.inertia,
             n_iter=clustering.n_iter,
@@ -413,8 +468,62 @@ class Job:
             _channel_axis=self.pixels.channel_axis,
             _alpha=self.pixels.alpha(),
             _features=self.features,
-            _points=clustering.centers,
+            _points=clustering.centers.copy(),
+            _palette=palette.copy(),
         )
+
+
+def warn_of_nodata(job: Job) -> None:
+    """Warn, on behalf of `segment`, of a value that looks like a mark of missing data."""
+    pixels, found = job.pixels, job.found
+    in_lab = job.space == "lab" and job.features.position  # the image's own colors are not known
+    if pixels.array.dtype.kind != "f" or in_lab:
+        return
+    colors = found.colors[:, : pixels.channels]
+    extremes = zip(colors.min(axis=0), colors.max(axis=0), strict=True)
+    for channel, (lowest, highest) in enumerate(extremes):
+        looks = nodata(colors[:, channel], found.counts, lowest, highest)
+        if looks is None:
+            continue
+        value, share, low, high = looks
+        axis = pixels.channel_axis
+        values = "image" if axis is None else f"image[{':, ' * axis}{channel}]"
+        shown = str(pixels.array.dtype.type(value))
+        warnings.warn(
+            f"{100 * share:.3g} % of the pixels have the value {shown} in {values}, far from all "
+            f"others, {low:.6g} to {high:.6g}: if it marks missing data, leave it out by "
+            f"mask={values} != {shown}",
+            NodataWarning,
+            stacklevel=3,
+        )
+        return
+
+
+@default_errstate
+def nodata(
+    values: NDArray[Any], counts: Floats | None, lowest: Any, highest: Any
+) -> tuple[np.floating[Any], float, float, float] | None:
+    """Find an extreme value that looks like a mark of missing data.
+
+    Returns it, the share of the pixels that have it, and the smallest and the
+    largest other value; None if there is none.
+    """
+    some = values[:: len(values) // SAMPLED + 1].astype(np.float64)
+    margin = (float(highest) - float(lowest)) / (NODATA_GAP / 2)
+    if ((some > float(lowest) + margin) & (some < float(highest) - margin)).any():
+        return None  # this value is too close to both extremes
+    total = len(values) if counts is None else counts.sum()
+    for extreme in (lowest, highest):
+        places = np.flatnonzero(values == extreme)
+        number = places.size if counts is None else counts[places].sum()
+        if number < NODATA_SHARE * total or places.size == values.size:
+            continue
+        others = np.delete(values, places)
+        low, high = float(others.min()), float(others.max())
+        gap = max(low - float(extreme), float(extreme) - high)
+        if gap > NODATA_GAP * (high - low) > 0:
+            return extreme, float(number / total), low, high
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -458,9 +567,12 @@ class Features:
         normalize: bool,
     ) -> "Features":
         """Choose the scale for an image of this shape."""
-        channels = columns.shape[1] - (len(shape) if self.position else 0)
+        channels = self.without_position(columns, len(shape)).shape[1]
         factor = np.ones(columns.shape[1])
         if normalize:
+            for channel in range(channels):
+                values = columns[:, channel]
+                validation.check_span(f"channel {channel} of the image", values[:, np.newaxis])
             factor[:channels] = to_variance_1(columns[:, :channels], counts)
         if position:
             spans = (columns.max(axis=0) - columns.min(axis=0))[:channels] * factor[:channels]
@@ -468,6 +580,10 @@ class Features:
             diagonal = math.sqrt(exact_sum(np.square(spans)))
             factor[channels:] = position * (diagonal or 1.0) / (size or 1.0)
         return Features(self.position, factor)
+
+    def without_position(self, columns: Floats, axes: int) -> Floats:
+        """Leave out the columns of the position in an image of so many axes."""
+        return columns[:, : columns.shape[1] - (axes if self.position else 0)]
 
     def to_points(self, columns: Floats) -> Floats:
         """Scale columns to points."""

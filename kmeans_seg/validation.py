@@ -7,13 +7,17 @@ What comes back is ready for the strict core, which checks nothing again.
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
+import math
 import operator
 import os
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .errstate import default_errstate
 
 
 class FileError(ValueError):
@@ -28,19 +32,23 @@ LARGEST = 1e90
 LARGEST_INTEGER = 2**53
 # Squares of smaller numbers come close to the smallest that float64 has.
 SMALLEST_SPAN = 1e-140
-# With more the colors would not count at all.
-MOST_POSITION = 1e6
+# Above this range the colors would not count, below it positions could not be scaled back.
+LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
+# More candidates than k-means++ has a use for, but too few to fill the memory.
+MOST_TRIALS = 1000
+# Error messages spell out Python integers of up to this many bits.
+MOST_BITS_SHOWN = 128
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Check that `value` is one of the names in `choices`."""
     if not isinstance(value, str) or value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name}={value!r} is not known: choose one of {listed}")
+        raise ValueError(f"{name}={spelled(value)} is not known: choose one of {listed}")
 
 
-def as_count(name: str, value: object, least: int = 1) -> int:
-    """Check an integer of at least `least`; a bool or a float is no integer."""
+def as_count(name: str, value: object, least: int = 1, most: float = sys.maxsize) -> int:
+    """Check an integer from `least` to `most`; a bool or a float is no integer."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, not the bool {value!r}")
     try:
@@ -50,29 +58,50 @@ def as_count(name: str, value: object, least: int = 1) -> int:
             f"{name} must be an integer, not {value!r} of type {type(value).__name__}"
         ) from None
     if count < least:
-        raise ValueError(f"{name}={count} is too small: it must be at least {least}")
+        raise ValueError(f"{name}={spelled(count)} is too small: it must be at least {least}")
+    if count > most:
+        raise ValueError(f"{name}={spelled(count)} is too large: it must be at most {most}")
     return count
+
+
+def spelled(value: object) -> str:
+    """Write a value for a message; for a very long integer, write its length instead."""
+    # Python refuses to spell out integers of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > MOST_BITS_SHOWN:
+        sign = "a negative" if value < 0 else "an"
+        return f"<{sign} integer of {value.bit_length()} bits>"
+    return str(value) if isinstance(value, (int, float, np.number)) else repr(value)
+
+
+def as_flag(name: str, value: object) -> bool:
+    """Check a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {spelled(value)}")
+    return bool(value)
 
 
 def as_k(k: object, n: int, unit: str) -> int:
     """Check a number of clusters for `n` pixels or points."""
-    count = as_count("k", k)
+    count = as_count("k", k, most=math.inf)
     if count > n:
-        raise ValueError(f"k={count} is more than the {n} {unit} given: ask for at most {n}")
+        raise ValueError(
+            f"k={spelled(count)} is more than the {n} {unit} given: ask for at most {n}"
+        )
     return count
 
 
 def as_generator(rng: RandomGenerator) -> np.random.Generator:
     """Make a random generator as SPEC 7 has it: of a seed, of a generator, or afresh."""
-    message = (
-        f"rng={rng!r} is no seed: give an integer of at least 0, a numpy.random.Generator, or None"
-    )
     try:
         return np.random.default_rng(rng)
     except ValueError:
-        raise ValueError(message) from None
+        kind: type[Exception] = ValueError
     except TypeError:
-        raise TypeError(message) from None
+        kind = TypeError
+    raise kind(
+        f"rng={spelled(rng)} is no seed: give an integer of at least 0, a numpy.random.Generator, "
+        "or None"
+    )
 
 
 def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -> NDArray[Any]:
@@ -115,9 +144,11 @@ def check_values(name: str, array: NDArray[Any]) -> None:
         raise ValueError(
             f"{name} contains a value of size {largest:.3g}: at most {limit:.3g} can be "
             "squared and summed safely; scale it down first"
+            + (", or leave it out by mask= if it marks missing data" if name == "image" else "")
         )
 
 
+@default_errstate
 def as_points(points: ArrayLike) -> NDArray[np.float64]:
     """Check points (n, C); their channels come back as contiguous columns of float64."""
     array = as_numbers("points", points)
@@ -128,14 +159,17 @@ def as_points(points: ArrayLike) -> NDArray[np.float64]:
         )
     if array.size == 0:
         raise ValueError(f"points is empty, shape {array.shape}: give at least one point")
-    return np.asarray(array, np.float64, order="F")
+    columns = np.asarray(array, np.float64, order="F")
+    check_span("points", columns)
+    return columns
 
 
+@default_errstate
 def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
     """Check a positive weight for each of `n` points; None stays None."""
     if weights is None:
         return None
-    array = as_numbers("weights", weights)
+    array = as_numbers("weights", weights).astype(np.float64)
     if array.shape != (n,):
         raise ValueError(f"weights has shape {array.shape}: it must be ({n},), one for each point")
     if not (array > 0).all():
@@ -143,9 +177,10 @@ def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
             f"weights contains {array.min()}: every weight must be positive; "
             "leave out the points that shall not count"
         )
-    return array.astype(np.float64)
+    return array
 
 
+@default_errstate
 def as_centers(name: str, centers: ArrayLike, k: int | None, channels: int) -> NDArray[np.float64]:
     """Check centers (k, C) against the number of clusters, if it is known, and of channels."""
     array = as_numbers(name, centers)
@@ -203,11 +238,11 @@ def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
     dimensions = len(shape)
     if channel_axis is None or (dimensions == 2 and channel_axis == -1):
         return None
-    axis = as_count("channel_axis", channel_axis, least=-dimensions)
+    axis = as_count("channel_axis", channel_axis, least=-dimensions, most=math.inf)
     if axis >= dimensions:
         raise ValueError(
-            f"channel_axis={axis} is not there: image has {dimensions} axes, shape {shape}; "
-            f"give one from {-dimensions} to {dimensions - 1}, or None"
+            f"channel_axis={spelled(axis)} is not there: image has {dimensions} axes, "
+            f"shape {shape}; give one from {-dimensions} to {dimensions - 1}, or None"
         )
     if dimensions == 2:
         raise ValueError(
@@ -256,6 +291,41 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
     return mask
 
 
+def check_known(
+    found: NDArray[Any], pixels: NDArray[Any], places: Sequence[int] | NDArray[np.intp]
+) -> None:
+    """Check that no color is new: `found` is 0 for a new one, that of the pixel at its place."""
+    if found.min(initial=1) == 0:
+        color = pixels[places[int(found.argmin())]].tolist()
+        raise ValueError(
+            f"image changed between its two readings: the color {color} was not there at first; "
+            "segment a copy, or let nothing write to the image meanwhile"
+        )
+
+
+def check_as_many(size: int, size_before: int) -> None:
+    """Check that as many pixels of a block take part as when it was first read."""
+    if size != size_before:
+        raise ValueError(
+            f"image changed between its two readings: {size} pixels of a block take part, "
+            f"{size_before} did at first; use copies of the image and the mask, or let nothing "
+            "write to them meanwhile"
+        )
+
+
+def check_alpha(alpha: NDArray[Any]) -> None:
+    """Check that the values of an alpha channel are finite and not negative."""
+    if alpha.dtype.kind in "bu":
+        return
+    bad = ~((alpha >= 0) & (alpha < np.inf))  # NaN fails both comparisons
+    if bad.any():
+        raise ValueError(
+            f"image contains {alpha[bad][0]} in its last channel, taken for alpha, which must be "
+            'finite and not negative; use space="raw" if that channel is not alpha, or leave '
+            "these pixels out by mask="
+        )
+
+
 def check_some_left(size: int) -> None:
     """Check that some of the pixels take part."""
     if not size:
@@ -294,17 +364,25 @@ def as_position(position: object) -> float:
         position, (int, float, np.integer, np.floating)
     ):
         raise TypeError(f"position must be a number, not {position!r}")
-    weight = float(position)
-    if not 0 <= weight <= MOST_POSITION:
+    try:
+        weight = float(position)
+    except OverflowError:
+        weight = math.inf
+    if weight != 0 and not LEAST_POSITION <= weight <= MOST_POSITION:
         raise ValueError(
-            f"position={position} is out of range: it must be from 0, which leaves positions "
-            f"out, to {MOST_POSITION:g}"
+            f"position={spelled(position)} is out of range: it must be 0, which leaves positions "
+            f"out, or from {LEAST_POSITION:g} to {MOST_POSITION:g}"
         )
     return weight
 
 
-def as_out(out: Any, shape: tuple[int, ...], lowest: int, highest: int) -> Any:
-    """Check the array that labels from `lowest` to `highest` will be written into."""
+def as_out(
+    out: Any, shape: tuple[int, ...], lowest: int, highest: int, image: Any, mask: Any
+) -> Any:
+    """Check the array that labels from `lowest` to `highest` will be written into.
+
+    It must not be part of the image or the mask, which are read at the same time.
+    """
     if out is None:
         return None
     if not (hasattr(out, "shape") and hasattr(out, "dtype") and hasattr(out, "__setitem__")):
@@ -323,16 +401,46 @@ def as_out(out: Any, shape: tuple[int, ...], lowest: int, highest: int) -> Any:
         )
     if isinstance(out, np.ndarray) and not out.flags.writeable:
         raise ValueError("out is read-only: give an array that can be written to")
+    for name, other in (("image", image), ("mask", mask)):
+        if are_shared(out, other):
+            raise ValueError(
+                f"out shares memory with {name}: labels would replace what is still to be read; "
+                "give an array of its own"
+            )
     return out
 
 
-def check_span(points: NDArray[np.float64]) -> None:
-    """Check that colors that differ do so by numbers whose squares are not lost."""
+def are_shared(one: Any, other: Any) -> bool:
+    """Whether writing into one array changes the other, as far as we can tell."""
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        # Two handles of one dataset in a file (h5py, zarr) compare equal.
+        return one is other or (type(one) is type(other) and (one == other) is True)
+    path, start, end = bytes_in_file(one)
+    other_path, other_start, other_end = bytes_in_file(other)
+    mapped_twice = path == other_path != "" and start < other_end and other_start < end
+    return mapped_twice or np.shares_memory(one, other)
+
+
+def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
+    """Find which bytes of which file an array maps; the name is empty if it maps none."""
+    # A part of a memory map keeps the offset of the whole.
+    whole = array
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    if not isinstance(whole, np.memmap) or whole.filename is None:
+        return "", 0, 0
+    start, end = np.lib.array_utils.byte_bounds(array)
+    shift = whole.offset - np.lib.array_utils.byte_bounds(whole)[0]
+    return os.path.realpath(whole.filename), start + shift, end + shift
+
+
+def check_span(name: str, points: NDArray[np.float64]) -> None:
+    """Check that the squares of all differences between points do not underflow together."""
     span = float((points.max(axis=0) - points.min(axis=0)).max())
     if 0 < span < SMALLEST_SPAN:
         raise ValueError(
-            f"image has values that differ by {span:.3g} at most: squares of such numbers are lost "
-            "in underflow; scale it up first"
+            f"{name} has values that differ by {span:.3g} at most: squares of such numbers are "
+            "lost in underflow; scale it up first, so that they differ by about 1"
         )
 
 
@@ -552,9 +660,11 @@ def as_picture(image: ArrayLike) -> NDArray[Any]:
 
 def as_index(name: str, value: object, size: int) -> int:
     """Check an integer from 0 to size - 1."""
-    index = as_count(name, value, least=0)
+    index = as_count(name, value, least=0, most=math.inf)
     if index >= size:
-        raise ValueError(f"{name}={index} is outside the image: it must be from 0 to {size - 1}")
+        raise ValueError(
+            f"{name}={spelled(index)} is outside the image: it must be from 0 to {size - 1}"
+        )
     return index
 
 
@@ -569,9 +679,11 @@ def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
 
 def check_page_k(k: object) -> None:
     """Check a number of segments for a page, whose labels are stored in 8 bits."""
-    count = as_count("k", k)
+    count = as_count("k", k, most=math.inf)
     if count > 255:
-        raise ValueError(f"k={count} is too many for a page: at most 255 segments can be shown")
+        raise ValueError(
+            f"k={spelled(count)} is too many for a page: at most 255 segments can be shown"
+        )
 
 
 def check_gif_name(path: str | os.PathLike[str]) -> None:

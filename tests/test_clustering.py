@@ -18,8 +18,10 @@ from kmeans_seg import (
     kmeans,
     kmeans_plusplus,
     lloyd,
+    segment,
 )
-from kmeans_seg.assignment import nearest_center
+from kmeans_seg.assignment import Floats, nearest_center
+from kmeans_seg.sums import ClusterSums
 
 Points = NDArray[Any]
 
@@ -346,7 +348,70 @@ def test_a_clustering_sums_itself_up() -> None:
     assert repr(cut) == "Clustering(k=2, points=3, inertia=1, n_iter=1, not converged)"
 
 
+@pytest.mark.parametrize("init", ["k-means++", [[0], [9]], [[0], [1], [2], [3], [4]]])
+@pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
+def test_the_arrays_of_a_clustering_are_the_callers_own(init: Any) -> None:
+    points = np.array([[0.0], [9.0], [8.0], [0.0], [8.0]])
+    steps: list[Step] = []
+    clustering = kmeans(points, 2 if len(init) == 2 else 5, init=init, callback=steps.append)
+    shown = [array for step in steps for array in (step.centers, step.weights, step._labels)]
+    own: list[NDArray[Any]] = [clustering.centers, clustering.labels, clustering.weights]
+    for array in own:
+        assert array.flags.writeable
+        assert not any(np.shares_memory(array, other) for other in [points, *shown])
+    inertia = steps[-1].inertia
+    for array in own:
+        array[...] = 7
+    assert steps[-1].inertia == inertia
+
+
+@pytest.mark.parametrize("name", ["centers", "labels", "reassigned", "weights"])
+def test_a_callback_cannot_change_the_loop(name: str, assign: str) -> None:
+    def write(step: Step) -> None:
+        getattr(step, name)[...] = 0
+
+    with pytest.raises(ValueError, match="read-only"):
+        kmeans([[0], [1], [8]], 2, callback=write, assign=assign)
+
+
 def test_a_clustering_is_frozen() -> None:
     result = kmeans([[1], [2], [9]], 2)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.n_iter = 1  # type: ignore[misc]
+
+
+def test_a_cycle_is_told_from_too_few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact_means = ClusterSums.means
+
+    def means(self: ClusterSums, otherwise: Floats) -> Floats:  # rounded as badly as can be
+        exact = exact_means(self, otherwise)
+        return np.where(exact % 1 > 0.5, np.floor(exact), np.ceil(exact))
+
+    monkeypatch.setattr(ClusterSums, "means", means)
+    rng = np.random.default_rng(0)
+    cycles = 0
+    for _ in range(100):
+        points = rng.integers(0, 24, (12, 2)) / 4
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = kmeans(points, 3, init=points[:3])
+        assert result.converged == (not caught)
+        if caught:
+            assert "rounding led back to earlier centers" in str(caught[0].message)
+            assert result.n_iter < 1000
+            with pytest.warns(ConvergenceWarning, match="max_iter=1 passes: raise"):
+                kmeans(points, 3, init=points[:3], max_iter=1)
+            image = points.reshape(3, 4, 2)
+            with pytest.warns(ConvergenceWarning):
+                assert not segment(image, 3, space="raw", init=points[:3]).converged
+            cycles += 1
+    assert cycles
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_two_flat_colors_with_noise_in_their_last_bits_converge(channels: int) -> None:
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        points = rng.choice([0.3, 0.7], (400, 1)) * np.array([[1.0, 0.5, 0.9]])[:, :channels]
+        points += np.spacing(points) * rng.integers(-1, 2, points.shape)
+        assert kmeans(points, 4, rng=seed).n_iter < 100

@@ -1,6 +1,7 @@
 """Distinct colors: every dtype and layout there and back, in Morton order, rightly counted."""
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -273,6 +274,31 @@ def test_a_look_up_is_pickled_without_its_table() -> None:
     sent = pickle.dumps(look_up)
     assert len(sent) < 1000
     assert pickle.loads(sent)(pixels).tolist() == [7, 4]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels"),
+    [(np.bool_, 3), (np.uint8, 1), (np.int8, 3), (np.uint8, 8), (np.int16, 1), (np.uint16, 4)],
+)
+@pytest.mark.parametrize("most", [0, 254, 255, 70_000])
+def test_a_color_that_was_not_counted_has_no_label(dtype: Any, channels: int, most: int) -> None:
+    low, high = (0, 1) if dtype is np.bool_ else (-100, 100)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(low, high, (500, channels), endpoint=True).astype(dtype)
+    pixels = pixels[pixels.sum(axis=1) % 3 > 0]
+    found = distinct_colors([pixels])
+    labels = rng.integers(0, most, len(found.colors), endpoint=True, dtype=np.int32)
+    look_up = found.look_up(labels)
+    np.testing.assert_array_equal(look_up(found.colors), labels)
+    everything = rng.integers(low, high, (500, channels), endpoint=True).astype(dtype)
+    known = set(map(tuple, pixels.tolist()))
+    new = [pixel for pixel in everything if tuple(pixel.tolist()) not in known]
+    assert new
+    for pixel in new[:20]:
+        some = pixels[:7].copy()
+        some[3] = pixel
+        with pytest.raises(ValueError, match=re.escape(f"the color {pixel.tolist()} was not")):
+            look_up(some)
 
 
 def test_small_blocks_are_sorted_and_large_ones_go_into_a_table() -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from kmeans_seg import Step, lloyd
+from kmeans_seg.assignment import Floats
 from kmeans_seg.lloyd import ASSIGNERS
+from kmeans_seg.sums import ClusterSums
 
 Weights = NDArray[np.int64] | None
 
@@ -378,10 +381,66 @@ def test_bytes_never_wrap_around(assign: str) -> None:
 
 
 @pytest.mark.parametrize("assign", ASSIGNERS)
-def test_the_labels_of_a_step_are_int32_and_the_callers_own(assign: str) -> None:
-    first = next(steps := lloyd([[0], [1], [5], [9]], [[0], [1]], assign=assign))
-    assert first.labels.dtype == np.int32
-    first.labels[:] = 7
-    last = [first, *steps][-1]
-    assert first.labels.tolist() == [0, 1, 1, 1]
-    assert last.labels.tolist() == [0, 0, 1, 1]
+@pytest.mark.parametrize("name", ["centers", "labels", "reassigned", "weights"])
+def test_the_arrays_of_a_step_are_read_only(name: str, assign: str) -> None:
+    # The third center is empty at first.
+    for step in lloyd([[0], [1], [5], [9]], [[0], [1], [99]], assign=assign):
+        array = getattr(step, name)
+        assert array.size or name == "reassigned"
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 7
+
+
+def test_the_centers_given_stay_writable() -> None:
+    centers = np.array([[0.0], [4.0]])
+    next(lloyd([[1], [4]], centers))
+    centers[:] = 99
+
+
+def test_labels_that_agree_with_centers_that_are_no_means_do_not_end_it() -> None:
+    points, labels = np.array([[0], [1], [5], [9]]), [0, 0, 1, 1]
+    steps = list(lloyd(points, [[0], [6]], labels=labels))
+    assert [step.reassigned.size for step in steps] == [0, 0]
+    assert steps[-1].centers.ravel().tolist() == [0.5, 7]
+    assert len(list(lloyd(points, [[0.5], [7.0]], labels=labels))) == 1
+
+
+def round_means_to_the_farther_integer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let means be rounded so badly that the loop often comes back to earlier centers."""
+    exact_means = ClusterSums.means
+
+    def means(self: ClusterSums, otherwise: Floats) -> Floats:
+        exact = exact_means(self, otherwise)
+        return np.where(exact % 1 > 0.5, np.floor(exact), np.ceil(exact))
+
+    monkeypatch.setattr(ClusterSums, "means", means)
+
+
+def test_a_cycle_ends_with_its_best_step(assign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    round_means_to_the_farther_integer(monkeypatch)
+    rng = np.random.default_rng(0)
+    lengths = Counter[int]()
+    for _ in range(200):
+        points = rng.integers(0, 24, (int(rng.integers(4, 20)), 2)) / 4
+        steps = list(lloyd(points, points[:3], assign=assign))
+        last = steps[-1]
+        found = [step.iteration for step in steps if (step.centers == last.centers).all()]
+        if not last.reassigned.size:
+            continue
+        # Once through it before it is noticed, once to compare, and then on to the best.
+        first, _, end = found
+        length = end - first >> 1
+        cycle = steps[first - 1 : first - 1 + length]
+        assert last.inertia == min(step.inertia for step in cycle)
+        assert end <= len({step.centers.tobytes() for step in steps}) + 2 * length
+        lengths[length] += 1
+    assert len(lengths) > 1
+
+
+def test_equal_hashes_of_other_centers_are_no_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.random.default_rng(1).integers(0, 50, (300, 2))
+    start = points[:5].astype(np.float64)
+    expected = [step.centers.tolist() for step in lloyd(points, start)]
+    assert len(expected) > 5
+    monkeypatch.setattr("kmeans_seg.lloyd.hash", lambda _: 0, raising=False)
+    assert [step.centers.tolist() for step in lloyd(points, start)] == expected

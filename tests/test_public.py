@@ -16,6 +16,7 @@ PUBLIC = {
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",
+    "NodataWarning",
     "Segmentation",
     "Step",
     "kmeans",

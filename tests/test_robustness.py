@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, from_dtype
 from numpy.typing import NDArray
 
-from kmeans_seg import ConvergenceWarning, FewerClustersWarning, read, segment, write
+from kmeans_seg import (
+    ConvergenceWarning,
+    FewerClustersWarning,
+    NodataWarning,
+    read,
+    segment,
+    write,
+)
 from kmeans_seg.cli import main
 
 TIMES = int(os.environ.get("KMEANS_SEG_FUZZ", "1"))
@@ -76,6 +83,7 @@ def test_any_array_is_refused_or_segmented(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", FewerClustersWarning)
+            warnings.simplefilter("ignore", NodataWarning)
             result = segment(
                 image, k, space=space, channel_axis=axis, position=position, normalize=normalize,
                 mask=mask, assign=assign, max_iter=60,

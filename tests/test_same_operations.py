@@ -39,19 +39,25 @@ EXACT = {"minimum", "maximum", "logical_and", "logical_or"}
 
 INTEGERS = "integers"
 POWER_OF_TWO = "a power of two"
-UNITS = "whole numbers of a unit, which float64 adds exactly"
+DIGITS = "whole numbers, so few or so small that float64 adds them exactly"
+CLEAR = "decides only where it is clear; elsewhere an exact sum does"
+SCORES = "scores; where they are closer than rounding, the distances decide"
 BOUND = "a bound with room for rounding: it decides what work to leave out"
 MISTAKE = "a learner's mistake, recognized with a tolerance"
 
 # The operations that may stay: file, function, operation, and the reason.
 ALLOWED = {
     ("cells.py", "", "2 ** CELL_BITS"): INTEGERS,
+    ("cells.py", "", "2.0 ** (-23)"): POWER_OF_TWO,
     ("cells.py", "Boxes.__init__", "np.square(self.width).sum"): BOUND,
-    ("cells.py", "by_cell", "ufunc.reduceat"): f"extremes; {UNITS}; or {BOUND}",
+    ("cells.py", "centered_rows", "np.median"): "chooses the power of two that scales a cell",
+    ("cells.py", "products", "np.matmul"): SCORES,
+    ("cells.py", "by_cell", "ufunc.reduceat"): f"extremes; {DIGITS}; {CLEAR}; or {BOUND}",
     ("cells.py", "corners", "f.reduceat"): "the least and the greatest of each cell",
     ("clustering.py", "conclude", "np.bincount"): INTEGERS,
     ("clustering.py", "conclude", "np.cumsum"): INTEGERS,
     ("dask.py", "Chunks.distinct", "counts.sum"): INTEGERS,
+    ("exact.py", "exact_total", "whole.sum"): DIGITS,
     ("distinct.py", "by_order", "(~alike[among]).cumsum"): INTEGERS,
     ("distinct.py", "code_tables", "(is_set << target).sum"): INTEGERS,
     ("distinct.py", "count_codes", "2 ** bits"): INTEGERS,
@@ -63,16 +69,13 @@ ALLOWED = {
     ("pixels.py", "Pixels._blocks", "functools.reduce"): "a logical and",
     ("pixels.py", "tiles", "math.prod"): INTEGERS,
     ("pruning.py", "PrunedAssigner.__call__", "np.sort(moved)[-2:].sum"): "two terms at most",
-    ("pruning.py", "PrunedAssigner.__init__", "self._cells.diagonal.mean"): (
+    ("pruning.py", "PrunedAssigner.__init__", "np.median"): (
         "decides how often candidates are chosen"
     ),
     ("pruning.py", "PrunedAssigner._choose_candidates", "np.bincount"): INTEGERS,
     ("pruning.py", "PrunedAssigner._choose_candidates", "self._runs.cumsum"): INTEGERS,
-    ("pruning.py", "PrunedAssigner._compare", "2 ** (-23)"): POWER_OF_TWO,
     ("pruning.py", "PrunedAssigner._compare", "counts.cumsum"): INTEGERS,
-    ("pruning.py", "PrunedAssigner._compare", "np.matmul"): (
-        "scores; where they are closer than rounding, the distances decide"
-    ),
+    ("pruning.py", "PrunedAssigner._compare", "np.matmul"): SCORES,
     ("pruning.py", "PrunedAssigner._compare", "np.square(offsets).sum"): (
         "a term of the scores, and a bound with room for rounding"
     ),
@@ -81,30 +84,31 @@ ALLOWED = {
     ("pruning.py", "PrunedAssigner._look", "runs.cumsum"): INTEGERS,
     ("pruning.py", "by_width", "np.bincount"): INTEGERS,
     ("seeding.py", "", "2.0 ** 24"): POWER_OF_TWO,
-    ("seeding.py", "Potential._weigh", "self._sums.sum"): UNITS,
-    ("seeding.py", "Potential._with_seed", "self._rounded(terms).sum"): UNITS,
+    ("seeding.py", "", "2.0 ** 52"): POWER_OF_TWO,
+    ("seeding.py", "Potential._exact_total", "sums.sum"): DIGITS,
+    ("seeding.py", "Potential._weigh", "self._sums.sum"): "tells whether such sums are exact",
+    ("seeding.py", "Potential._with_seed", "terms.sum"): CLEAR,
+    ("seeding.py", "Potential._least_distances", "np.square(offsets).sum"): BOUND,
+    ("seeding.py", "Potential._least_totals", "terms.sum"): BOUND,
     ("seeding.py", "Potential.best_of", "most.sum"): BOUND,
-    ("seeding.py", "Potential.best_of", "self._sums[cells].sum"): UNITS,
-    ("seeding.py", "draw_from_cells", "passed.sum"): INTEGERS,
-    ("seeding.py", "draw_from_cells", "sums.cumsum"): UNITS,
-    ("seeding.py", "draw_from_cells", "terms[cells].cumsum"): UNITS,
+    ("seeding.py", "Potential.best_of", "self._sums[cells].sum"): CLEAR,
+    ("seeding.py", "draw_from_cells", "(running <= targets[:, np.newaxis]).sum"): INTEGERS,
+    ("seeding.py", "draw_from_cells", "2.0 ** (-52)"): POWER_OF_TWO,
+    ("seeding.py", "draw_from_cells", "sums.cumsum"): CLEAR,
+    ("seeding.py", "draw_from_cells", "terms[cells].cumsum"): CLEAR,
     ("seeding.py", "plusplus_seeds", "math.log"): (
         "rounded down; from k = 2 to 10^9, ln k is never within 1e-10 of a whole number"
     ),
     ("segmentation.py", "Features.scaled", "(length - 1) ** 2"): INTEGERS,
     ("segmentation.py", "Features.scaled", "sum"): INTEGERS,
-    ("segmentation.py", "Features.scaled", "weights.sum"): "whole numbers, the counts of colors",
     ("segmentation.py", "channel_mean", "np.add.accumulate"): "adds in the order of the channels",
+    ("segmentation.py", "nodata", "counts.sum"): DIGITS,
+    ("segmentation.py", "nodata", "counts[places].sum"): DIGITS,
     ("segmentation.py", "prepare_pixels", "math.prod"): INTEGERS,
-    ("sums.py", "", "2.0 ** 52"): POWER_OF_TWO,
-    ("sums.py", "ClusterSums.move", "(self._sums * self._units).sum"): "two terms at most",
-    ("sums.py", "ClusterSums.move", "np.add.reduceat"): UNITS,
-    ("sums.py", "ClusterSums.move", "np.bincount"): UNITS,
-    ("sums.py", "exact_sum", "np.rint((block - whole * coarse) / fine).sum"): UNITS,
-    ("sums.py", "exact_sum", "whole.sum"): UNITS,
-    ("sums.py", "unit_for", "np.abs(values).sum"): (
-        "counts only for whole numbers, whose sum is exact while it is small enough"
-    ),
+    ("sums.py", "ClusterSums.__init__", "2.0 ** 53"): POWER_OF_TWO,
+    ("sums.py", "ClusterSums._split", "2.0 ** (TOP - (number + 1) * self._bits)"): POWER_OF_TWO,
+    ("sums.py", "ClusterSums.move", "np.add.reduceat"): DIGITS,
+    ("sums.py", "ClusterSums.move", "np.bincount"): DIGITS,
     ("teaching/check.py", "", "squares.sum"): MISTAKE,
     ("teaching/check.py", "chances", "weights.sum"): "chances, compared with a tolerance",
     ("teaching/check.py", "check_distances", "(points[:, np.newaxis] - centers) ** 2"): MISTAKE,

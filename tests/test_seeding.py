@@ -400,6 +400,25 @@ def test_the_best_of_some_seeds_is_that_of_the_plain_way(channels: int, scale: f
             assert potential.total == exact_sum(weights * closest)
 
 
+@pytest.mark.parametrize("channels", [2, 30])
+@pytest.mark.parametrize("kind", ["grid", "floats", "fill values"])
+def test_bounds_in_single_precision_change_nothing(
+    channels: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(7)
+    points = rng.integers(0, 3, (1500, channels)).astype(np.float64)
+    if kind != "grid":
+        points += rng.normal(size=points.shape) / 10
+    if kind == "fill values":
+        points[rng.random(len(points)) < 0.05] = 1e30
+    weights = rng.integers(1, 4, len(points))
+    found = []
+    for narrow in (0, channels):
+        monkeypatch.setattr("kmeans_seg.seeding.NARROW", narrow)
+        found.append([kmeans_plusplus(points, 40, weights=weights, rng=seed) for seed in range(5)])
+    np.testing.assert_array_equal(found[0], found[1])
+
+
 def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() -> None:
     # Points of a circle: 1 from its center, anything from one another.
     triples = [(3, 4), (5, 12), (8, 15), (7, 24), (20, 21), (12, 35), (9, 40), (28, 45), (11, 60)]

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import operator
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +18,14 @@ from numpy.typing import NDArray
 from kmeans_seg import (
     ConvergenceWarning,
     FewerClustersWarning,
+    NodataWarning,
     Segmentation,
     Step,
     kmeans,
     segment,
 )
 from kmeans_seg.colorspace import lab_to_srgb, luma, srgb_to_lab
+from kmeans_seg.segmentation import nodata
 
 Image = NDArray[Any]
 
@@ -580,6 +583,107 @@ def test_one_warning_says_that_segments_are_missing() -> None:
     )
 
 
+def with_nodata(value: float, dtype: Any, number: int, *shape: int) -> NDArray[Any]:
+    image = (noise(*shape) / 255).astype(dtype)
+    size = shape[0] * shape[1]
+    image.reshape(size, -1)[size // 3 : size // 3 + number, -1] = value
+    return image
+
+
+@pytest.mark.parametrize("options", [{}, {"position": 1}, {"normalize": True}])
+@pytest.mark.parametrize("channels", [1, 3, 9])
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        (np.float16, -9999),
+        (np.float32, -3.4028234663852886e38),
+        (np.float32, 9.969209968386869e36),
+        (np.float64, 1e20),
+        (np.float64, -102.0),
+        (np.longdouble, 1e20),
+    ],
+)
+def test_a_value_that_looks_like_nodata(
+    dtype: Any, value: float, channels: int, options: dict[str, Any]
+) -> None:
+    image = with_nodata(value, dtype, 4, 20, 20, channels)
+    options = {**options, "space": "raw"}
+    with pytest.warns(NodataWarning) as caught:
+        segment(image, 1, **options)
+    (warning,) = caught
+    assert Path(warning.filename) == Path(__file__)
+    said = str(warning.message)
+    remedy = f"mask=image[:, :, {channels - 1}] != {dtype(value)!s}"
+    assert said.startswith(
+        f"1 % of the pixels have the value {dtype(value)!s} in image[:, :, {channels - 1}], "
+    )
+    assert said.endswith(remedy)
+    # The advice works, word by word.
+    mask = eval(remedy.removeprefix("mask="), {"image": image})
+    assert mask.sum() == 396
+    segment(image, 1, mask=mask, **options)
+
+
+def looks_like_nodata(values: Image, counts: Image) -> float | None:
+    """Go by the book: sort the distinct values, and compare."""
+    distinct = np.unique(values)
+    for value, others in ((distinct[0], distinct[1:]), (distinct[-1], distinct[:-1])):
+        fills = counts[values == value].sum() >= 0.01 * counts.sum()
+        if fills and len(others) > 1 and np.abs(others - value).min() > 100 * np.ptp(others):
+            return float(value)
+    return None
+
+
+def test_nodata_is_found_by_the_book() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(3000):
+        values = rng.normal(size=rng.integers(1, 400))
+        share, far = rng.choice([0, 0.005, 0.02, 0.3]), rng.uniform(90, 110)
+        end = rng.choice([values.min() - far * np.ptp(values), values.max() + far * np.ptp(values)])
+        values[rng.random(len(values)) < share] = end
+        counts = rng.integers(1, 9, len(values)).astype(np.float64)
+        for each in (None, counts):
+            expected = looks_like_nodata(values, np.ones(len(values)) if each is None else each)
+            result = nodata(values, each, values.min(), values.max())
+            assert (None if result is None else result[0]) == expected
+            found.append(expected is not None)
+    assert 0.2 < np.mean(found) < 0.8
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_nodata_on_any_axis_and_in_lab(axis: int) -> None:
+    image = 0.5 + with_nodata(-0.5, np.float64, 4, 20, 20, 3) / 1000
+    image[image < 0.5] = 0
+    image = np.moveaxis(image, 2, axis)
+    for space in ("rgb", "lab"):
+        with pytest.warns(NodataWarning, match=re.escape(f"in image[{':, ' * axis}2]")):
+            segment(image, 1, space=space, channel_axis=axis)
+    segment(image, 1, space="lab", channel_axis=axis, position=1)
+    with pytest.warns(NodataWarning, match=r"in image, .* by mask=image != 0\.0"):
+        segment(image.take(2, axis), 1)
+
+
+def test_what_does_not_look_like_nodata() -> None:
+    few = with_nodata(-1e20, np.float64, 3, 20, 20, 3)  # less than 1 %
+    near = with_nodata(-99.0, np.float64, 9, 20, 20, 3)
+    near[0, 0], near[0, 1] = 0, 1
+    inside = with_nodata(-1e20, np.float64, 9, 20, 20, 3)
+    inside[-1, -1] = -2e20
+    outside = with_nodata(1e20, np.float64, 9, 20, 20, 3)
+    mask = outside[..., 2] < 1
+    binary = (noise(20, 20) > 99) * 1.0
+    flat = np.full((20, 20), 7.0)
+    for image in (few, near, inside, binary, flat):
+        segment(image, 1)
+    segment(outside, 1, mask=mask)
+    integers = with_nodata(-9999, np.float64, 9, 20, 20, 3).astype(np.int16)
+    segment(integers, 1)
+    with pytest.warns(NodataWarning):
+        result = segment(outside, 2)
+    result.predict(outside)
+
+
 def test_an_image_of_one_color(assign: str) -> None:
     image = np.full((4, 5, 3), 77, np.uint8)
     with pytest.warns(FewerClustersWarning, match="only 1 distinct"):
@@ -656,6 +760,29 @@ def test_a_segmentation_sums_itself_up() -> None:
     assert repr(result) == (
         "Segmentation(k=2, 1 by 3 pixels, space='rgb', inertia=2, n_iter=2, converged)"
     )
+
+
+@pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"position": 0.5}])
+def test_the_arrays_of_a_segmentation_are_the_callers_own(
+    space: str, dtype: Any, options: dict[str, Any]
+) -> None:
+    image = noise(9, 8, 3).astype(dtype)
+    if dtype is np.float64:
+        image /= 255
+    before = image.copy()
+    expected, result = (segment(image, 4, space=space, **options) for _ in range(2))
+    for array in (result.centers, result.palette, result.counts):
+        array[...] = 7
+    np.testing.assert_array_equal(result.predict(image), expected.labels)
+    np.testing.assert_array_equal(result.painted, expected.painted)
+    np.testing.assert_array_equal(result.labels, expected.labels)
+    result.painted[...] = 1
+    result.labels[...] = 3
+    assert (result.palette == 7).all()
+    np.testing.assert_array_equal(result.predict(image), expected.labels)
+    np.testing.assert_array_equal(image, before)
 
 
 def test_a_segmentation_is_frozen_and_painted_once() -> None:

@@ -106,7 +106,7 @@ def any_numbers(rng: Rng, n: int) -> Floats:
     draws: dict[int, Callable[[], NDArray[Any]]] = {
         0: lambda: rng.integers(0, 256, n),
         1: lambda: rng.random(n),
-        2: lambda: rng.normal(size=n) * np.exp2(rng.integers(-1074, 299, n)),
+        2: lambda: rng.uniform(-1, 1, n) * np.exp2(rng.integers(-1074, 299, n)),
         3: lambda: np.where(rng.random(n) < 0.2, nodata, rng.random(n).astype(np.float32)),
         4: lambda: rng.integers(-9, 9, n) * TINIEST,
         5: lambda: rng.integers(-(2**53), 2**53, n),

@@ -140,10 +140,14 @@ def test_what_is_wrong_is_said_before_the_work(tmp_path: Path) -> None:
         filmstrip(PHOTO, 2, tmp_path / "a.xyz")
     with pytest.raises(ValueError, match="max_frames=0"):
         animate(PHOTO, 2, tmp_path / "a.gif", max_frames=0)
+    with pytest.raises(ValueError, match=r"milliseconds=60001 is too large: .* at most 60000"):
+        animate(PHOTO, 2, tmp_path / "a.gif", milliseconds=60_001)
     with pytest.raises(ValueError, match="milliseconds=0"):
         animate(PHOTO, 2, tmp_path / "a.gif", milliseconds=0)
     with pytest.raises(ValueError, match="frames=0"):
         filmstrip(PHOTO, 2, tmp_path / "a.png", frames=0)
+    with pytest.raises(ValueError, match=r"width=10001 is too large: .* at most 10000"):
+        animate(PHOTO, 2, tmp_path / "a.gif", width=10_001)
     with pytest.raises(ValueError, match="width=0"):
         filmstrip(PHOTO, 2, tmp_path / "a.png", width=0)
     with pytest.raises(FileNotFoundError, match="nowhere"):

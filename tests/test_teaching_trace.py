@@ -228,6 +228,15 @@ def test_ties_that_the_new_order_reassigns() -> None:
     assert went_on
 
 
+def test_the_arrays_of_a_record_are_read_only() -> None:
+    for record in trace(np.array([[0, 10, 200], [0, 9, 90]], np.float64), 2):
+        arrays = [value for value in vars(record).values() if isinstance(value, np.ndarray)]
+        assert arrays
+        for array in arrays:
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 0
+
+
 def test_arguments_are_checked_at_the_call() -> None:
     with pytest.raises(ValueError, match="k=9"):
         trace([[1, 2]], 9)

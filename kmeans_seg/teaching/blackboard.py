@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import validation
 from ..assignment import Floats, squared_distances
 from ..clustering import drain, warn_of_shortcomings
+from ..errstate import default_errstate
 from ..segmentation import SPACES, Segmentation, as_pixels, prepare
 from ..validation import RandomGenerator
 from .trace import Assign
@@ -86,6 +87,7 @@ class Explanation:
             f"<table><tbody>{''.join(cells)}</tbody></table><p>{verdict}</p>"
         )
 
+    @default_errstate
     def _worked_out(self) -> tuple[str, list[tuple[str, str]], str]:
         """Write the pixel, then for each center the center and its distance, and the verdict."""
         digits, of_squares = digits_to_show(self.point, self.centers, self.distances)
@@ -180,9 +182,9 @@ def explain(
         validation.check_same_shape(shape, at.labels.shape)
         state = at
     validation.check_takes_part(row, column, int(state.labels[row, column]))
-    color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0]
+    color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0].copy()
     color = color[: job.pixels.channels]
-    point = SPACES[space].to_points(color[np.newaxis])[0]
+    point, distances = measured(color, space, state.centers)
     return Explanation(
         (row, column),
         color,
@@ -190,9 +192,16 @@ def explain(
         point,
         state.centers,
         state.palette,
-        squared_distances(point, state.centers),
+        distances,
         int(state.labels[row, column]),
     )
+
+
+@default_errstate
+def measured(color: NDArray[Any], space: str, centers: Floats) -> tuple[Floats, Floats]:
+    """Return a color as a point of a color space, and its squared distances to centers."""
+    point = SPACES[space].to_points(np.array([color]))[0]
+    return point, squared_distances(point, centers)
 
 
 def digits_to_show(point: Floats, centers: Floats, distances: Floats) -> tuple[int, int]:

@@ -43,6 +43,7 @@ RED = (205, 62, 62)
 MARGIN, GAP, LINE, BAR, CURVE, LEAST_WIDTH = 16, 8, 22, 14, 56, 240
 # How much longer than the others the last frame stays, in milliseconds.
 ENCORE = 2000
+LONGEST = 60_000  # milliseconds of one frame; GIF allows ten times as much
 
 
 def animate(
@@ -84,7 +85,7 @@ def animate(
     width
         How wide the preview is at most, in pixels; see `preview`.
     milliseconds
-        How long each frame is shown; the last stays longer.
+        How long each frame is shown, at most a minute; the last stays longer.
     space, init, max_iter, rng, assign
         As for `kmeans_seg.segment`.
     overwrite
@@ -125,7 +126,7 @@ def animate(
     """
     validation.check_gif_name(path)
     max_frames = validation.as_count("max_frames", max_frames)
-    milliseconds = validation.as_count("milliseconds", milliseconds)
+    milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
     if not overwrite:
         files.check_absent(path)
     run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
 
+WIDEST = 10_000  # pixels: a picture of that many rows takes 300 MB
+
 
 def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
     """Scale an image down by averaging areas, to 8 bits per channel.
@@ -28,7 +30,7 @@ def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
     width
         The preview is at most that wide, and has at most `width` squared
         pixels, which bounds the height of a tall one. An image that is small
-        enough keeps its size.
+        enough keeps its size. At most 10,000.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
     array([[10, 50]], dtype=uint8)
     """
     picture = validation.as_picture(image)
-    width = validation.as_count("width", width)
+    width = validation.as_count("width", width, most=WIDEST)
     rows, columns = picture.shape[:2]
     scale = min(1, width / columns, width / math.sqrt(rows * columns))
     columns = max(1, round(columns * scale))

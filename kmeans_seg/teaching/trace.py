@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import validation
 from ..assignment import Floats, Labels, squared_distances
 from ..clustering import Clustering, Events, Result, dark_to_light, warn_of_shortcomings
+from ..errstate import default_errstate
 from ..lloyd import Step
 from ..seeding import Seed
 from ..segmentation import Job, Segmentation, prepare
@@ -24,7 +25,13 @@ from ..validation import RandomGenerator
 
 
 class Shown:
-    """What shows as a line at a prompt, and as a picture in a notebook."""
+    """A record: it shows as a line at a prompt, and as a picture in a notebook."""
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only, since one record may share them with the next."""
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
 
     def __repr__(self) -> str:
         """Sum it up in a line."""
@@ -179,6 +186,7 @@ def trace(
     records
         An iterator: a `Seeding` for each seed (none if `init` is an array),
         then `Assign`, `Update`, `Assign`, ..., `Assign`, and at last `Done`.
+        Their arrays are read-only.
 
     Raises
     ------
@@ -256,7 +264,7 @@ def records(job: Job) -> Iterator[Record]:
                 before, centers = centers, replaced(centers, names, event.centers)
                 palette = job.colors(centers)
                 if not first and not goes_on:
-                    moved = np.sqrt(squared_distances(before, centers))
+                    moved = lengths(before, centers)
                     yield Update(event.iteration - 1, before, centers, palette, moved)
                 changed = replaced(np.zeros(count, np.bool_), event.reassigned, True)
                 yield Assign(
@@ -272,6 +280,13 @@ def records(job: Job) -> Iterator[Record]:
                 assert last is not None
                 warn_of_shortcomings(event, job.k, job.settings, "colors")
                 yield Done(job.finish(event), names[np.flatnonzero(last.weights)])
+
+
+@default_errstate
+def lengths(before: Floats, after: Floats) -> Floats:
+    """Return how far each center has moved."""
+    moved: Floats = np.sqrt(squared_distances(before, after))
+    return moved
 
 
 def ending_in_the_result(events: Events[Result]) -> Iterator[Seed | Step | Result]:
