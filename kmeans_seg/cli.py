@@ -233,15 +233,18 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         validation.check_page_k(args.k)
         validation.as_count("--width", args.width)
         check_target(page, protected, args.force)
-    if page is not None:
-        validation.as_picture(pixels)
     with live_line(name) as show:
         result = segment(pixels, args.k, space=args.space, rng=args.seed, callback=show)
     for target, content in zip(targets, (result.painted, result.labels), strict=False):
         write(target, content, overwrite=args.force)
         protected.add(identity(target))
     if page is not None:
-        write_steps(pixels, page, origin.name, args)
+        try:
+            write_steps(pixels, page, origin.name, args)
+        except (TypeError, ValueError) as error:
+            raise RefusedError(
+                f"{page}: cannot be made, but {targets[0]} is written: {error}"
+            ) from None
         protected.add(identity(page))
         targets.append(page)
     *frames, height, width = result.labels.shape
