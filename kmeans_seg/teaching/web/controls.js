@@ -316,5 +316,6 @@ function listen() {
     cancelAnimationFrame(resize);
     resize = requestAnimationFrame(redraw);
   }).observe(document.body);
+  matchMedia("print").addEventListener("change", redraw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show());
 }
