@@ -1402,6 +1402,9 @@ def test_everything_has_a_name(open_page: Callable[..., Page]) -> None:
     assert not re.search(
         r"^\s*- (button|slider|radio|combobox|img|application|region)\b(?! \")", tree, re.M
     )
+    regions = re.findall(r'^\s*- region "([^"]*)"', tree, re.M)
+    assert len(regions) == len(set(regions)) > 6
+    assert page.locator("body > :not(header, main, footer, template, script, i)").count() == 0
     for _ in range(34):  # wherever Tab leads, one sees where one is
         page.keyboard.press("Tab")
         visible = page.evaluate(
