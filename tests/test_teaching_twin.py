@@ -64,7 +64,7 @@ def photo(width: int) -> NDArray[np.uint8]:
 def test_the_passes_on_a_photo(k: int, gray: bool, twin: Page) -> None:
     image = photo(160 if THOROUGH else 80)
     points = as_pixels(image[..., 1] if gray else image).astype(float)
-    assert check_lloyd(twin, points, kmeans_plusplus(points, k)) > 3
+    assert check_lloyd(twin, points, kmeans_plusplus(points, k)) > 1
 
 
 def test_ties_and_empty_clusters_on_tiny_grids(twin: Page) -> None:
