@@ -151,8 +151,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--explain",
         type=Path,
         metavar="PAGE",
-        help="also write a page that shows step by step how a preview of the image is segmented: "
-        "an HTML file, or a directory for IMAGE-steps.html",
+        help="also write a page on which to follow how a preview of the image is segmented, and to "
+        "try other runs: an HTML file, or a directory for IMAGE-steps.html",
+    )
+    parser.add_argument(
+        "--width",
+        type=int,
+        default=480,
+        metavar="PIXELS",
+        help="how wide the preview on the page of --explain is at most (default: 480)",
     )
     parser.add_argument(
         "--seed",
@@ -175,7 +182,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--demo",
         action="store_true",
         help="segment a photo that comes with the program, into coffee-segmented.png "
-        "in this directory; a second run replaces it",
+        "in this directory; a second run replaces it, and the page of --explain",
     )
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     return parser
@@ -203,7 +210,7 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
 
 def run(images: Sequence[Path], args: argparse.Namespace) -> int:
     """Segment the images one after the other; return the exit status."""
-    if args.demo and args.output is None and args.labels is None and args.explain is None:
+    if args.demo and args.output is None and args.labels is None:
         args.force = True  # nobody's work is lost, and a second run should just work
     protected: Protected = set()
     for image in images:
@@ -261,8 +268,8 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         page = destination(args.explain, origin.parent / f"{origin.stem}-steps.html")
         validation.check_page_name(page)
         validation.check_page_k(args.k)
+        validation.as_count("--width", args.width)
         check_output(page, protected, args.force)
-        validation.as_picture(pixels)
     with live_line(name) as show:
         how = {"space": args.space, "channel_axis": axis, "rng": args.seed, "callback": show}
         result = segment(pixels, args.k, **how)
@@ -288,8 +295,9 @@ def page_of(pixels: NDArray[Any], name: str, args: argparse.Namespace) -> bytes:
     """Make the page of an image. What there is to warn of has been said of the image itself."""
     from .teaching.page import make_page
 
+    how = {"space": args.space, "rng": args.seed, "title": name, "width": args.width}
     with warnings.catch_warnings(action="ignore", category=UserWarning):
-        return make_page(pixels, args.k, space=args.space, rng=args.seed, title=name)
+        return make_page(pixels, args.k, **how)
 
 
 def destination(out: Path | None, default: Path) -> Path:

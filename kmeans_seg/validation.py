@@ -481,12 +481,20 @@ def check_span(name: str, points: NDArray[np.float64]) -> None:
         )
 
 
-def check_every_pixel(image: NDArray[Any], mask: object, has_alpha: bool) -> None:
-    """Check an image for the lessons: two axes and channels, and every pixel takes part."""
-    if image.ndim > 3 or mask is not None or has_alpha:
+def check_one_picture(image: NDArray[Any]) -> None:
+    """Check an image for the lessons: two axes and channels."""
+    if image.ndim > 3:
         raise ValueError(
-            f"image has shape {image.shape}: the lessons take a gray or RGB image (H, W) or "
-            "(H, W, C) without transparency; choose one picture, and drop the alpha channel"
+            f"image has shape {image.shape}: the lessons take an image (H, W) or (H, W, C); "
+            "choose one picture"
+        )
+
+
+def check_takes_part(row: int, column: int, label: int) -> None:
+    """Check that a pixel has a label."""
+    if label < 0:
+        raise ValueError(
+            f"pixel ({row}, {column}) is transparent and takes no part: choose another"
         )
 
 
@@ -525,15 +533,24 @@ def check_srgb(image: NDArray[Any]) -> None:
 
 
 def as_picture(image: ArrayLike) -> NDArray[Any]:
-    """Check an image that can be shown, gray or RGB in a range that is known."""
+    """Check an image that can be shown, gray or RGB in a range that is known.
+
+    It keeps its alpha channel only if some of its pixels are fully transparent.
+    """
     array = as_numbers("image", unwrapped(image), advice="read it as numbers first")
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.size == 0 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.size == 0 or array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
         raise ValueError(
             f"image has shape {array.shape}: to be shown it must be gray (H, W) or RGB (H, W, 3), "
-            "and not empty; choose the channels to show first"
+            "with or without alpha, and not empty; choose the channels to show first"
         )
+    if channels in (2, 4):
+        if not array[:, :, -1].any():
+            raise ValueError("image has no pixel to show: alpha is 0 everywhere")
+        if array[:, :, -1].all():
+            array, channels = array[:, :, :-1], channels - 1
+    if array.ndim == 3 and channels == 1:
+        array = array[:, :, 0]
     if array.dtype.kind == "f":
         low, high = array.min(), array.max()
         if low < 0 or high > 1:
@@ -571,9 +588,9 @@ def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
 def check_page_k(k: object) -> None:
     """Check a number of segments for a page, whose labels are stored in 8 bits."""
     count = as_count("k", k, most=math.inf)
-    if count > 256:
+    if count > 255:
         raise ValueError(
-            f"k={spelled(count)} is too many for a page: at most 256 segments can be shown"
+            f"k={spelled(count)} is too many for a page: at most 255 segments can be shown"
         )
 
 

@@ -156,7 +156,8 @@ def explain(
     ------
     TypeError, ValueError
         If an argument is not of the form that `segment` asks for, if there is
-        no such pixel, or if the record is of another image.
+        no such pixel, if it is transparent, or if the record is of another
+        image.
 
     Examples
     --------
@@ -168,7 +169,7 @@ def explain(
     nearest: center 0
     """
     job = prepare(image, k, space, init, 1, max_iter, rng, assign)
-    validation.check_every_pixel(job.pixels.array, job.pixels.mask, job.pixels.has_alpha)
+    validation.check_one_picture(job.pixels.array)
     shape = job.pixels.shape
     row = validation.as_index("row", row, shape[0])
     column = validation.as_index("column", column, shape[1])
@@ -180,7 +181,9 @@ def explain(
     else:
         validation.check_same_shape(shape, at.labels.shape)
         state = at
+    validation.check_takes_part(row, column, int(state.labels[row, column]))
     color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0].copy()
+    color = color[: job.pixels.channels]
     point, distances = measured(color, space, state.centers)
     return Explanation(
         (row, column),

@@ -35,8 +35,9 @@ from .draw import (
     plural,
 )
 from .ink import Canvas, blank, draw_line, draw_text, text_width
-from .preview import preview
+from .preview import on_paper, preview
 from .trace import Assign, Done, Record, Seeding, trace
+from .written import WrittenFile, written
 
 RED = (205, 62, 62)
 # In pixels; the least width is what captions need.
@@ -60,7 +61,7 @@ def animate(
     rng: RandomGenerator = 0,
     assign: str = "pruned",
     overwrite: bool = True,
-) -> None:
+) -> WrittenFile:
     """Write an animated GIF of a run: every seed, then the painted image at each pass.
 
     A preview of the image is clustered, not the image itself, so the centers
@@ -91,6 +92,11 @@ def animate(
     overwrite
         Whether to replace a file that exists, as for `kmeans_seg.write`.
 
+    Returns
+    -------
+    file
+        A `WrittenFile`; as the last line of a notebook's cell it shows itself.
+
     Raises
     ------
     TypeError, ValueError
@@ -115,7 +121,7 @@ def animate(
     >>> ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "steps.gif")
-    ...     animate(ramp, 3, path, max_frames=10)
+    ...     _ = animate(ramp, 3, path, max_frames=10)
     ...     path.read_bytes()[:6]
     b'GIF89a'
     """
@@ -130,6 +136,7 @@ def animate(
     durations = [milliseconds] * len(pictures)
     durations[-1] += ENCORE
     place([(path, gif_bytes(pictures, durations))], overwrite=overwrite)
+    return written(path)
 
 
 def filmstrip(
@@ -145,7 +152,7 @@ def filmstrip(
     rng: RandomGenerator = 0,
     assign: str = "pruned",
     overwrite: bool = True,
-) -> None:
+) -> WrittenFile:
     """Write a picture of a run: frames beside each other, each with its colors beneath.
 
     The first frame is the image with the seeds marked in it. Then follow some
@@ -166,6 +173,11 @@ def filmstrip(
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists, as for `kmeans_seg.write`.
+
+    Returns
+    -------
+    file
+        A `WrittenFile`; as the last line of a notebook's cell it shows itself.
 
     Raises
     ------
@@ -191,7 +203,7 @@ def filmstrip(
     >>> ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "strip.png")
-    ...     filmstrip(ramp, 3, path, frames=4, width=160)
+    ...     _ = filmstrip(ramp, 3, path, frames=4, width=160)
     ...     files.read(path).shape
     (236, 720, 3)
     """
@@ -208,6 +220,7 @@ def filmstrip(
     gap = np.full((len(pictures[0]), MARGIN, 3), PAPER, np.uint8)
     row = [part for picture in pictures for part in (gap, picture)]
     files.write(path, np.hstack([*row, gap]), overwrite=overwrite)
+    return written(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +284,7 @@ def rehearse(
                 inertias.append(record.inertia)
             case Done():
                 passes, order = record.result.n_iter, record.order
-    plot = Plot(as_rgb(np.atleast_3d(small)), width, seeds, inertias, passes, order)
+    plot = Plot(as_rgb(on_paper(small, PAPER)), width, seeds, inertias, passes, order)
     # Not on to the end: warnings come with it, and have been given already.
     return plot, itertools.islice(watch(run(small, rng=generator)), plot.length)
 
@@ -317,7 +330,7 @@ def strip_frame(plot: Plot, moment: Moment) -> Rgb:
         left, right = plural(plot.seeds, "seed", "seeds"), ""
     else:
         left = f"pass {moment.record.iteration}"
-        right = f"{percent(moment.record.changed.mean())} changed"
+        right = f"{percent(moment.record.changed.sum() / moment.record.counts.sum())} changed"
     picture = scene(plot, moment)
     width = picture.shape[1]
     bar = MARGIN + len(picture) + GAP
@@ -422,6 +435,27 @@ def gif_bytes(pictures: list[Rgb], durations: list[int]) -> bytes:
     # Of a list of one Pillow makes nothing.
     duration = durations if len(durations) > 1 else durations[0]
     data: bytes = iio.imwrite(
-        "<bytes>", pictures, plugin="pillow", extension=".gif", duration=duration, loop=0
+        "<bytes>",
+        [few_colors(picture) for picture in pictures],
+        plugin="pillow",
+        extension=".gif",
+        duration=duration,
+        loop=0,
     )
     return data
+
+
+def few_colors(picture: Rgb) -> Rgb:
+    """Reduce a picture to the 256 colors of a GIF, and leave the gray of the text as it is."""
+    from PIL import Image  # which imageio brings
+
+    colors, place = np.unique(picture.reshape(-1, 3), axis=0, return_inverse=True)
+    if len(colors) <= 256:
+        return picture
+    vivid = (colors != colors[:, :1]).any(axis=1)
+    grays = int(np.count_nonzero(~vivid))
+    chosen = vivid[place.ravel()]
+    pixels = picture.reshape(-1, 3).copy()
+    strip = Image.fromarray(pixels[chosen][np.newaxis])
+    pixels[chosen] = np.asarray(strip.quantize(max(2, 256 - grays)).convert("RGB"))[0]
+    return pixels.reshape(picture.shape)

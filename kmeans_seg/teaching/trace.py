@@ -66,8 +66,8 @@ class Seeding(Shown):
     distances
         Array (H, W) of float64: for each pixel the squared distance to the
         nearest of the seeds drawn before, in the color space that is
-        clustered. A pixel is drawn with a probability in proportion to it.
-        None for the first seed.
+        clustered. A pixel is drawn with a probability in proportion to it; one
+        that takes no part has 0. None for the first seed.
     """
 
     number: int
@@ -89,7 +89,8 @@ class Assign(Shown):
     palette
         Array (k, C) in the dtype of the image: the centers as colors.
     labels
-        Array (H, W) of int32: for each pixel the index of its center.
+        Array (H, W) of int32: for each pixel the index of its center, or -1
+        if it takes no part because its alpha is 0.
     changed
         Array (H, W) of bool: which pixels had another label before. All in
         the first pass, none in the last.
@@ -224,7 +225,7 @@ def trace(
     done [ 11. 174.] were [1 0]
     """
     job = prepare(image, k, space, init, 1, max_iter, rng, assign)
-    validation.check_every_pixel(job.pixels.array, job.pixels.mask, job.pixels.has_alpha)
+    validation.check_one_picture(job.pixels.array)
     return records(job)
 
 
@@ -233,6 +234,7 @@ def records(job: Job) -> Iterator[Record]:
     # Which of the distinct colors each pixel has: it turns a value per color into one per pixel.
     count = len(job.found.colors)
     color_at = job.pixels.spread(job.found.look_up(np.arange(count, dtype=np.int32)))
+    outside = color_at < 0  # pixels that take no part
     seeds = itertools.count()
     last: Step | None = None
     for event in ending_in_the_result(job.events):
@@ -243,7 +245,9 @@ def records(job: Job) -> Iterator[Record]:
                     next(seeds),
                     (int(row), int(column)),
                     job.found.colors[event.index],
-                    None if event.distances is None else event.distances[color_at],
+                    None
+                    if event.distances is None
+                    else np.where(outside, 0, event.distances[color_at]),
                 )
             case Step():
                 first = last is None
@@ -267,8 +271,8 @@ def records(job: Job) -> Iterator[Record]:
                     event.iteration,
                     centers,
                     palette,
-                    names.astype(np.int32)[event.labels][color_at],
-                    changed[color_at],
+                    np.where(outside, np.int32(-1), names.astype(np.int32)[event.labels][color_at]),
+                    changed[color_at] & ~outside,
                     event.inertia,
                     replaced(np.zeros(len(centers), np.int64), names, event.weights),
                 )
