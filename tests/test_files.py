@@ -623,7 +623,7 @@ def test_overwrite(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path / "new.png"), GRAY)
 
 
-WRITERS: dict[str, Callable[..., None]] = {
+WRITERS: dict[str, Callable[..., object]] = {
     "a.png": lambda path, overwrite: write(path, RGB, overwrite=overwrite),
     "a.npy": lambda path, overwrite: write(path, RGB, overwrite=overwrite),
     "a.html": lambda path, overwrite: write_page(RGB, 2, path, overwrite=overwrite),
