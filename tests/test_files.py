@@ -169,7 +169,7 @@ def test_a_palette_with_a_transparent_color_gives_rgba(
 @pytest.mark.parametrize("count", [1, 2, 5, 256, 257])
 def test_few_colors_are_written_with_a_palette(tmp_path: Path, count: int) -> None:
     rng = np.random.default_rng(count)
-    colors = rng.permutation(2**24)[:count, np.newaxis] >> [0, 8, 16] & 255
+    colors = rng.choice(2**24, (count, 1), replace=False) >> [0, 8, 16] & 255
     labels = rng.permutation(np.arange(40 * 50) % count).reshape(40, 50)
     image = colors.astype(np.uint8)[labels]
     write(tmp_path / "few.png", image)
