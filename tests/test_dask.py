@@ -145,7 +145,7 @@ def test_the_data_is_passed_twice_whatever_the_number_of_iterations(tmp_path: Pa
 @pytest.fixture(name="cluster", scope="module")
 def fixture_cluster() -> Iterator[LocalCluster]:
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         yield cluster
 
