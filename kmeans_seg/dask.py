@@ -8,7 +8,7 @@
 >>> image = da.from_array(np.array([[10, 12, 200], [11, 190, 202]], np.uint8), chunks=(1, 2))
 >>> result = segment(image, 2)
 >>> result.labels
-dask.array<label, shape=(2, 3), dtype=int32, chunksize=(1, 2), chunktype=numpy.ndarray>
+dask.array<label_chunk, shape=(2, 3), dtype=int32, chunksize=(1, 2), chunktype=numpy.ndarray>
 >>> result.labels.compute()
 array([[0, 0, 1],
        [0, 1, 1]], dtype=int32)
@@ -204,7 +204,6 @@ class Chunks(Pixels):
             drop_axis=[] if axis is None else axis,
             dtype=np.int32,
             meta=np.empty((0,) * len(self.shape), np.int32),
-            token="label",  # not `name`, which two results in one graph would share
         )
 
     def alpha(self) -> Any:

@@ -173,7 +173,7 @@ def test_the_data_is_passed_twice_whatever_the_number_of_iterations(tmp_path: Pa
 @pytest.fixture(name="cluster", scope="module")
 def fixture_cluster() -> Iterator[LocalCluster]:
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         yield cluster
 
@@ -201,7 +201,7 @@ def test_a_worker_that_is_killed_in_the_middle(
             killed.append(next(iter(client.run(os.getpid).values())))
             os.kill(killed[0], signal.SIGKILL)
 
-        thread = threading.Thread(target=kill)
+        thread = threading.Thread(target=kill, daemon=True)  # it may wait for good if we fail
         thread.start()
         result = segment(logged(tmp_path / "log", pause=0.1), 6)
         labels = np.asarray(result.labels)

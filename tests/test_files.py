@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -173,7 +174,7 @@ def test_a_palette_with_a_transparent_color_gives_rgba(
 @pytest.mark.parametrize("count", [1, 2, 5, 256, 257])
 def test_few_colors_are_written_with_a_palette(tmp_path: Path, count: int) -> None:
     rng = np.random.default_rng(count)
-    colors = rng.permutation(2**24)[:count, np.newaxis] >> [0, 8, 16] & 255
+    colors = rng.choice(2**24, (count, 1), replace=False) >> [0, 8, 16] & 255
     labels = rng.permutation(np.arange(40 * 50) % count).reshape(40, 50)
     image = colors.astype(np.uint8)[labels]
     write(tmp_path / "few.png", image)
@@ -350,6 +351,7 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
         read(tmp_path / "a.png")
 
 
+@pytest.mark.skipif(int(PIL.__version__.split(".")[0]) < 13, reason="older Pillows cannot read it")
 def test_ycbcr_is_read_as_rgb(tmp_path: Path) -> None:
     image = Image.new("RGB", (16, 16), (200, 30, 60)).convert("YCbCr")
     result = read(save(tmp_path / "a.tif", image))

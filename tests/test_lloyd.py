@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from doses import dose
 from numpy.typing import NDArray
 
 from kmeans_seg import Step, lloyd
@@ -91,7 +92,7 @@ def tiny_passes(seed: int) -> list[oracle.Pass]:
     return list(oracle.lloyd(points.tolist(), centers.tolist(), known))
 
 
-@pytest.mark.parametrize("hundred", range(60))
+@pytest.mark.parametrize("hundred", range(dose(10, 60)))
 def test_tiny_grids_full_of_ties_go_by_the_book(assign: str, hundred: int) -> None:
     for seed in range(100 * hundred, 100 * hundred + 100):
         points, centers, weights = tiny_grid(seed)

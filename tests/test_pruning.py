@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from doses import dose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_sample_image
@@ -152,7 +153,7 @@ def test_steps_with_as_many_centers_as_points() -> None:
 
 
 @given(st.data())
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=dose(200, 3000))
 def test_steps_on_tiny_grids_full_of_ties(data: st.DataObject) -> None:
     channels = data.draw(st.integers(1, 3))
     grid = st.lists(st.integers(0, 3), min_size=channels, max_size=channels)
@@ -162,7 +163,7 @@ def test_steps_on_tiny_grids_full_of_ties(data: st.DataObject) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=dose(50, 300))
 def test_labels_whatever_the_centers_do(seed: int) -> None:
     # Lloyd's centers come to rest; these creep, stand still, jump, swap and tie.
     rng = np.random.default_rng(seed)

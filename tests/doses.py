@@ -1,0 +1,17 @@
+"""How much the tests try: a light dose, or a heavy one with KMEANS_SEG_THOROUGH=1.
+
+Both guard the same. The light dose keeps the whole suite fast enough to run at every change; CI
+runs the heavy one, too.
+"""
+
+import os
+from typing import TypeVar
+
+Dose = TypeVar("Dose")
+
+THOROUGH = os.environ.get("KMEANS_SEG_THOROUGH", "") not in ("", "0")
+
+
+def dose(light: Dose, heavy: Dose) -> Dose:
+    """Return how much to try."""
+    return heavy if THOROUGH else light
