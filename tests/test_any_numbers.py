@@ -1,12 +1,12 @@
 """Numbers of any size: every path against fractions, fill values and tiny weights included."""
 
-import os
 import warnings
 from fractions import Fraction
 
 import numpy as np
 import oracle
 import pytest
+from doses import dose
 from numpy.typing import NDArray
 from test_sums import any_numbers
 
@@ -14,7 +14,7 @@ from kmeans_seg import ConvergenceWarning, FewerClustersWarning, kmeans, lloyd, 
 from kmeans_seg.assignment import Floats, own_distances
 from kmeans_seg.seeding import INITS, draw, plusplus_seeds
 
-TIMES = 20 if os.environ.get("KMEANS_SEG_THOROUGH") else 1
+TIMES = dose(1, 20)
 FILLS = [-9999.0, 1e20, 1e30, 9.969209968386869e36, -3.4028234663852886e38, 1e90]
 
 

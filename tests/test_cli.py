@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from doses import dose
 
 from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
 from kmeans_seg.placing import Output
 from kmeans_seg.segmentation import segment
-
-THOROUGH = 20 if os.environ.get("KMEANS_SEG_THOROUGH") else 1
 
 COMMAND = [sys.executable, "-m", "kmeans_seg"]
 LINE = re.compile(r"(.+): (\d+)x(\d+), k=(\d+), (\d+) iterations, \d+\.\d\d s -> (.+)")
@@ -433,7 +432,7 @@ def test_a_signal_while_files_are_put_in_place_waits_until_they_are(
 def test_a_signal_at_any_moment_leaves_all_files_or_none(many_colors: Path, folder: Path) -> None:
     rng = np.random.default_rng(0)
     statuses = set()
-    for number in range(THOROUGH * 6):
+    for number in range(dose(6, 120)):
         process = subprocess.Popen(
             [*COMMAND, "many.png", "--labels", "l.png", "--explain", "steps.html", "--force"],
             cwd=folder,

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from doses import THOROUGH
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -328,7 +329,7 @@ for name in sys.argv[1:]:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the memory")
 def test_too_little_memory_is_no_damage() -> None:
     kinds = ["jpg", "deep tif", "npy"]
-    if os.environ.get("KMEANS_SEG_THOROUGH"):
+    if THOROUGH:
         kinds += ["png", "deep png", "tif", "bmp", "gif"]
     done = subprocess.run(
         [sys.executable, "-c", STARVING, *kinds],

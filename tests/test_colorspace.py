@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import skimage.color
 import skimage.data
+from doses import THOROUGH
 from numpy.typing import NDArray
 
 from kmeans_seg import colorspace
@@ -152,8 +152,6 @@ def test_neutral_lab_comes_back_exactly_gray() -> None:
 
 
 # --- accuracy, and one answer everywhere ------------------------------------------------------
-
-THOROUGH = os.environ.get("KMEANS_SEG_THOROUGH") == "1"
 
 
 def ulps(values: Colors, exact: list[Any]) -> float:

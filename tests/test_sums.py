@@ -1,13 +1,13 @@
 """The sums of clusters: exact means, whatever was added and taken away."""
 
 import itertools
-import os
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from doses import dose
 from numpy.typing import NDArray
 from test_exact import KINDS, Rng, exact
 
@@ -15,7 +15,6 @@ from kmeans_seg.assignment import Floats, Labels
 from kmeans_seg.sums import ClusterSums
 
 TINIEST = 5e-324
-THOROUGH = bool(os.environ.get("KMEANS_SEG_THOROUGH"))
 
 
 def random_clusters(
@@ -49,7 +48,7 @@ def test_moves_leave_no_trace(kind: str, weighted: str | None) -> None:
     points, weights, rng = random_clusters(kind, weighted, n, k)
     labels = rng.integers(0, k, n).astype(np.int32)
     sums = fresh(points, weights, k, labels)
-    for _ in range(2000 if THOROUGH else 40):
+    for _ in range(dose(40, 2000)):
         members = np.sort(rng.choice(n, rng.integers(0, 40), replace=False))
         target = rng.integers(0, k, members.size).astype(np.int32)
         sums.move(members, labels[members], target)
@@ -119,7 +118,7 @@ def any_numbers(rng: Rng, n: int) -> Floats:
 
 def test_means_and_weights_are_exact_for_any_numbers() -> None:
     rng = np.random.default_rng(8)
-    for _ in range(20_000 if THOROUGH else 400):
+    for _ in range(dose(400, 20_000)):
         n, k, channels = (int(rng.integers(1, most)) for most in (60, 5, 4))
         points = np.asfortranarray(np.stack([any_numbers(rng, n) for _ in range(channels)], axis=1))
         weights = np.abs(any_numbers(rng, n)) + TINIEST if rng.random() < 0.7 else None

@@ -20,6 +20,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 from chromium import browser  # noqa: F401
+from doses import THOROUGH
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
@@ -31,7 +32,6 @@ from kmeans_seg.teaching.preview import preview
 from kmeans_seg.teaching.trace import Assign, Done, Seeding, Update, trace
 
 Image = NDArray[np.uint8]
-THOROUGH = "KMEANS_SEG_THOROUGH" in os.environ
 
 
 # Pictures and pages

@@ -1,12 +1,12 @@
 """The page's own k-means in JavaScript finds what the library finds, pass for pass, to the bit."""
 
-import os
 from importlib import resources
 from typing import Any
 
 import numpy as np
 import pytest
 from chromium import browser  # noqa: F401
+from doses import THOROUGH
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
 
@@ -16,7 +16,6 @@ from kmeans_seg.teaching import Assign, Done, trace
 from kmeans_seg.teaching.preview import preview
 
 Points = NDArray[np.float64]
-THOROUGH = "KMEANS_SEG_THOROUGH" in os.environ
 
 RUN = """([points, centers, whole]) => {
     const run = whole ? kmeans(points, centers, whole === "raw" ? channelMean : luma)
