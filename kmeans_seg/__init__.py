@@ -15,10 +15,16 @@ segments), `clustering` (seeds and the loop), `seeding`, `lloyd` (the loop),
 assignment), `validation`, `errstate`, `files`, `cli`.
 """
 
-from .clustering import Clustering, ConvergenceWarning, FewerClustersWarning, kmeans
+from .clustering import (
+    Clustering,
+    ConvergenceWarning,
+    FewerClustersWarning,
+    kmeans,
+    kmeans_plusplus,
+    lloyd,
+)
 from .files import read, write
-from .lloyd import Step, lloyd
-from .seeding import kmeans_plusplus
+from .lloyd import Step
 from .segmentation import NodataWarning, Segmentation, segment
 
 __all__ = [

@@ -7,11 +7,11 @@ from fractions import Fraction
 import numpy as np
 import oracle
 import pytest
+from kmeans_seg.assignment import Floats, own_distances
 from numpy.typing import NDArray
 from test_sums import any_numbers
 
 from kmeans_seg import ConvergenceWarning, FewerClustersWarning, kmeans, lloyd, segment
-from kmeans_seg.assignment import Floats, own_distances
 from kmeans_seg.seeding import INITS, draw, plusplus_seeds
 
 TIMES = 20 if os.environ.get("KMEANS_SEG_THOROUGH") else 1

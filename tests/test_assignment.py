@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from kmeans_seg.assignment import Floats, SmallLabels, nearest_center, squared_distances
 from numpy.typing import NDArray
 
 from kmeans_seg import assignment
-from kmeans_seg.assignment import Floats, SmallLabels, nearest_center, squared_distances
 from kmeans_seg.lloyd import ASSIGNERS
 
 

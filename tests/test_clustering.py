@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from kmeans_seg.assignment import Floats, nearest_center
+from kmeans_seg.sums import ClusterSums
 from numpy.typing import NDArray
 
 from kmeans_seg import (
@@ -20,8 +22,6 @@ from kmeans_seg import (
     lloyd,
     segment,
 )
-from kmeans_seg.assignment import Floats, nearest_center
-from kmeans_seg.sums import ClusterSums
 
 Points = NDArray[Any]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kmeans_seg.assignment import Floats
+
 from kmeans_seg.exact import BITS, digits, exact_sum, exact_total, whole_numbers
 
 Rng = np.random.Generator

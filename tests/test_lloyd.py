@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from kmeans_seg.assignment import Floats
+from kmeans_seg.sums import ClusterSums
 from numpy.typing import NDArray
 
 from kmeans_seg import Step, lloyd
-from kmeans_seg.assignment import Floats
 from kmeans_seg.lloyd import ASSIGNERS
-from kmeans_seg.sums import ClusterSums
 
 Weights = NDArray[np.int64] | None
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import skimage.data
+from kmeans_seg.assignment import nearest_center
 from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
 from kmeans_seg import Segmentation, kmeans_plusplus, lloyd, segment
-from kmeans_seg.assignment import nearest_center
 from kmeans_seg.lloyd import ASSIGNERS
 
 Image = NDArray[Any]

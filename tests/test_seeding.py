@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from kmeans_seg.assignment import Floats, squared_distances
+from kmeans_seg.cells import CELL
 from numpy.typing import NDArray
 
 from kmeans_seg import kmeans_plusplus
-from kmeans_seg.assignment import Floats, squared_distances
-from kmeans_seg.cells import CELL
 from kmeans_seg.exact import exact_sum
 from kmeans_seg.seeding import INITS, Potential, Seed, Seeds, draw, plusplus_seeds, random_seeds
 

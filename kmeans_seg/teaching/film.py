@@ -57,7 +57,7 @@ def animate(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     overwrite: bool = True,
 ) -> None:
     """Write an animated GIF of a run: every seed, then the painted image at each pass.
@@ -85,7 +85,7 @@ def animate(
         How wide the preview is at most, in pixels; see `preview`.
     milliseconds
         How long each frame is shown, at most a minute; the last stays longer.
-    space, init, max_iter, rng, assign
+    space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists.
@@ -123,7 +123,9 @@ def animate(
     milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
     if not overwrite:
         files.check_absent(path)
-    run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
+    run = functools.partial(
+        trace, k=k, space=space, init=init, max_iter=max_iter, strategy=strategy
+    )
     plot, moments = rehearse(run, image, width, rng)
     shown = evenly(plot.length, max_frames)
     pictures = [film_frame(plot, moment) for moment in moments if moment.number in shown]
@@ -143,7 +145,7 @@ def filmstrip(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     overwrite: bool = True,
 ) -> None:
     """Write a picture of a run: frames beside each other, each with its colors beneath.
@@ -162,7 +164,7 @@ def filmstrip(
         How many frames there are at most.
     width
         How wide each frame is at most, in pixels; see `preview`.
-    space, init, max_iter, rng, assign
+    space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists.
@@ -199,7 +201,9 @@ def filmstrip(
     validation.as_image_suffix(path)
     if not overwrite:
         files.check_absent(path)
-    run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
+    run = functools.partial(
+        trace, k=k, space=space, init=init, max_iter=max_iter, strategy=strategy
+    )
     plot, moments = rehearse(run, image, width, rng)
     # The last seeding stands for them all; where centers are given, there is none.
     first = [plot.seeds - 1] if plot.seeds and frames > 1 else []

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import colorspace, files, validation
-from ..assignment import Floats
+from ..exact import Floats
 from ..segmentation import SPACES, as_pixels
 from ..validation import RandomGenerator
 from .draw import as_rgb, plural, png_bytes

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from kmeans_seg.cells import CELL, ROUNDING, Boxes, by_cell, corners, in_cells
 
 

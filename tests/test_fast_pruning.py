@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kmeans_seg.assignment import Floats, Indices, SmallLabels, nearest_center
+from kmeans_seg.cells import CELL, Boxes, corners
+from kmeans_seg.pruning import PrunedAssigner, select
 from sklearn.datasets import load_sample_image
 
 from kmeans_seg import lloyd
-from kmeans_seg.assignment import Floats, Indices, SmallLabels, nearest_center
-from kmeans_seg.cells import CELL, Boxes, corners
 from kmeans_seg.colorspace import srgb_to_lab
 from kmeans_seg.distinct import distinct_colors
-from kmeans_seg.pruning import PrunedAssigner, select
 
 
 def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = None) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from test_exact import KINDS, Rng, exact
-
 from kmeans_seg.assignment import Floats, Labels
 from kmeans_seg.sums import ClusterSums
+from numpy.typing import NDArray
+from test_exact import KINDS, Rng, exact
 
 TINIEST = 5e-324
 THOROUGH = bool(os.environ.get("KMEANS_SEG_THOROUGH"))
