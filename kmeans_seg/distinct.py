@@ -65,7 +65,8 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
     >>> found.look_up(np.array([7, 5], np.int32))(pixels)
     array([5, 7, 5], dtype=int32)
     """
-    pixels = np.concatenate(list(blocks))
+    parts = list(blocks)
+    pixels = np.concatenate(parts)
     if not has_codes(pixels.shape[1], pixels.dtype) and pixels.shape[1] > MOST_CHANNELS:
         return as_they_come(pixels)
     order = np.lexsort((*pixels.T[::-1], morton_codes(pixels)))  # the codes count first
@@ -79,7 +80,7 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
         result[order] = labels.repeat(counts)
         return in_turn(result)
 
-    colors = np.asfortranarray(ordered[first])
+    colors = ordered[first].astype(parts[0].dtype, order="F")
     return DistinctColors(colors, counts.astype(np.float64), look_up)
 
 

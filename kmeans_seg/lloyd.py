@@ -263,11 +263,10 @@ def refill(clusters: Clusters, centers: Floats) -> Floats:
 
     A center that was moved sits on a point where no other center sits, and
     keeps it: this ends after at most k rounds. It also ends where the points
-    of each cluster are equal. They may still have a distance from their center,
-    as a mean is rounded.
+    of each cluster are equal, though centers that the caller gave may be
+    elsewhere.
     """
     points = clusters.points
-    centers = centers.copy()
     while True:
         labels = clusters.labels
         empty = np.setdiff1d(np.arange(len(centers)), labels)
@@ -277,6 +276,7 @@ def refill(clusters: Clusters, centers: Floats) -> Floats:
         nowhere_to_go = (points == points[member[labels]]).all() or not distances.any()
         if empty.size == 0 or nowhere_to_go:
             return centers
+        centers = centers.copy()
         for cluster in empty:
             farthest = np.flatnonzero(distances == distances.max())
             # The smallest, not the first, so that the order of the points does not matter.

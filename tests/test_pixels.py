@@ -10,10 +10,10 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
-from kmeans_seg.assignment import nearest_center
 from numpy.typing import NDArray
 
 from kmeans_seg import kmeans, segment
+from kmeans_seg.lloyd import nearest_center
 from kmeans_seg.pixels import tiles
 
 

@@ -22,11 +22,11 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from kmeans_seg.assignment import squared_distances
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from kmeans_seg import FewerClustersWarning, cli, read, segment
+from kmeans_seg.lloyd import squared_distances
 from kmeans_seg.segmentation import SPACES, as_pixels
 from kmeans_seg.teaching.page import choose, collect, evenly, write_page
 from kmeans_seg.teaching.preview import preview
