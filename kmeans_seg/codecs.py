@@ -596,7 +596,7 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
     """Encode RGB of at most 256 colors as PNG with a palette: smaller and faster."""
     from PIL import Image
 
-    from .distinct import colors_of, pixel_codes
+    from .fast.counting import colors_of, pixel_codes
 
     palette = np.zeros(0, np.intp)  # the codes of the colors
     places = np.zeros(2**24, np.uint16)  # of each code in the palette, from 1 on; 0 for none

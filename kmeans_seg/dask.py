@@ -39,17 +39,10 @@ except ImportError as error:
     ) from error
 
 from . import validation
-from .assignment import Labels
-from .clustering import drain, warn_of_shortcomings
-from .distinct import (
-    Codes,
-    DistinctColors,
-    LookUp,
-    count_codes,
-    from_codes,
-    has_codes,
-    merge_counts,
-)
+from .clustering import run_to_end, warn_of_shortcomings
+from .distinct import DistinctColors, LookUp, has_codes
+from .fast.counting import Codes, count_codes, from_codes, merge_counts
+from .lloyd import Labels
 from .pixels import Blocks, Pixels, warn_of_shape
 from .segmentation import SPACES, Segmentation, paint, prepare_pixels
 from .validation import RandomGenerator
@@ -69,7 +62,7 @@ def segment(
     n_init: int = 1,
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
 ) -> Segmentation:
     """Segment an image in a dask array into k segments of similar color, by k-means.
 
@@ -81,7 +74,7 @@ def segment(
     mask
         A dask array of bool in the shape of the image without its channels:
         True for the pixels that take part. By default all.
-    k, space, channel_axis, normalize, init, n_init, max_iter, rng, assign
+    k, space, channel_axis, normalize, init, n_init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
@@ -121,10 +114,10 @@ def segment(
     pixels = Chunks(image, space, SPACES[space].channel_counts, channel_axis, mask)
     warn_of_shape(image.shape, channel_axis, stacklevel=3)
     job = prepare_pixels(
-        pixels, k, space, init, n_init, max_iter, rng, assign, 0, normalize, out=None
+        pixels, k, space, init, n_init, max_iter, rng, strategy, 0, normalize, out=None
     )
-    clustering = drain(job.events, None)
-    warn_of_shortcomings(clustering, job.k, job.settings, "colors")
+    clustering = run_to_end(job.events, None)
+    warn_of_shortcomings(clustering, job.k, job.options, "colors")
     return LazySegmentation(**vars(job.finish(clustering)))
 
 
@@ -176,7 +169,11 @@ class Chunks(Pixels):
             self.mask = mask.rechunk(tuple(c for i, c in enumerate(chunks) if i != axis))
         self._kind = (space, channel_counts, axis)
 
-    def distinct(self, check: Callable[[NDArray[Any]], None]) -> DistinctColors:
+    def distinct(
+        self,
+        check: Callable[[NDArray[Any]], None],
+        distinct_colors: object,  # the workers count by codes, whatever the strategy
+    ) -> DistinctColors:
         """Find the distinct colors: of each chunk, then of a few together, and so on."""
         blocks = self.array.to_delayed().ravel()
         masks = [None] * len(blocks) if self.mask is None else self.mask.to_delayed().ravel()

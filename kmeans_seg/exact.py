@@ -14,25 +14,26 @@ goes back to U. Kulisch's long accumulator (1971).
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import Floats
+Floats: TypeAlias = NDArray[np.float64]
 
 BLOCK = 2**14  # terms added in float64 at a time
 BITS = 38  # of a digit: a block of them adds up to at most 2^52
+HALF = BITS // 2  # and so does a block of products of two digits of half as many bits
 
 # Every float64 is a whole number of the smallest one.
 SMALLEST = -1074
 ONE = 1 << -SMALLEST
 
 
-def digits(values: Floats) -> Iterator[tuple[int, Floats]]:
-    """Split values into whole numbers q of at most 2^38 times powers of two, the largest first.
+def digits(values: Floats, bits: int = BITS) -> Iterator[tuple[int, Floats]]:
+    """Split values into whole numbers of at most 2^bits times powers of two, the largest first.
 
-    Yields exponents and arrays q; `values` is the sum of all q · 2^exponent.
+    Yields exponents and arrays of whole numbers: `values` is the sum of all whole · 2^exponent.
 
     Examples
     --------
@@ -43,7 +44,7 @@ def digits(values: Floats) -> Iterator[tuple[int, Floats]]:
     """
     rest = values
     while largest := max(float(rest.max(initial=0)), -float(rest.min(initial=0))):
-        exponent = max(math.frexp(largest)[1] - BITS, SMALLEST)
+        exponent = max(math.frexp(largest)[1] - bits, SMALLEST)
         unit = math.ldexp(1.0, exponent)
         whole = np.rint(rest / unit)
         yield exponent, whole
@@ -74,6 +75,38 @@ def exact_sum(values: NDArray[Any]) -> float:
     1.0
     """
     return exact_total(values) / ONE
+
+
+def cluster_totals(
+    labels: NDArray[np.integer[Any]], k: int, weights: Floats, values: Floats
+) -> NDArray[Any]:
+    """Add up weights times values for each label from 0 to k - 1, exactly.
+
+    Returns an array (k,) of Python integers in units of 2^-2148, of which every
+    product of two float64 numbers is a whole number.
+
+    Examples
+    --------
+    >>> labels = np.array([0, 1, 0])
+    >>> totals = cluster_totals(labels, 2, np.array([1.0, 1.0, 3.0]), np.array([0.5, 9.0, 0.25]))
+    >>> rounded(totals)
+    array([1.25, 9.  ])
+    """
+    totals = np.zeros(k, object)
+    for start in range(0, len(labels), BLOCK):
+        block = slice(start, start + BLOCK)
+        for exponent, weight in digits(weights[block], HALF):
+            for other, value in digits(values[block], HALF):
+                sums = np.bincount(labels[block], weight * value, k)
+                shift = exponent + other - 2 * SMALLEST
+                totals += [int(total) << shift for total in sums.tolist()]
+    return totals
+
+
+def rounded(totals: NDArray[Any]) -> Floats:
+    """Round what `cluster_totals` returns to float64."""
+    found: Floats = (totals / ONE**2).astype(np.float64)
+    return found
 
 
 def whole_numbers(values: Floats) -> bool:

@@ -15,7 +15,7 @@ import functools
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validation
-from .assignment import Floats
-from .distinct import DistinctColors, LookUp, distinct_colors
+from .distinct import DistinctColors, LookUp
+from .exact import Floats
 
 Index: TypeAlias = tuple[slice, ...]
 # Where a block stands, its pixels that take part, and which those are; None if all of them do.
@@ -105,7 +105,11 @@ class Pixels:
             self._sizes.append(len(pixels))
             yield pixels
 
-    def distinct(self, check: Callable[[NDArray[Any]], None]) -> DistinctColors:
+    def distinct(
+        self,
+        check: Callable[[NDArray[Any]], None],
+        distinct_colors: Callable[[Iterable[NDArray[Any]]], DistinctColors],
+    ) -> DistinctColors:
         """Find the distinct colors of the pixels that take part, after checking them."""
         return distinct_colors(Blocks(lambda: self.colors(check)))
 

@@ -20,23 +20,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import Floats, Labels, nearest_center
 from .clustering import (
     Callback,
     Clustering,
     Events,
-    Settings,
-    check_settings,
-    drain,
+    Options,
     run_in_order,
+    run_to_end,
     warn_of_shortcomings,
 )
 from .colorspace import lab_to_srgb, luma, srgb_to_lab
-from .distinct import DistinctColors, distinct_colors
+from .distinct import DistinctColors
 from .errstate import default_errstate, each_in_default_errstate
-from .exact import exact_sum
+from .exact import Floats, exact_sum
+from .lloyd import Clusters, Labels, nearest_center
 from .pixels import Pixels, warn_of_shape
-from .sums import ClusterSums
+from .strategies import STRATEGIES, Strategy
 from .validation import RandomGenerator
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
@@ -219,7 +218,7 @@ class Segmentation:
         validation.check_same_kind(
             pixels.array.dtype, pixels.channels, pixels.array.shape, self._palette
         )
-        found, columns = self._features.read(pixels, space)
+        found, columns = self._features.read(pixels, space, STRATEGIES["fast"])
         labels = nearest_center(self._features.to_points(columns), self._points)
         result: Labels = pixels.spread(found.look_up(labels))
         return result
@@ -257,7 +256,7 @@ def segment(
     n_init: int = 1,
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     callback: Callback | None = None,
     out: Any = None,
 ) -> Segmentation:
@@ -316,9 +315,8 @@ def segment(
     rng
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system.
-    assign
-        The name of a strategy; both give the same labels. "pruned" leaves out
-        the distances that cannot matter, "broadcast" computes every one.
+    strategy
+        "fast", or "plain" for the textbook as it stands; both give the same bits.
     callback
         Called with every `Step` of the loop, as it is made; the points of a
         step are the distinct colors.
@@ -380,12 +378,12 @@ def segment(
            [ 11,  90, 201]], dtype=uint8)
     """
     job = prepare(
-        image, k, space, init, n_init, max_iter, rng, assign,
+        image, k, space, init, n_init, max_iter, rng, strategy,
         channel_axis=channel_axis, mask=mask, position=position, normalize=normalize, out=out,
     )  # fmt: skip
     warn_of_nodata(job)
-    clustering = drain(job.events, callback)
-    warn_of_shortcomings(clustering, job.k, job.settings, "colors")
+    clustering = run_to_end(job.events, callback)
+    warn_of_shortcomings(clustering, job.k, job.options, "colors")
     return job.finish(clustering)
 
 
@@ -397,7 +395,7 @@ def prepare(
     n_init: int,
     max_iter: int,
     rng: RandomGenerator,
-    assign: str,
+    strategy: str,
     *,
     channel_axis: int | None = -1,
     mask: ArrayLike | None = None,
@@ -410,7 +408,7 @@ def prepare(
     pixels = Pixels(image, space, SPACES[space].channel_counts, channel_axis, mask)
     warn_of_shape(pixels.array.shape, channel_axis)
     return prepare_pixels(
-        pixels, k, space, init, n_init, max_iter, rng, assign, position, normalize, out
+        pixels, k, space, init, n_init, max_iter, rng, strategy, position, normalize, out
     )
 
 
@@ -423,7 +421,7 @@ def prepare_pixels(
     n_init: int,
     max_iter: int,
     rng: RandomGenerator,
-    assign: str,
+    strategy: str,
     position: float,
     normalize: bool,
     out: Any,
@@ -432,8 +430,9 @@ def prepare_pixels(
     chosen = SPACES[space]
     normalize = validation.as_flag("normalize", normalize)
     position = validation.as_position(position)
+    validation.check_choice("strategy", strategy, STRATEGIES)
     features = Features(position > 0)
-    found, columns = features.read(pixels, chosen)
+    found, columns = features.read(pixels, chosen, STRATEGIES[strategy])
     # Positions would hide how little the colors differ.
     validation.check_span("image", features.without_position(columns, len(pixels.shape)))
     k = validation.as_k(k, pixels.size, "pixels")
@@ -441,11 +440,13 @@ def prepare_pixels(
     out = validation.as_out(out, pixels.shape, lowest, k - 1, pixels.array, pixels.mask)
     if position or normalize:
         features = features.scaled(columns, found.counts, pixels.shape, position, normalize)
-    settings = check_settings(k, columns.shape[1], init, n_init, max_iter, rng, assign)
-    if not isinstance(settings.init, str):
-        settings = dataclasses.replace(settings, init=features.to_points(settings.init))
+    options = Options.checked(
+        k, columns.shape[1], init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy
+    )
+    if not isinstance(options.init, str):
+        options = dataclasses.replace(options, init=features.to_points(options.init))
     points = features.to_points(columns)
-    return Job(pixels, k, space, found, features, points, settings, out)
+    return Job(pixels, k, space, found, features, points, options, out)
 
 
 @dataclass(eq=False)
@@ -465,14 +466,16 @@ class Job:
     found: DistinctColors
     features: "Features"
     points: InitVar[Floats]
-    settings: Settings
+    options: Options
     out: Any = None
     events: Events[Clustering] = field(init=False)
 
     def __post_init__(self, points: Floats) -> None:
         """Make the clustering ready to run."""
         self.events = each_in_default_errstate(
-            run_in_order(points, self.k, self.found.counts, self.settings, self.brightness)
+            run_in_order(
+                points, self.found.counts, self.k, self.options, brightness=self.brightness
+            )
         )
 
     @default_errstate
@@ -540,7 +543,7 @@ def warn_of_nodata(job: Job) -> None:
 
 @default_errstate
 def nodata(
-    values: NDArray[Any], counts: Floats | None, lowest: Any, highest: Any
+    values: NDArray[Any], counts: Floats, lowest: Any, highest: Any
 ) -> tuple[np.floating[Any], float, float, float] | None:
     """Find an extreme value that looks like a mark of missing data.
 
@@ -551,10 +554,10 @@ def nodata(
     margin = (float(highest) - float(lowest)) / (NODATA_GAP / 2)
     if ((some > float(lowest) + margin) & (some < float(highest) - margin)).any():
         return None  # this value is too close to both extremes
-    total = len(values) if counts is None else counts.sum()
+    total = counts.sum()
     for extreme in (lowest, highest):
         places = np.flatnonzero(values == extreme)
-        number = places.size if counts is None else counts[places].sum()
+        number = counts[places].sum()
         if number < NODATA_SHARE * total or places.size == values.size:
             continue
         others = np.delete(values, places)
@@ -581,26 +584,28 @@ class Features:
     position: bool
     factor: Floats | None = None
 
-    def read(self, pixels: Pixels, space: "Space") -> tuple[DistinctColors, Floats]:
+    def read(
+        self, pixels: Pixels, space: "Space", strategy: Strategy
+    ) -> tuple[DistinctColors, Floats]:
         """Find the distinct colors of an image, and their columns before scaling.
 
         With a position nearly every pixel is a point of its own.
         """
         if not self.position:
-            found = pixels.distinct(space.check)
+            found = pixels.distinct(space.check, strategy.distinct_colors)
             return found, space.to_points(found.colors)
         colors = pixels.colors(space.check)
         columns = (
             np.hstack((space.to_points(block), position))
             for block, position in zip(colors, pixels.positions(), strict=True)
         )
-        found = distinct_colors(columns)
+        found = strategy.distinct_colors(columns)
         return found, np.asarray(found.colors, np.float64, order="F")
 
     def scaled(
         self,
         columns: Floats,
-        counts: Floats | None,
+        counts: Floats,
         shape: tuple[int, ...],
         position: float,
         normalize: bool,
@@ -633,19 +638,19 @@ class Features:
         return points if self.factor is None else points / self.factor
 
 
-def to_variance_1(columns: Floats, counts: Floats | None) -> Floats:
+def to_variance_1(columns: Floats, counts: Floats) -> Floats:
     """Return what to multiply each column by for a variance of 1; a constant one by 1."""
     n, channels = columns.shape
-    sums = ClusterSums(columns, counts, 1)
-    sums.move(np.arange(n), None, np.zeros(n, np.int32))
-    means = sums.means(np.zeros((1, channels)))[0]
+    everything = Clusters(columns, counts, 1, np.zeros(n, np.int32))
+    means = everything.means(otherwise=np.zeros((1, channels)))[0]
+    size = float(everything.total_weights()[0])
     factor = np.ones(channels)
     for channel, values in enumerate(columns.T):
         squares = np.square(values - means[channel])
-        total = exact_sum(squares if counts is None else counts * squares)
+        total = exact_sum(counts * squares)
         # The mean of equal values may be rounded, and then their variance is not 0.
         if values.min() < values.max() and total > 0:
-            factor[channel] = math.sqrt(float(sums.weights[0]) / total)
+            factor[channel] = math.sqrt(size / total)
     return factor
 
 

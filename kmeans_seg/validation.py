@@ -174,10 +174,10 @@ def as_points(points: ArrayLike) -> NDArray[np.float64]:
 
 
 @default_errstate
-def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
-    """Check a positive weight for each of `n` points; None stays None."""
+def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64]:
+    """Check a positive weight for each of `n` points; None for 1 each."""
     if weights is None:
-        return None
+        return np.ones(n)
     array = as_numbers("weights", weights).astype(np.float64)
     if array.shape != (n,):
         raise ValueError(f"weights has shape {array.shape}: it must be ({n},), one for each point")

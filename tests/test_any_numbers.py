@@ -8,11 +8,14 @@ import oracle
 import pytest
 from doses import dose
 from numpy.typing import NDArray
-from test_sums import any_numbers
+from test_fast_clusters import any_numbers
 
 from kmeans_seg import ConvergenceWarning, FewerClustersWarning, kmeans, lloyd, segment
-from kmeans_seg.assignment import Floats, own_distances
-from kmeans_seg.seeding import INITS, draw, plusplus_seeds
+from kmeans_seg.clustering import INITS
+from kmeans_seg.exact import Floats
+from kmeans_seg.lloyd import own_distances
+from kmeans_seg.seeding import draw, plusplus
+from kmeans_seg.strategies import STRATEGIES
 
 TIMES = dose(1, 20)
 FILLS = [-9999.0, 1e20, 1e30, 9.969209968386869e36, -3.4028234663852886e38, 1e90]
@@ -51,12 +54,12 @@ def random_case(rng: np.random.Generator) -> tuple[Floats, Floats | None, int]:
 
 
 @pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
-def test_kmeans_of_any_numbers(assign: str) -> None:
+def test_kmeans_of_any_numbers(strategy: str) -> None:
     rng = np.random.default_rng(0)
     for _ in range(200 * TIMES):
         points, weights, k = random_case(rng)
         init = str(rng.choice(sorted(INITS)))
-        result = kmeans(points, k, weights=weights, init=init, assign=assign)
+        result = kmeans(points, k, weights=weights, init=init, strategy=strategy)
         assert result.converged
         assert_exact(result.centers, result.inertia, points, result.labels, weights, True)
         ones = np.ones(len(points)) if weights is None else weights
@@ -64,7 +67,7 @@ def test_kmeans_of_any_numbers(assign: str) -> None:
             assert weight == float(exact(ones[result.labels == cluster])) > 0
 
 
-def test_every_step_on_any_numbers_is_by_the_book(assign: str) -> None:
+def test_every_step_on_any_numbers_is_by_the_book(strategy: str) -> None:
     rng = np.random.default_rng(1)
     for _ in range(100 * TIMES):
         points, weights, k = random_case(rng)
@@ -72,7 +75,7 @@ def test_every_step_on_any_numbers_is_by_the_book(assign: str) -> None:
         # The oracle does not tell where squares underflow.
         if any(0 < oracle.squared_distance(p, q) < 1e-290 for p in points for q in points):
             continue
-        steps = lloyd(points, start, weights=weights, assign=assign)
+        steps = lloyd(points, start, weights=weights, strategy=strategy)
         passes = oracle.lloyd(
             points.tolist(), start.tolist(), None if weights is None else weights.tolist()
         )
@@ -113,7 +116,7 @@ def exact_seeds(points: Floats, weights: Floats, k: int, trials: int, seed: int)
     return chosen
 
 
-def test_seeds_of_any_numbers_are_drawn_and_compared_exactly() -> None:
+def test_seeds_of_any_numbers_are_drawn_and_compared_exactly(strategy: str) -> None:
     rng = np.random.default_rng(2)
     for seed in range(200 * TIMES):
         points, weights, k = random_case(rng)
@@ -121,8 +124,13 @@ def test_seeds_of_any_numbers_are_drawn_and_compared_exactly() -> None:
             points = np.asarray(rng.integers(0, 3, points.shape) / 10, np.float64)
         ones = np.ones(len(points)) if weights is None else weights
         points = points[:, :2]  # so that the order of two squares does not matter
-        found = plusplus_seeds(
-            np.asfortranarray(points), k, weights, np.random.default_rng(seed), trials=3
+        found = plusplus(
+            np.asfortranarray(points),
+            ones,
+            k,
+            np.random.default_rng(seed),
+            trials=3,
+            potential=STRATEGIES[strategy].potential,
         )
         assert [s.index for s in found] == exact_seeds(points, ones, k, 3, seed)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import kmeans_seg.dask
 from kmeans_seg import Step, kmeans, kmeans_plusplus, lloyd, read, segment, write
 from kmeans_seg.errstate import default_errstate, each_in_default_errstate
-from kmeans_seg.lloyd import ASSIGNERS
+from kmeans_seg.strategies import STRATEGIES
 from kmeans_seg.teaching import animate, explain, filmstrip, trace, write_page
 
 RNG = np.random.default_rng(0)
@@ -64,11 +64,11 @@ def outcome(call: Callable[[], Any]) -> Any:
 @pytest.mark.filterwarnings("ignore::kmeans_seg.NodataWarning")
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("name", IMAGES)
-def test_segment(name: str, options: str, assign: str) -> None:
+def test_segment(name: str, options: str, strategy: str) -> None:
     image = IMAGES[name]
 
     def everything() -> tuple[NDArray[Any], ...]:
-        result = segment(image, 5, assign=assign, **OPTIONS[options])
+        result = segment(image, 5, strategy=strategy, **OPTIONS[options])
         return result.labels, result.centers, result.painted, result.predict(image)
 
     expected = outcome(everything)
@@ -84,7 +84,7 @@ def test_segment(name: str, options: str, assign: str) -> None:
 @pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
 @pytest.mark.parametrize("init", ["k-means++", "random", EXTREME.reshape(-1, 3)[:5]])
 @pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
-def test_points(init: Any, dtype: Any, assign: str) -> None:
+def test_points(init: Any, dtype: Any, strategy: str) -> None:
     points = EXTREME.reshape(-1, 3).astype(dtype)
     points[0] = np.finfo(dtype).smallest_subnormal
     centers = points[:5] * dtype(1e-100)
@@ -92,9 +92,9 @@ def test_points(init: Any, dtype: Any, assign: str) -> None:
     weights[0] = dtype("1e-320")
     with np.errstate(all="raise"):
         for each in (None, weights):
-            kmeans(points, 5, init=init, weights=each, assign=assign)
+            kmeans(points, 5, init=init, weights=each, strategy=strategy)
             kmeans_plusplus(points, 5, weights=each)
-            for step in lloyd(points, centers, weights=each, assign=assign):
+            for step in lloyd(points, centers, weights=each, strategy=strategy):
                 assert step.labels.shape == (len(points),)
                 assert step.inertia >= 0
                 assert step.moved >= 0
@@ -150,11 +150,11 @@ def test_the_state_of_the_caller_is_that_of_the_callback() -> None:
         assert all(each == state for each in seen)
 
 
-@pytest.mark.parametrize("assign", ASSIGNERS)
-def test_the_state_does_not_leak_from_a_generator(assign: str) -> None:
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_state_does_not_leak_from_a_generator(strategy: str) -> None:
     points = EXTREME.reshape(-1, 3)
     with np.errstate(all="raise"):
-        steps = lloyd(points, points[:4], assign=assign)
+        steps = lloyd(points, points[:4], strategy=strategy)
         next(steps)
         assert set(np.geterr().values()) == {"raise"}
         records = trace(IMAGES["small"], 4)

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmeans_seg.assignment import Floats
-from kmeans_seg.exact import BITS, digits, exact_sum, exact_total, whole_numbers
+from kmeans_seg.exact import BITS, Floats, digits, exact_sum, exact_total, whole_numbers
 
 Rng = np.random.Generator
 TINIEST = 5e-324

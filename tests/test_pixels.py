@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kmeans_seg import AmbiguousShapeWarning, kmeans, segment
-from kmeans_seg.assignment import nearest_center
+from kmeans_seg.lloyd import nearest_center
 from kmeans_seg.pixels import tiles
 
 

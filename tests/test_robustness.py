@@ -64,7 +64,7 @@ def images(draw: st.DrawFn) -> NDArray[Any]:
     st.sampled_from([0, 0, 0.5, 1e6]),
     st.booleans(),
     st.sampled_from([None, None, 0.5, 0.0]),
-    st.sampled_from(["pruned", "broadcast"]),
+    st.sampled_from(["fast", "plain"]),
 )
 def test_any_array_is_refused_or_segmented(
     image: NDArray[Any],
@@ -74,7 +74,7 @@ def test_any_array_is_refused_or_segmented(
     position: float,
     normalize: bool,
     share: float | None,
-    assign: str,
+    strategy: str,
 ) -> None:
     before = image.tobytes()
     shape = image.shape
@@ -88,7 +88,7 @@ def test_any_array_is_refused_or_segmented(
             warnings.simplefilter("ignore", NodataWarning)
             result = segment(
                 image, k, space=space, channel_axis=axis, position=position, normalize=normalize,
-                mask=mask, assign=assign, max_iter=60,
+                mask=mask, strategy=strategy, max_iter=60,
             )  # fmt: skip
     except (TypeError, ValueError) as error:
         where = traceback.extract_tb(error.__traceback__)[-1].filename

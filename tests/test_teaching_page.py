@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from kmeans_seg import FewerClustersWarning, cli, read, segment, write
-from kmeans_seg.assignment import squared_distances
+from kmeans_seg.lloyd import squared_distances
 from kmeans_seg.segmentation import SPACES, as_pixels
 from kmeans_seg.teaching.page import LANGUAGES, SCRIPTS, asset, evenly, record, write_page
 from kmeans_seg.teaching.preview import preview

@@ -58,7 +58,7 @@ CASES: dict[str, tuple[Image, int, dict[str, Any]]] = {
     "given centers": (spots(6, 7), 3, {"init": [[200], [10], [100]]}),
     "an empty cluster": (spots(6, 7), 3, {"init": [[200], [900], [100]]}),
     "16 bits": (spots(6, 7, 3).astype(np.uint16) * 200, 4, {}),
-    "broadcast": (spots(12, 9, 3), 4, {"assign": "broadcast"}),
+    "plain": (spots(12, 9, 3), 4, {"strategy": "plain"}),
     "one segment": (spots(5, 4, 3), 1, {}),
 }
 
@@ -100,12 +100,12 @@ def test_the_records_fit_together(case: tuple[Image, int, dict[str, Any]]) -> No
     for one, other in itertools.pairwise(assigns):
         np.testing.assert_array_equal(other.changed, other.labels != one.labels)
         assert other.inertia <= one.inertia
-    for assign in assigns:
-        assert assign.labels.dtype == np.int32
-        assert assign.labels.shape == image.shape[:2]
-        assert assign.palette.dtype == image.dtype
+    for strategy in assigns:
+        assert strategy.labels.dtype == np.int32
+        assert strategy.labels.shape == image.shape[:2]
+        assert strategy.palette.dtype == image.dtype
         np.testing.assert_array_equal(
-            assign.counts, np.bincount(assign.labels.ravel(), minlength=k)
+            strategy.counts, np.bincount(strategy.labels.ravel(), minlength=k)
         )
     for one, update, other in zip(assigns, updates, assigns[1:], strict=False):
         assert update.before is one.centers

@@ -12,7 +12,7 @@ import pytest
 
 import kmeans_seg
 from kmeans_seg import FewerClustersWarning, kmeans, kmeans_plusplus, lloyd, segment
-from kmeans_seg.lloyd import ASSIGNERS
+from kmeans_seg.strategies import STRATEGIES
 from kmeans_seg.teaching import explain
 
 IMAGE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
@@ -347,10 +347,10 @@ def test_an_integer_image_of_unknown_range_in_lab(dtype: str) -> None:
 CHOICES: dict[str, tuple[str, list[str], Call]] = {
     "segment space": ("space", ["rgb", "lab", "raw"], lambda x: segment(IMAGE, 2, space=x)),
     "segment init": ("init", ["k-means++", "random"], lambda x: segment(IMAGE, 2, init=x)),
-    "segment assign": ("assign", list(ASSIGNERS), lambda x: segment(IMAGE, 2, assign=x)),
+    "segment strategy": ("strategy", list(STRATEGIES), lambda x: segment(IMAGE, 2, strategy=x)),
     "kmeans init": ("init", ["k-means++", "random"], lambda x: kmeans(POINTS, 2, init=x)),
-    "kmeans assign": ("assign", list(ASSIGNERS), lambda x: kmeans(POINTS, 2, assign=x)),
-    "lloyd assign": ("assign", list(ASSIGNERS), lambda x: lloyd(POINTS, POINTS, assign=x)),
+    "kmeans strategy": ("strategy", list(STRATEGIES), lambda x: kmeans(POINTS, 2, strategy=x)),
+    "lloyd strategy": ("strategy", list(STRATEGIES), lambda x: lloyd(POINTS, POINTS, strategy=x)),
 }
 
 

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
-from ..assignment import Floats, squared_distances
-from ..clustering import drain, warn_of_shortcomings
+from ..clustering import run_to_end, warn_of_shortcomings
 from ..errstate import default_errstate
+from ..exact import Floats
+from ..lloyd import squared_distances
 from ..segmentation import SPACES, Segmentation, as_pixels, prepare
 from ..validation import RandomGenerator
 from .trace import Assign
@@ -131,7 +132,7 @@ def explain(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
 ) -> Explanation:
     """Work out the distances of one pixel to every center, as on a blackboard.
 
@@ -144,7 +145,7 @@ def explain(
     at
         A record from a trace of the same image in the same space: the centers
         are those of that moment. By default they are those of the result.
-    space, init, max_iter, rng, assign
+    space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
@@ -168,15 +169,15 @@ def explain(
     to center 1 = (0.5, 4.5, 7): (8 - 0.5)² + (2 - 4.5)² + (2 - 7)² = 56.25 + 6.25 + 25 = 87.50
     nearest: center 0
     """
-    job = prepare(image, k, space, init, 1, max_iter, rng, assign)
+    job = prepare(image, k, space, init, 1, max_iter, rng, strategy)
     validation.check_one_picture(job.pixels.array)
     shape = job.pixels.shape
     row = validation.as_index("row", row, shape[0])
     column = validation.as_index("column", column, shape[1])
     state: Assign | Segmentation
     if at is None:
-        clustering = drain(job.events, None)
-        warn_of_shortcomings(clustering, job.k, job.settings, "colors")
+        clustering = run_to_end(job.events, None)
+        warn_of_shortcomings(clustering, job.k, job.options, "colors")
         state = job.finish(clustering)
     else:
         validation.check_same_shape(shape, at.labels.shape)

@@ -35,9 +35,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..assignment import Floats, Labels, nearest_center, squared_distances
-from ..lloyd import lloyd
-from ..sums import ClusterSums
+from ..clustering import lloyd
+from ..exact import Floats
+from ..lloyd import Clusters, Labels, nearest_center, squared_distances
 from .lessons import bad_start, long_tail, tie, wrap_around
 
 Function: TypeAlias = Callable[..., Any]
@@ -660,9 +660,7 @@ def check_nearest(call: Function) -> None:
 
 def means(points: NDArray[Any], labels: Labels, k: int) -> Floats:
     """Return the mean of the points of each cluster, as the library computes it."""
-    points = points.astype(float)
-    clusters = ClusterSums(points, None, k)
-    clusters.move(np.arange(len(points)), None, labels)
+    clusters = Clusters(points.astype(float), np.ones(len(points)), k, labels)
     return clusters.means(otherwise=np.zeros((k, points.shape[1])))
 
 

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..assignment import Floats, Labels
+from ..exact import Floats
+from ..lloyd import Labels
 from ..segmentation import Segmentation
 from .ink import Canvas, blank, draw_line, draw_text, text_width
 from .preview import preview

@@ -59,7 +59,7 @@ def animate(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     overwrite: bool = True,
 ) -> WrittenFile:
     """Write an animated GIF of a run: every seed, then the painted image at each pass.
@@ -87,7 +87,7 @@ def animate(
         How wide the preview is at most, in pixels; see `preview`.
     milliseconds
         How long each frame is shown, at most a minute; the last stays longer.
-    space, init, max_iter, rng, assign
+    space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists, as for `kmeans_seg.write`.
@@ -129,7 +129,9 @@ def animate(
     max_frames = validation.as_count("max_frames", max_frames)
     milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
     check_target(path, overwrite=overwrite)
-    run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
+    run = functools.partial(
+        trace, k=k, space=space, init=init, max_iter=max_iter, strategy=strategy
+    )
     plot, moments = rehearse(run, image, width, rng)
     shown = evenly(plot.length, max_frames)
     pictures = [film_frame(plot, moment) for moment in moments if moment.number in shown]
@@ -150,7 +152,7 @@ def filmstrip(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     overwrite: bool = True,
 ) -> WrittenFile:
     """Write a picture of a run: frames beside each other, each with its colors beneath.
@@ -169,7 +171,7 @@ def filmstrip(
         How many frames there are at most.
     width
         How wide each frame is at most, in pixels; see `preview`.
-    space, init, max_iter, rng, assign
+    space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists, as for `kmeans_seg.write`.
@@ -210,7 +212,9 @@ def filmstrip(
     frames = validation.as_count("frames", frames)
     files.as_image_suffix(path)
     check_target(path, overwrite=overwrite)
-    run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
+    run = functools.partial(
+        trace, k=k, space=space, init=init, max_iter=max_iter, strategy=strategy
+    )
     plot, moments = rehearse(run, image, width, rng)
     # The last seeding stands for them all; where centers are given, there is none.
     first = [plot.seeds - 1] if plot.seeds and frames > 1 else []

@@ -186,7 +186,7 @@ def wrap_around() -> Case:
            [  1,   0]], dtype=uint8)
     >>> squared_distances_wrapped(pixels, centers).argmin(axis=1)  # wrong
     array([0, 0, 1])
-    >>> from kmeans_seg.assignment import squared_distances
+    >>> from kmeans_seg.lloyd import squared_distances
     >>> squared_distances(pixels[:, np.newaxis].astype(float), centers.astype(float))
     array([[    0., 65025.],
            [57600.,   225.],

@@ -24,11 +24,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import colorspace, validation
-from ..assignment import Floats, Labels, own_distances
-from ..exact import exact_sum
+from ..exact import Floats, exact_sum
+from ..lloyd import Clusters, Labels, own_distances
 from ..placing import check_target, place
 from ..segmentation import SPACES, as_pixels
-from ..sums import ClusterSums
 from ..validation import RandomGenerator
 from .draw import as_rgb, plural
 from .preview import preview
@@ -329,8 +328,7 @@ def inertia_of_means(points: Floats, labels: Labels, k: int) -> float:
     """Return the inertia when every center has become the mean of its points."""
     inside = labels.ravel() >= 0
     own, members = labels.ravel()[inside], points[inside]
-    clusters = ClusterSums(members, None, k)
-    clusters.move(np.arange(len(members)), None, own)
+    clusters = Clusters(members, np.ones(len(members)), k, own)
     means = clusters.means(otherwise=np.zeros((k, points.shape[1])))
     return exact_sum(own_distances(members, means, own))
 

@@ -15,10 +15,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
-from ..assignment import Floats, Labels, squared_distances
-from ..clustering import Clustering, Events, Result, dark_to_light, warn_of_shortcomings
+from ..clustering import (
+    Clustering,
+    Event,
+    Events,
+    Reordered,
+    Result,
+    warn_of_shortcomings,
+)
 from ..errstate import default_errstate
-from ..lloyd import Step
+from ..exact import Floats
+from ..lloyd import Labels, Step, squared_distances
 from ..seeding import Seed
 from ..segmentation import Job, Segmentation, prepare
 from ..validation import RandomGenerator
@@ -163,7 +170,7 @@ def trace(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
 ) -> Iterator[Record]:
     """Segment an image and see every half-step of it.
 
@@ -178,7 +185,7 @@ def trace(
 
     Parameters
     ----------
-    image, k, space, init, max_iter, rng, assign
+    image, k, space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
@@ -224,7 +231,7 @@ def trace(
     assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
     done [ 11. 174.] were [1 0]
     """
-    job = prepare(image, k, space, init, 1, max_iter, rng, assign)
+    job = prepare(image, k, space, init, 1, max_iter, rng, strategy)
     validation.check_one_picture(job.pixels.array)
     return records(job)
 
@@ -237,6 +244,8 @@ def records(job: Job) -> Iterator[Record]:
     outside = color_at < 0  # pixels that take no part
     seeds = itertools.count()
     last: Step | None = None
+    goes_on = False  # with the last step, in a new order
+    names = np.zeros(0, np.intp)  # the number in the records of each row of the centers
     for event in ending_in_the_result(job.events):
         match event:
             case Seed():
@@ -249,23 +258,22 @@ def records(job: Job) -> Iterator[Record]:
                     if event.distances is None
                     else np.where(outside, 0, event.distances[color_at]),
                 )
+            case Reordered():
+                names, goes_on = names[event.order], True
             case Step():
                 first = last is None
-                # Once it has ended it may go on with its clusters in a new order.
-                goes_on = last is not None and event.iteration == last.iteration
                 if last is None:
-                    names = np.arange(len(event.centers))  # the number in the records of each row
+                    names = np.arange(len(event.centers))
                     centers = event.centers
-                elif goes_on:
-                    names = names[dark_to_light(last.centers, job.brightness)]
                 last = event
                 if goes_on and event.reassigned.size == 0:
-                    continue  # it repeats the last step
+                    continue  # in the new order, it repeats the last step
                 before, centers = centers, replaced(centers, names, event.centers)
                 palette = job.colors(centers)
                 if not first and not goes_on:
                     moved = lengths(before, centers)
                     yield Update(event.iteration - 1, before, centers, palette, moved)
+                goes_on = False
                 changed = replaced(np.zeros(count, np.bool_), event.reassigned, True)
                 yield Assign(
                     event.iteration,
@@ -278,7 +286,7 @@ def records(job: Job) -> Iterator[Record]:
                 )
             case Clustering():
                 assert last is not None
-                warn_of_shortcomings(event, job.k, job.settings, "colors")
+                warn_of_shortcomings(event, job.k, job.options, "colors")
                 yield Done(job.finish(event), names[np.flatnonzero(last.weights)])
 
 
@@ -289,7 +297,7 @@ def lengths(before: Floats, after: Floats) -> Floats:
     return moved
 
 
-def ending_in_the_result(events: Events[Result]) -> Iterator[Seed | Step | Result]:
+def ending_in_the_result(events: Events[Result]) -> Iterator[Event | Result]:
     """Yield the events, and what they lead to after them."""
     result = yield from events
     yield result

@@ -29,7 +29,7 @@ awake, one small matrix product gives |x - c|² - |x - m|² for its points x and
 candidates c, where m is the middle of the cell. It is made in single
 precision, and rounded in an order that depends on the library that multiplies.
 So it may decide only where the nearest is ahead by more than all of that
-rounding; the few other points go the plain way (`assignment.nearest_center`).
+rounding; the few other points go the plain way (`lloyd.nearest_center`).
 The labels are those of the plain way in every case.
 
 The bounds are those of Elkan, "Using the triangle inequality to accelerate
@@ -45,13 +45,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import (
-    Floats,
-    Indices,
-    SmallLabels,
-    nearest_center,
-    squared_distances,
-)
+from ..exact import Floats
+from ..lloyd import Indices, SmallLabels, nearest_center, squared_distances
 from .cells import (
     CELL,
     CELL_BITS,

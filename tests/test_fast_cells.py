@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kmeans_seg.cells import CELL, ROUNDING, Boxes, by_cell, corners, in_cells
+from kmeans_seg.fast.cells import CELL, ROUNDING, Boxes, by_cell, corners, in_cells
 
 
 @pytest.mark.parametrize("n", [1, CELL - 1, CELL, CELL + 1, 5 * CELL])

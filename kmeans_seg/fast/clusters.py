@@ -1,8 +1,7 @@
-"""The sums of the clusters: what each weighs, and the mean of its points.
+"""Clusters that know what changed: pruned assignment, and sums that are kept up to date.
 
 Every sum is exact (`exact`), so points can be added and taken away in any
 order without a trace, and a mean is that of real numbers, rounded once.
-Left out: which points belong to which cluster (`assignment`, `pruning`).
 """
 
 import itertools
@@ -12,15 +11,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import Floats, SmallLabels
-from .exact import BLOCK, ONE, exact_total, whole_numbers
+from ..distinct import differs_from_last
+from ..exact import BLOCK, ONE, Floats, exact_total, whole_numbers
+from ..lloyd import Clusters, Indices, Labels, SmallLabels
+from .pruning import PrunedAssigner
+
+
+class PrunedClusters(Clusters):
+    """Clusters that compute only what the last pass has changed."""
+
+    def __init__(
+        self, points: Floats, weights: Floats, k: int, labels: Labels | None = None
+    ) -> None:
+        super().__init__(points, weights, k, labels)
+        self._nearest = PrunedAssigner(points, self.labels)
+        self._sums = RunningSums(points, weights, k)
+        self._counted = labels is not None  # whether the points are in the sums
+        if labels is not None:
+            self._sums.move(np.arange(len(points)), None, labels)
+
+    def assign(self, centers: Floats) -> Indices:
+        """Assign each point to its nearest center; return the indices of those reassigned."""
+        before = self.labels
+        self.labels, reassigned = self._nearest(centers)
+        source = before[reassigned] if self._counted else None
+        self._sums.move(reassigned, source, self.labels[reassigned])
+        self._counted = True
+        return reassigned
+
+    def has_empty(self) -> bool:
+        """Whether a cluster has no points."""
+        return self._sums.empty()
+
+    def total_weights(self) -> Floats:
+        """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
+        return self._sums.weights
+
+    def means(self, otherwise: Floats) -> Floats:
+        """Return the mean of each cluster, (k, C), rounded once; for an empty one, `otherwise`."""
+        return self._sums.means(otherwise)
+
+    def reorder(self, order: Indices) -> None:
+        """Let the cluster that was number order[i] be number i from now on."""
+        super().reorder(order)
+        self._nearest.reorder(order)
+        self._sums.reorder(order)
+
 
 # Channels and weights are scaled to just below 2^TOP: no digit of the smallest number underflows.
 TOP = 600
 COUNTED = 2**32  # whole weights that add up to less than this are not split into digits
 
 
-class ClusterSums:
+class RunningSums:
     """The weight and the weighted sum of the points of each cluster, kept up to date.
 
     An update costs as much as the number of points that changed their cluster,
@@ -32,10 +75,9 @@ class ClusterSums:
     i + j, so that each sum is worth `_bits` bits less than the one before it.
     """
 
-    def __init__(self, points: Floats, weights: Floats | None, k: int) -> None:
+    def __init__(self, points: Floats, weights: Floats, k: int) -> None:
         n, channels = points.shape
-        self._points = points
-        self._weights = np.ones(n) if weights is None else weights
+        self._points, self._weights = points, weights
         total = -(-exact_total(self._weights) // ONE)  # rounded up
         largest = np.maximum(points.max(axis=0), -points.min(axis=0))
         self._counted = total < COUNTED and whole_numbers(self._weights)
@@ -171,10 +213,3 @@ def quotients(numerators: NDArray[Any], denominators: NDArray[Any], exponent: in
         np.float64
     )
     return found
-
-
-def differs_from_last(numbers: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return True where an element differs from its predecessor; always True first."""
-    differs = np.ones(len(numbers), np.bool_)
-    np.not_equal(numbers[1:], numbers[:-1], out=differs[1:])
-    return differs

@@ -11,8 +11,9 @@ from doses import dose
 from numpy.typing import NDArray
 from test_exact import KINDS, Rng, exact
 
-from kmeans_seg.assignment import Floats, Labels
-from kmeans_seg.sums import ClusterSums
+from kmeans_seg.exact import Floats
+from kmeans_seg.fast.clusters import RunningSums
+from kmeans_seg.lloyd import Labels
 
 TINIEST = 5e-324
 
@@ -26,13 +27,13 @@ def random_clusters(
     return points, weights, rng
 
 
-def fresh(points: Floats, weights: Floats | None, k: int, labels: Labels) -> ClusterSums:
-    sums = ClusterSums(points, weights, k)
+def fresh(points: Floats, weights: Floats | None, k: int, labels: Labels) -> RunningSums:
+    sums = RunningSums(points, np.ones(len(points)) if weights is None else weights, k)
     sums.move(np.arange(len(points)), None, labels)
     return sums
 
 
-def assert_same_bits(one: ClusterSums, other: ClusterSums, k: int, channels: int = 3) -> None:
+def assert_same_bits(one: RunningSums, other: RunningSums, k: int, channels: int = 3) -> None:
     np.testing.assert_array_equal(one.weights, other.weights)
     otherwise = np.full((k, channels), 7.0)
     np.testing.assert_array_equal(one.means(otherwise), other.means(otherwise))

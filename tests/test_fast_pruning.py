@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_sample_image
 
 from kmeans_seg import lloyd
-from kmeans_seg.assignment import Floats, Indices, SmallLabels, nearest_center
-from kmeans_seg.cells import CELL, Boxes, corners
 from kmeans_seg.colorspace import srgb_to_lab
-from kmeans_seg.distinct import distinct_colors
-from kmeans_seg.pruning import PrunedAssigner, select
+from kmeans_seg.exact import Floats
+from kmeans_seg.fast.cells import CELL, Boxes, corners
+from kmeans_seg.fast.counting import distinct_colors
+from kmeans_seg.fast.pruning import PrunedAssigner, select
+from kmeans_seg.lloyd import Indices, SmallLabels, nearest_center
 
 
 def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = None) -> None:
     """Run the loop both ways to the end and compare every bit of every step."""
-    plain = lloyd(points, centers, weights=weights, assign="broadcast")
-    fast = lloyd(points, centers, weights=weights, assign="pruned")
+    plain = lloyd(points, centers, weights=weights, strategy="plain")
+    fast = lloyd(points, centers, weights=weights, strategy="fast")
     for one, other in zip(plain, fast, strict=True):
         np.testing.assert_array_equal(other.labels, one.labels)
         np.testing.assert_array_equal(other.centers, one.centers)
@@ -57,7 +58,7 @@ def test_steps_where_gaps_are_not_kept(
     china: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     colors, counts = china
-    monkeypatch.setattr("kmeans_seg.pruning.MOST_KNOWN", len(colors) // CELL * 8 - 1)
+    monkeypatch.setattr("kmeans_seg.fast.pruning.MOST_KNOWN", len(colors) // CELL * 8 - 1)
     assert_same_steps(colors, colors[:: len(colors) // 7][:8], counts)
 
 

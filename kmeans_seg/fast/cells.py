@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import Floats, first_of, squared_distances
+from ..exact import Floats
+from ..lloyd import squared_distances
 
 AnyNumber = TypeVar("AnyNumber", bound=np.number[Any])
 
@@ -53,6 +54,14 @@ def corners(points: Floats) -> tuple[Floats, Floats]:
     starts = np.arange(0, len(points), CELL)
     low, high = (f.reduceat(points.T, starts, axis=1) for f in (np.minimum, np.maximum))
     return low, high
+
+
+def first_of(found: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the first place along axis 0 where `found` is true; faster than argmax and argmin."""
+    k = len(found)
+    marks = np.arange(k, 0, -1, dtype=np.min_scalar_type(k)).reshape(-1, *[1] * (found.ndim - 1))
+    place: NDArray[np.intp] = k - (found * marks).max(axis=0).astype(np.intp)
+    return place
 
 
 class Boxes:
