@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 import kmeans_seg
-from kmeans_seg.distinct import distinct_colors
+from kmeans_seg.fast.counting import distinct_colors
 
 from .conftest import Measure, pixel_count, pixels
 from .peers import (

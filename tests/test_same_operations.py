@@ -54,7 +54,6 @@ ALLOWED = {
     ("fast/cells.py", "products", "np.matmul"): SCORES,
     ("fast/cells.py", "by_cell", "ufunc.reduceat"): f"extremes; {DIGITS}; {CLEAR}; or {BOUND}",
     ("fast/cells.py", "corners", "f.reduceat"): "the least and the greatest of each cell",
-    ("clustering.py", "conclude", "np.bincount"): INTEGERS,
     ("clustering.py", "conclude", "np.cumsum"): INTEGERS,
     ("dask.py", "Chunks.distinct", "counts.sum"): INTEGERS,
     ("codecs.py", "check_segments", "math.prod"): INTEGERS,
