@@ -99,7 +99,7 @@ def cluster_totals(
             for other, value in digits(values[block], HALF):
                 sums = np.bincount(labels[block], weight * value, k)
                 shift = exponent + other - 2 * SMALLEST
-                totals += [int(total) << shift for total in sums.tolist()]
+                totals += np.array([int(total) << shift for total in sums.tolist()], object)
     return totals
 
 
