@@ -24,10 +24,11 @@ from typing import Any, NoReturn
 from numpy.typing import NDArray
 
 from . import validation
+from .features import SPACES
 from .files import MAX_BYTES, as_image_suffix, encoded, load
 from .lloyd import Step
 from .placing import Identity, check_target, identity, place
-from .segmentation import SPACES, segment
+from .segmentation import segment
 from .validation import shown
 
 DEMO = "coffee.jpg"

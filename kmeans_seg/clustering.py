@@ -445,6 +445,7 @@ def has_converged(step: Step, clusters: Clusters) -> bool:
     return step.reassigned.size == 0 and clusters.are_around(step.centers)
 
 
+@default_errstate
 def conclude(step: Step, clusters: Clusters) -> Clustering:
     """Make a clustering of the last step."""
     labels, filled = step.labels.copy(), step.weights > 0

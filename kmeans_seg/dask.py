@@ -42,9 +42,10 @@ from . import validation
 from .clustering import run_to_end, warn_of_shortcomings
 from .distinct import DistinctColors, LookUp, has_codes
 from .fast.counting import Codes, count_codes, from_codes, merge_counts
+from .features import SPACES
 from .lloyd import Labels
 from .pixels import Blocks, Pixels, warn_of_shape
-from .segmentation import SPACES, Segmentation, paint, prepare_pixels
+from .segmentation import Segmentation, paint, problem_of
 from .validation import RandomGenerator
 
 MERGED = 8  # counts merged by one task
@@ -113,12 +114,13 @@ def segment(
     validation.check_choice("space", space, SPACES)
     pixels = Chunks(image, space, SPACES[space].channel_counts, channel_axis, mask)
     warn_of_shape(image.shape, channel_axis, stacklevel=3)
-    job = prepare_pixels(
-        pixels, k, space, init, n_init, max_iter, rng, strategy, 0, normalize, out=None
-    )
-    clustering = run_to_end(job.events, None)
-    warn_of_shortcomings(clustering, job.k, job.options, "colors")
-    return LazySegmentation(**vars(job.finish(clustering)))
+    problem = problem_of(
+        pixels, k, space=space, init=init, n_init=n_init, max_iter=max_iter, rng=rng,
+        strategy=strategy, normalize=normalize,
+    )  # fmt: skip
+    clustering = run_to_end(problem.events(), None)
+    warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+    return LazySegmentation(**vars(problem.segmentation(clustering)))
 
 
 class LazySegmentation(Segmentation):

@@ -12,7 +12,6 @@ The loop is `steps`. It runs on `Clusters`, which are plain here; `fast` has
 others that give the same bits sooner. Sums are exact (`exact`).
 """
 
-import itertools
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -238,8 +237,8 @@ def steps(
 
     The first pass has the number `first`, and none has a higher one than `max_iter`.
     """
-    cycle = Cycle()
-    for iteration in itertools.count(first):
+    cycle, iteration = Cycle(), first
+    while True:
         before = clusters.labels
         reassigned = clusters.assign(centers)  # 2, 3 and 5: distances, nearest center
         if clusters.has_empty():
@@ -255,7 +254,7 @@ def steps(
         if iteration == max_iter or cycle.ends_with(step):
             return step
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
-    raise AssertionError("counting has no end")
+        iteration += 1
 
 
 def refill(clusters: Clusters, centers: Floats) -> Floats:

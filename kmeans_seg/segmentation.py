@@ -1,19 +1,17 @@
 """Segment an image: the way from its pixels to a label, a center and a color for each.
 
-    image → checked pixels (`pixels`) → distinct colors + counts → points in a color space
+    image → checked pixels (`pixels`) → distinct colors + counts → points (`features`)
           → k-means (`clustering`) → a label per color → a label per pixel
 
-`segment` goes this way top-down; the color spaces that it can cluster in are
-in the table `SPACES`. Left out: how to cluster (`clustering`), how to find
-the distinct colors (`distinct`), what CIELAB is (`colorspace`).
+`segment` goes this way top-down. Left out: how to cluster (`clustering`), how
+to find the distinct colors (`distinct`), what is clustered (`features`).
 """
 
 import dataclasses
 import functools
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,13 +27,13 @@ from .clustering import (
     run_to_end,
     warn_of_shortcomings,
 )
-from .colorspace import lab_to_srgb, luma, srgb_to_lab
 from .distinct import DistinctColors
 from .errstate import default_errstate, each_in_default_errstate
-from .exact import Floats, exact_sum
-from .lloyd import Clusters, Labels, nearest_center
+from .exact import Floats
+from .features import SPACES, FeatureSpace
+from .lloyd import Labels, nearest_center
 from .pixels import Pixels, warn_of_shape
-from .strategies import STRATEGIES, Strategy
+from .strategies import STRATEGIES
 from .validation import RandomGenerator
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
@@ -131,7 +129,7 @@ class Segmentation:
     space: str
     _channel_axis: int | None  # of the image, from 0 on
     _alpha: Any  # array (..., 1), or None
-    _features: "Features"
+    _features: FeatureSpace
     _points: Floats  # the centers as they were clustered
     _palette: NDArray[Any]
 
@@ -218,8 +216,8 @@ class Segmentation:
         validation.check_same_kind(
             pixels.array.dtype, pixels.channels, pixels.array.shape, self._palette
         )
-        found, columns = self._features.read(pixels, space, STRATEGIES["fast"])
-        labels = nearest_center(self._features.to_points(columns), self._points)
+        found = self._features.read(pixels, STRATEGIES["fast"].distinct_colors)
+        labels = nearest_center(self._features.points(found), self._points)
         result: Labels = pixels.spread(found.look_up(labels))
         return result
 
@@ -377,130 +375,109 @@ def segment(
     array([[ 11,  11, 201],
            [ 11,  90, 201]], dtype=uint8)
     """
-    job = prepare(
-        image, k, space, init, n_init, max_iter, rng, strategy,
-        channel_axis=channel_axis, mask=mask, position=position, normalize=normalize, out=out,
+    problem = prepare(
+        image, k, space=space, channel_axis=channel_axis, mask=mask, position=position,
+        normalize=normalize, init=init, n_init=n_init, max_iter=max_iter, rng=rng,
+        strategy=strategy, out=out,
     )  # fmt: skip
-    warn_of_nodata(job)
-    clustering = run_to_end(job.events, callback)
-    warn_of_shortcomings(clustering, job.k, job.options, "colors")
-    return job.finish(clustering)
+    warn_of_nodata(problem)
+    clustering = run_to_end(problem.events(), callback)
+    warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+    return problem.segmentation(clustering)
 
 
 def prepare(
     image: ArrayLike,
     k: int,
-    space: str,
-    init: str | ArrayLike,
-    n_init: int,
-    max_iter: int,
-    rng: RandomGenerator,
-    strategy: str,
     *,
+    space: str,
     channel_axis: int | None = -1,
-    mask: ArrayLike | None = None,
-    position: float = 0,
-    normalize: bool = False,
-    out: Any = None,
-) -> "Job":
-    """Check the arguments of `segment` and go from the image to points."""
+    mask: Any = None,
+    **how: Any,
+) -> "Problem":
+    """Check the arguments of `segment`, and find the colors of the image."""
     validation.check_choice("space", space, SPACES)
     pixels = Pixels(image, space, SPACES[space].channel_counts, channel_axis, mask)
     warn_of_shape(pixels.array.shape, channel_axis)
-    return prepare_pixels(
-        pixels, k, space, init, n_init, max_iter, rng, strategy, position, normalize, out
-    )
+    return problem_of(pixels, k, space=space, **how)
 
 
 @default_errstate
-def prepare_pixels(
+def problem_of(
     pixels: Pixels,
     k: int,
+    *,
     space: str,
     init: str | ArrayLike,
-    n_init: int,
+    n_init: int = 1,
     max_iter: int,
     rng: RandomGenerator,
     strategy: str,
-    position: float,
-    normalize: bool,
-    out: Any,
-) -> "Job":
-    """Go from pixels, wherever they are, to points."""
-    chosen = SPACES[space]
+    position: float = 0,
+    normalize: bool = False,
+    out: Any = None,
+) -> "Problem":
+    """Check the other arguments, and find the colors of pixels, wherever they are."""
     normalize = validation.as_flag("normalize", normalize)
     position = validation.as_position(position)
     validation.check_choice("strategy", strategy, STRATEGIES)
-    features = Features(position > 0)
-    found, columns = features.read(pixels, chosen, STRATEGIES[strategy])
-    # Positions would hide how little the colors differ.
-    validation.check_span("image", features.without_position(columns, len(pixels.shape)))
+    features = FeatureSpace(SPACES[space], axes=len(pixels.shape) if position else 0)
+    found = features.read(pixels, STRATEGIES[strategy].distinct_colors)
     k = validation.as_k(k, pixels.size, "pixels")
     lowest = -(pixels.size < math.prod(pixels.shape))
     out = validation.as_out(out, pixels.shape, lowest, k - 1, pixels.array, pixels.mask)
+    columns = features.columns(found)
+    # Positions would hide how little the colors differ.
+    validation.check_span("image", features.without_position(columns))
     if position or normalize:
-        features = features.scaled(columns, found.counts, pixels.shape, position, normalize)
+        features = features.scaled(found, pixels.shape, position=position, normalize=normalize)
     options = Options.checked(
         k, columns.shape[1], init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy
     )
     if not isinstance(options.init, str):
-        options = dataclasses.replace(options, init=features.to_points(options.init))
-    points = features.to_points(columns)
-    return Job(pixels, k, space, found, features, points, options, out)
+        options = dataclasses.replace(options, init=features.transform(options.init))
+    return Problem(pixels, k, space, found, features, options, out)
 
 
-@dataclass(eq=False)
-class Job:
-    """An image made ready to be clustered: what `segment` and a trace of it share.
-
-    Attributes
-    ----------
-    events
-        The clustering of the distinct colors: every seed and step on the way.
-        At its end it lets go of the points, whose memory the labels need.
-    """
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The colors of an image, and how to cluster them: what `segment` and its lessons share."""
 
     pixels: Pixels
     k: int
     space: str
     found: DistinctColors
-    features: "Features"
-    points: InitVar[Floats]
+    features: FeatureSpace
     options: Options
     out: Any = None
-    events: Events[Clustering] = field(init=False)
 
-    def __post_init__(self, points: Floats) -> None:
-        """Make the clustering ready to run."""
-        self.events = each_in_default_errstate(
+    def events(self) -> Events[Clustering]:
+        """Cluster the colors: yield all that happens, and return the clustering.
+
+        Nothing else holds the points, whose memory the labels need afterwards.
+        """
+        points = self.features.points(self.found)
+        return each_in_default_errstate(
             run_in_order(
-                points, self.found.counts, self.k, self.options, brightness=self.brightness
+                points,
+                self.found.counts,
+                self.k,
+                self.options,
+                brightness=self.features.brightness,
             )
         )
 
-    @default_errstate
-    def brightness(self, centers: Floats) -> Floats:
-        """Return the numbers that centers, as they are clustered, are ordered by."""
-        return SPACES[self.space].brightness(self.in_space(centers))
-
-    def in_space(self, centers: Floats) -> Floats:
-        """Turn centers, as they are clustered, into ones of the color space, without position."""
-        columns = self.features.to_columns(centers)
-        return self.features.without_position(columns, len(self.pixels.shape))
-
-    @default_errstate
     def colors(self, centers: Floats) -> NDArray[Any]:
         """Turn centers, as they are clustered, into colors of the image."""
-        to_colors = SPACES[self.space].to_colors
-        return to_colors(self.in_space(centers), self.pixels.channels, self.pixels.array.dtype)
+        return self.features.colors(centers, self.pixels.channels, self.pixels.array.dtype)
 
     @default_errstate
-    def finish(self, clustering: Clustering) -> Segmentation:
+    def segmentation(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
         palette = self.colors(clustering.centers)
         return Segmentation(
             labels=self.pixels.spread(self.found.look_up(clustering.labels), self.out),
-            centers=self.features.to_columns(clustering.centers),
+            centers=self.features.inverse_transform(clustering.centers),
             palette=palette,
             counts=clustering.weights.astype(np.int64),
             inertia=clustering.inertia,
@@ -515,10 +492,11 @@ class Job:
         )
 
 
-def warn_of_nodata(job: Job) -> None:
+def warn_of_nodata(problem: Problem) -> None:
     """Warn, on behalf of `segment`, of a value that looks like a mark of missing data."""
-    pixels, found = job.pixels, job.found
-    in_lab = job.space == "lab" and job.features.position  # the image's own colors are not known
+    pixels, found = problem.pixels, problem.found
+    # With a position, the image's own colors are known in RGB only.
+    in_lab = problem.space == "lab" and problem.features.axes
     if pixels.array.dtype.kind != "f" or in_lab:
         return
     colors = found.colors[:, : pixels.channels]
@@ -568,92 +546,6 @@ def nodata(
     return None
 
 
-@dataclass(frozen=True, eq=False)
-class Features:
-    """What of a pixel is clustered, and in which scale.
-
-    Attributes
-    ----------
-    position
-        Whether the position of a pixel joins its color.
-    factor
-        What each column of the color space and of the position is multiplied
-        by; None for columns as they are.
-    """
-
-    position: bool
-    factor: Floats | None = None
-
-    def read(
-        self, pixels: Pixels, space: "Space", strategy: Strategy
-    ) -> tuple[DistinctColors, Floats]:
-        """Find the distinct colors of an image, and their columns before scaling.
-
-        With a position nearly every pixel is a point of its own.
-        """
-        if not self.position:
-            found = pixels.distinct(space.check, strategy.distinct_colors)
-            return found, space.to_points(found.colors)
-        colors = pixels.colors(space.check)
-        columns = (
-            np.hstack((space.to_points(block), position))
-            for block, position in zip(colors, pixels.positions(), strict=True)
-        )
-        found = strategy.distinct_colors(columns)
-        return found, np.asarray(found.colors, np.float64, order="F")
-
-    def scaled(
-        self,
-        columns: Floats,
-        counts: Floats,
-        shape: tuple[int, ...],
-        position: float,
-        normalize: bool,
-    ) -> "Features":
-        """Choose the scale for an image of this shape."""
-        channels = self.without_position(columns, len(shape)).shape[1]
-        factor = np.ones(columns.shape[1])
-        if normalize:
-            for channel in range(channels):
-                values = columns[:, channel]
-                validation.check_span(f"channel {channel} of the image", values[:, np.newaxis])
-            factor[:channels] = to_variance_1(columns[:, :channels], counts)
-        if position:
-            spans = (columns.max(axis=0) - columns.min(axis=0))[:channels] * factor[:channels]
-            size = math.sqrt(sum((length - 1) ** 2 for length in shape))
-            diagonal = math.sqrt(exact_sum(np.square(spans)))
-            factor[channels:] = position * (diagonal or 1.0) / (size or 1.0)
-        return Features(self.position, factor)
-
-    def without_position(self, columns: Floats, axes: int) -> Floats:
-        """Leave out the columns of the position in an image of so many axes."""
-        return columns[:, : columns.shape[1] - (axes if self.position else 0)]
-
-    def to_points(self, columns: Floats) -> Floats:
-        """Scale columns to points."""
-        return columns if self.factor is None else np.asfortranarray(columns * self.factor)
-
-    def to_columns(self, points: Floats) -> Floats:
-        """Scale points back to columns."""
-        return points if self.factor is None else points / self.factor
-
-
-def to_variance_1(columns: Floats, counts: Floats) -> Floats:
-    """Return what to multiply each column by for a variance of 1; a constant one by 1."""
-    n, channels = columns.shape
-    everything = Clusters(columns, counts, 1, np.zeros(n, np.int32))
-    means = everything.means(otherwise=np.zeros((1, channels)))[0]
-    size = float(everything.total_weights()[0])
-    factor = np.ones(channels)
-    for channel, values in enumerate(columns.T):
-        squares = np.square(values - means[channel])
-        total = exact_sum(counts * squares)
-        # The mean of equal values may be rounded, and then their variance is not 0.
-        if values.min() < values.max() and total > 0:
-            factor[channel] = math.sqrt(size / total)
-    return factor
-
-
 def paint(
     labels: Labels, alpha: Any, palette: NDArray[Any], channel_axis: int | None
 ) -> NDArray[Any]:
@@ -677,86 +569,3 @@ def paint(
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:
     """Reshape an image (H, W) or (H, W, C) to pixels (H·W, C)."""
     return image.reshape(-1, image.shape[2] if image.ndim == 3 else 1)
-
-
-@dataclass(frozen=True)
-class Space:
-    """A color space to cluster in.
-
-    Attributes
-    ----------
-    channel_counts
-        The numbers of channels it knows; None for any.
-    check
-        Raises an error for an image whose values it does not know.
-    to_points
-        From colors (n, C) in the dtype of the image to points of float64.
-    to_colors
-        From centers, a number of channels and a dtype back to colors.
-    brightness
-        From centers to the numbers by which they are ordered.
-    """
-
-    channel_counts: tuple[int, ...] | None
-    check: Callable[[NDArray[Any]], None]
-    to_points: Callable[[NDArray[Any]], Floats]
-    to_colors: Callable[[Floats, int, np.dtype[Any]], NDArray[Any]]
-    brightness: Callable[[Floats], Floats]
-
-
-def plain_points(colors: NDArray[Any]) -> Floats:
-    """Take the channels as they are."""
-    return np.asarray(colors, np.float64, order="F")
-
-
-def plain_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Take the centers as colors, rounded if the dtype is of whole numbers.
-
-    A center that the caller gave may lie outside of the dtype's range until
-    it is first updated: it gets the nearest color there is.
-    """
-    if dtype.kind == "b":
-        return centers >= 0.5
-    if dtype.kind == "f":
-        limits = np.finfo(dtype)
-        return centers.clip(float(limits.min), float(limits.max)).astype(dtype)
-    info = np.iinfo(dtype)
-    exact = validation.LARGEST_INTEGER  # beyond it float64 rounds, perhaps out of the range again
-    return np.rint(centers).clip(max(info.min, -exact), min(info.max, exact)).astype(dtype)
-
-
-def lab_points(colors: NDArray[Any]) -> Floats:
-    """Take gray or sRGB to CIELAB."""
-    return np.asfortranarray(srgb_to_lab(np.broadcast_to(colors, (len(colors), 3))))
-
-
-def lab_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Take CIELAB back to gray or sRGB."""
-    return plain_colors(lab_to_srgb(centers)[:, :channels] * largest_value(dtype), channels, dtype)
-
-
-def largest_value(dtype: np.dtype[Any]) -> float:
-    """Return the value of white: 255 for uint8, 65535 for uint16, 1 for bool and floats."""
-    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
-
-
-def rgb_brightness(centers: Floats) -> Floats:
-    """Rec. 709 luma of RGB; gray as it is."""
-    return luma(centers) if centers.shape[1] == 3 else centers[:, 0]
-
-
-def channel_mean(centers: Floats) -> Floats:
-    """Return the mean of the channels, added in their order."""
-    total: Floats = np.add.accumulate(centers, axis=1)[:, -1]  # in order, which `sum` is not
-    means: Floats = total / centers.shape[1]
-    return means
-
-
-# Every color space, by name.
-SPACES = {
-    "rgb": Space((1, 3), lambda image: None, plain_points, plain_colors, rgb_brightness),
-    "lab": Space(
-        (1, 3), validation.check_srgb, lab_points, lab_colors, lambda centers: centers[:, 0]
-    ),
-    "raw": Space(None, lambda image: None, plain_points, plain_colors, channel_mean),
-}

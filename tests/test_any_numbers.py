@@ -16,7 +16,7 @@ from kmeans_seg.clustering import INITS, run_to_end
 from kmeans_seg.exact import Floats
 from kmeans_seg.lloyd import own_distances
 from kmeans_seg.seeding import draw, plusplus
-from kmeans_seg.segmentation import SPACES, prepare
+from kmeans_seg.segmentation import prepare
 from kmeans_seg.strategies import STRATEGIES
 
 TIMES = dose(1, 20)
@@ -235,16 +235,13 @@ def test_segment_of_any_numbers() -> None:
 @pytest.mark.parametrize("options", [{"normalize": True}, {"position": 0.3}, {"space": "lab"}])
 def test_scaled_and_converted_points_have_exact_means(options: dict[str, Any]) -> None:
     rng = np.random.default_rng(6)
+    start = {"init": "k-means++", "max_iter": 1000, "rng": 0, "strategy": "fast"}
     for _ in range(30 * TIMES):
         image = rng.integers(0, 256, (6, 7, 3), np.uint8)
         if "normalize" in options and rng.random() < 0.5:
             image = np.stack([any_numbers(rng, 42) for _ in range(3)], axis=1).reshape(6, 7, 3)
             image[0] += 1
-        job = prepare(
-            image, 4, options.get("space", "rgb"), "k-means++", 1, 1000, 0, "fast",
-            position=options.get("position", 0), normalize="normalize" in options,
-        )  # fmt: skip
-        columns = job.features.read(job.pixels, SPACES[job.space], STRATEGIES["plain"])[1]
-        points, counts = job.features.to_points(columns), job.found.counts
-        result = run_to_end(job.events, None)
+        problem = prepare(image, 4, **{"space": "rgb", **start, **options})
+        points, counts = problem.features.points(problem.found), problem.found.counts
+        result = run_to_end(problem.events(), None)
         assert_exact(result.centers, result.inertia, points, result.labels, counts, True)

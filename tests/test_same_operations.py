@@ -113,12 +113,12 @@ ALLOWED = {
     ("seeding.py", "plusplus", "math.log"): (
         "rounded down; from k = 2 to 10^9, ln k is never within 1e-10 of a whole number"
     ),
-    ("segmentation.py", "Features.scaled", "(length - 1) ** 2"): INTEGERS,
-    ("segmentation.py", "Features.scaled", "sum"): INTEGERS,
-    ("segmentation.py", "channel_mean", "np.add.accumulate"): "adds in the order of the channels",
+    ("features.py", "FeatureSpace.scaled", "(length - 1) ** 2"): INTEGERS,
+    ("features.py", "FeatureSpace.scaled", "sum"): INTEGERS,
+    ("features.py", "channel_mean", "np.add.accumulate"): "adds in the order of the channels",
     ("segmentation.py", "nodata", "counts.sum"): DIGITS,
     ("segmentation.py", "nodata", "counts[places].sum"): DIGITS,
-    ("segmentation.py", "prepare_pixels", "math.prod"): INTEGERS,
+    ("segmentation.py", "problem_of", "math.prod"): INTEGERS,
     ("fast/clusters.py", "RunningSums.__init__", "2.0 ** 53"): POWER_OF_TWO,
     (
         "fast/clusters.py",

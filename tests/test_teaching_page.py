@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from kmeans_seg import FewerClustersWarning, cli, read, segment, write
+from kmeans_seg.features import SPACES
 from kmeans_seg.lloyd import squared_distances
-from kmeans_seg.segmentation import SPACES, as_pixels
+from kmeans_seg.segmentation import as_pixels
 from kmeans_seg.teaching.page import LANGUAGES, SCRIPTS, asset, evenly, record, write_page
 from kmeans_seg.teaching.preview import preview
 from kmeans_seg.teaching.trace import Assign, Done, Seeding, Update, trace

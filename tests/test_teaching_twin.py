@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
 
 from kmeans_seg import kmeans_plusplus, lloyd, read
-from kmeans_seg.segmentation import SPACES, as_pixels, segment
+from kmeans_seg.features import SPACES
+from kmeans_seg.segmentation import as_pixels, segment
 from kmeans_seg.teaching import Assign, Done, trace
 from kmeans_seg.teaching.preview import preview
 

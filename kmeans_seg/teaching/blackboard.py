@@ -19,8 +19,9 @@ from .. import validation
 from ..clustering import run_to_end, warn_of_shortcomings
 from ..errstate import default_errstate
 from ..exact import Floats
+from ..features import SPACES
 from ..lloyd import squared_distances
-from ..segmentation import SPACES, Segmentation, as_pixels, prepare
+from ..segmentation import Segmentation, as_pixels, prepare
 from ..validation import RandomGenerator
 from .trace import Assign
 
@@ -169,22 +170,24 @@ def explain(
     to center 1 = (0.5, 4.5, 7): (8 - 0.5)² + (2 - 4.5)² + (2 - 7)² = 56.25 + 6.25 + 25 = 87.50
     nearest: center 0
     """
-    job = prepare(image, k, space, init, 1, max_iter, rng, strategy)
-    validation.check_one_picture(job.pixels.array)
-    shape = job.pixels.shape
+    problem = prepare(
+        image, k, space=space, init=init, max_iter=max_iter, rng=rng, strategy=strategy
+    )
+    validation.check_one_picture(problem.pixels.array)
+    shape = problem.pixels.shape
     row = validation.as_index("row", row, shape[0])
     column = validation.as_index("column", column, shape[1])
     state: Assign | Segmentation
     if at is None:
-        clustering = run_to_end(job.events, None)
-        warn_of_shortcomings(clustering, job.k, job.options, "colors")
-        state = job.finish(clustering)
+        clustering = run_to_end(problem.events(), None)
+        warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+        state = problem.segmentation(clustering)
     else:
         validation.check_same_shape(shape, at.labels.shape)
         state = at
     validation.check_takes_part(row, column, int(state.labels[row, column]))
-    color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0].copy()
-    color = color[: job.pixels.channels]
+    color = as_pixels(problem.pixels.array[row : row + 1, column : column + 1])[0].copy()
+    color = color[: problem.pixels.channels]
     point, distances = measured(color, space, state.centers)
     return Explanation(
         (row, column),

@@ -25,9 +25,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import colorspace, validation
 from ..exact import Floats, exact_sum
+from ..features import SPACES
 from ..lloyd import Clusters, Labels, own_distances
 from ..placing import check_target, place
-from ..segmentation import SPACES, as_pixels
+from ..segmentation import as_pixels
 from ..validation import RandomGenerator
 from .draw import as_rgb, plural
 from .preview import preview

@@ -27,7 +27,7 @@ from ..errstate import default_errstate
 from ..exact import Floats
 from ..lloyd import Labels, Step, squared_distances
 from ..seeding import Seed
-from ..segmentation import Job, Segmentation, prepare
+from ..segmentation import Problem, Segmentation, prepare
 from ..validation import RandomGenerator
 
 
@@ -231,29 +231,31 @@ def trace(
     assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
     done [ 11. 174.] were [1 0]
     """
-    job = prepare(image, k, space, init, 1, max_iter, rng, strategy)
-    validation.check_one_picture(job.pixels.array)
-    return records(job)
+    problem = prepare(
+        image, k, space=space, init=init, max_iter=max_iter, rng=rng, strategy=strategy
+    )
+    validation.check_one_picture(problem.pixels.array)
+    return records(problem)
 
 
-def records(job: Job) -> Iterator[Record]:
+def records(problem: Problem) -> Iterator[Record]:
     """Do the work of `trace`, whose arguments have been checked."""
     # Which of the distinct colors each pixel has: it turns a value per color into one per pixel.
-    count = len(job.found.colors)
-    color_at = job.pixels.spread(job.found.look_up(np.arange(count, dtype=np.int32)))
+    count = len(problem.found.colors)
+    color_at = problem.pixels.spread(problem.found.look_up(np.arange(count, dtype=np.int32)))
     outside = color_at < 0  # pixels that take no part
     seeds = itertools.count()
     last: Step | None = None
     goes_on = False  # with the last step, in a new order
     names = np.zeros(0, np.intp)  # the number in the records of each row of the centers
-    for event in ending_in_the_result(job.events):
+    for event in ending_in_the_result(problem.events()):
         match event:
             case Seed():
                 row, column = np.unravel_index((color_at == event.index).argmax(), color_at.shape)
                 yield Seeding(
                     next(seeds),
                     (int(row), int(column)),
-                    job.found.colors[event.index],
+                    problem.found.colors[event.index],
                     None
                     if event.distances is None
                     else np.where(outside, 0, event.distances[color_at]),
@@ -269,7 +271,7 @@ def records(job: Job) -> Iterator[Record]:
                 if goes_on and event.reassigned.size == 0:
                     continue  # in the new order, it repeats the last step
                 before, centers = centers, replaced(centers, names, event.centers)
-                palette = job.colors(centers)
+                palette = problem.colors(centers)
                 if not first and not goes_on:
                     moved = lengths(before, centers)
                     yield Update(event.iteration - 1, before, centers, palette, moved)
@@ -286,8 +288,8 @@ def records(job: Job) -> Iterator[Record]:
                 )
             case Clustering():
                 assert last is not None
-                warn_of_shortcomings(event, job.k, job.options, "colors")
-                yield Done(job.finish(event), names[np.flatnonzero(last.weights)])
+                warn_of_shortcomings(event, problem.k, problem.options, "colors")
+                yield Done(problem.segmentation(event), names[np.flatnonzero(last.weights)])
 
 
 @default_errstate
