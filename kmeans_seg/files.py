@@ -8,13 +8,15 @@ importing the package stays cheap.
 
 import os
 import warnings
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import codecs, validation
 from .validation import shown
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
 SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
@@ -27,7 +29,7 @@ MOST_CHANNELS = 16
 MAX_BYTES = 4 * 2**30
 
 
-def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
+def read(path: Source, *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
     """Read an image from a file, upright.
 
     The orientation that a camera noted in the file (EXIF) is applied, so that
@@ -39,6 +41,8 @@ def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> 
         A file in one of the formats JPEG, PNG, TIFF, GIF, WebP, BMP, AVIF, JPEG
         2000 and PPM, or an array saved by NumPy (.npy). The content decides,
         not the name. No other format is opened, and no other program started.
+        Also the content of such a file, as bytes, or a file opened for reading
+        bytes, which is read to its end and stays open.
     max_bytes
         How many bytes the array may take, all frames and pages together; None
         for no limit. The default is 4 GiB. The size is known from the headers
@@ -92,42 +96,66 @@ def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> 
             [  0,   0, 255]]], dtype=uint8)
     """
     picture = load(path, max_bytes)
-    if picture.has_channels and picture.pixels.shape[-1] in (2, 4) and not picture.has_alpha:
+    channels = picture.pixels.shape[-1] if picture.has_channels else 1
+    if channels in (2, 4) and not picture.has_alpha:
         warnings.warn(
-            f"{shown(path)}: the last of its {picture.pixels.shape[-1]} channels is not alpha, but "
-            'segment takes it for that unless space="raw"',
+            f"{name_of(path)}: the last of its {channels} channels is not alpha, but segment takes "
+            'it for that unless space="raw"',
             UserWarning,
             stacklevel=2,
         )
     return picture.pixels
 
 
-def load(path: str | os.PathLike[str], max_bytes: int | None) -> codecs.Picture:
-    """Read an image from a file, and what the file says of its axes."""
+def load(source: Source, max_bytes: int | None) -> codecs.Picture:
+    """Read an image, and what the file says of its axes."""
     limit = np.inf if max_bytes is None else validation.as_count("max_bytes", max_bytes)
     try:
-        return codecs.decode(read_bytes(path, limit), limit)
+        return codecs.decode(read_bytes(source, limit), limit)
     except codecs.FormatError as error:
-        raise ValueError(f"{shown(path)}: {error}") from error
+        raise ValueError(f"{name_of(source)}: {error}") from error
 
 
-def read_bytes(path: str | os.PathLike[str], max_bytes: float) -> bytes:
+def name_of(source: Source) -> str:
+    """Return how to call a source in a message."""
+    if isinstance(source, (str, os.PathLike)):
+        return shown(source)
+    name = getattr(source, "name", None)
+    return shown(name) if isinstance(name, str) else "image"
+
+
+def read_bytes(source: Source, max_bytes: float) -> bytes:
     """Read a file, or what comes out of a pipe, if it is no more than `max_bytes`."""
     import stat
     from pathlib import Path
 
-    with Path(path).open("rb") as file:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        codecs.check_size(memoryview(source).nbytes, max_bytes)
+        return bytes(source)
+    if not isinstance(source, (str, os.PathLike)):
+        return read_to_end(source, max_bytes)
+    with Path(source).open("rb") as file:
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode):
             codecs.check_size(status.st_size, max_bytes)
             return file.read()
         if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
             raise codecs.FormatError("this is a device, which may have no end: give a file")
-        parts: list[bytes] = []
-        while part := file.read(2**20):
-            parts.append(part)
-            codecs.check_size(sum(map(len, parts)), max_bytes)
-        return b"".join(parts)
+        return read_to_end(file, max_bytes)
+
+
+def read_to_end(file: BinaryIO, max_bytes: float) -> bytes:
+    """Read what is left of a file, part by part, as nobody knows how long it is."""
+    parts: list[bytes] = []
+    while part := file.read(2**20):
+        if not isinstance(part, bytes):
+            raise TypeError(
+                f"{name_of(file)}: this file gives {type(part).__name__}, not bytes: open it with "
+                'the mode "rb"'
+            )
+        parts.append(part)
+        codecs.check_size(sum(map(len, parts)), max_bytes)
+    return b"".join(parts)
 
 
 def write(

@@ -377,6 +377,31 @@ def test_a_forbidden_file_is_named(tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".npy"])
+def test_bytes_and_open_files_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write(path, RGB)
+    data = path.read_bytes()
+    for content in (data, bytearray(data), memoryview(data), io.BytesIO(data)):
+        assert np.array_equal(read(content), RGB)
+    with path.open("rb") as file:
+        assert np.array_equal(read(file), RGB)
+        assert not file.closed
+        with pytest.raises(ValueError, match=rf"a\{suffix}: the file is empty"):
+            read(file)  # which is at its end
+    for content in (data, io.BytesIO(data)):
+        with pytest.raises(ValueError, match=r"^image: the image is too large"):
+            read(content, max_bytes=9)
+    with pytest.raises(ValueError, match=r"^image: not an image of a known format"):
+        read(b"text")
+
+
+def test_a_file_that_was_opened_for_text_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with (tmp_path / "a.txt").open() as file, pytest.raises(TypeError, match='the mode "rb"'):
+        read(file)  # type: ignore[arg-type]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
 def test_a_pipe_is_read_up_to_the_limit(tmp_path: Path) -> None:
     pixels = RNG.integers(0, 256, (1000, 900, 3), dtype=np.uint8)

@@ -154,7 +154,10 @@ def test_none_and_strings_are_no_arrays(place: str) -> None:
     name, _, call = ARRAYS[place]
     if "weights" not in place and "labels" not in place:
         assert_refused(call, None, TypeError, f"{name} has dtype object")
-    if "init" not in place:
+    if name == "image":
+        for file in ("photo.jpg", Path("photo.jpg"), b"content"):
+            assert_refused(call, file, TypeError, "read it first, by kmeans_seg.read")
+    elif "init" not in place:
         assert_refused(call, "photo.jpg", TypeError, f"{name} has dtype <U9", "first")
 
 
