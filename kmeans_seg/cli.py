@@ -21,11 +21,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 from numpy.typing import NDArray
 
 from . import validation
 from .codecs import Picture
-from .files import MAX_BYTES, as_image_suffix, encoded, load
+from .files import MAX_BYTES, as_image_suffix, encodable, encoded, load
 from .lloyd import Step
 from .placing import Identity, check_target, identity, place
 from .segmentation import SPACES, segment
@@ -259,11 +260,14 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
     pixels, axis = picture.pixels, channel_axis_of(picture, args.space)
     is_stack = pixels.ndim - (axis is not None and pixels.ndim > 2) > 2
-    suffix = ".tif" if is_stack else ".png"  # which keeps every frame
+    usual = ".tif" if is_stack else ".png"  # which keeps every frame
+    suffix = usual if pixels.dtype in (np.bool_, np.uint8, np.uint16) else ".tif"
     painted = destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")
+    form = f"stdout{suffix}" if painted == STANDARD else painted
+    encodable(form, pixels, axis, may_be_labels=False)
     targets = [] if painted == STANDARD else [painted]
     if args.labels is not None:
-        targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{suffix}"))
+        targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{usual}"))
         if painted.resolve() == targets[-1].resolve():
             raise RefusedError(
                 f"{shown(targets[-1])}: give the picture and the labels different names"
@@ -282,8 +286,7 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         how = {"space": args.space, "channel_axis": axis, "rng": args.seed, "callback": show}
         result = segment(pixels, args.k, **how)
     # All are encoded before the first is put in place: if one cannot be, there is none.
-    form = f"stdout{suffix}" if painted == STANDARD else painted
-    outputs = [(painted, encoded(form, result.painted, axis))]
+    outputs = [(painted, encoded(form, result.painted, axis, may_be_labels=False))]
     if args.labels is not None:
         outputs.append((targets[-1], encoded(targets[-1], result.labels, None)))
     if page is not None:

@@ -260,9 +260,9 @@ def has_alpha(image: "ImageFile") -> bool:
 def as_stored(pixels: NDArray[Any], image: "ImageFile") -> NDArray[Any]:
     """Return gray of a TIFF in the dtype and the polarity that Pillow gives up."""
     tags = image.tag_v2  # type: ignore[attr-defined]
-    if image.mode == "I":
-        signed = tags.get(SAMPLE_FORMAT, (1,))[0] == 2
-        pixels = pixels.astype(f"{'i' if signed else 'u'}{tags[BITS_PER_SAMPLE][0] // 8}")
+    signed, bits = tags.get(SAMPLE_FORMAT, (1,))[0] == 2, tags.get(BITS_PER_SAMPLE, (1,))[0]
+    if image.mode == "I" or (image.mode == "L" and signed and bits == 8):
+        pixels = pixels.astype(f"{'i' if signed else 'u'}{bits // 8}")
     if image.mode.startswith("I") and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         pixels = np.iinfo(pixels.dtype).max - pixels
     return pixels
@@ -555,10 +555,11 @@ def encode_image(picture: Picture, suffix: str) -> bytes:
 
     pixels, many = picture.pixels, picture.is_stack
     channels = pixels.shape[-1] if picture.has_channels else 1
-    if channels > 4 or (pixels.dtype == np.uint16 and channels > 1):
-        return encode_deep_png(pixels) if suffix == ".png" else encode_channels(pixels)
-    if suffix == ".bmp" and channels == 4:
-        raise ValueError("BMP files have no alpha channel")
+    deep = pixels.dtype != np.uint8
+    if deep and channels > 1 and suffix == ".png":
+        return encode_deep_png(pixels)
+    if channels > 4 or (deep and (channels > 1 or pixels.dtype not in (np.uint16, np.float32))):
+        return encode_tiff(picture)
     if suffix == ".png" and channels == 3 and not many:
         few = encode_few_colors(pixels)
         if few is not None:
@@ -620,20 +621,20 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
     return buffer.getvalue()
 
 
-def encode_channels(pixels: NDArray[Any]) -> bytes:
-    """Encode channels of 16 bits, or more of them than four, as TIFF by tifffile."""
+def encode_tiff(picture: Picture) -> bytes:
+    """Encode as TIFF, by tifffile, what Pillow cannot write: deep channels or more than four."""
     tifffile = import_tifffile()
-    channels = pixels.shape[-1]
+    channels = picture.pixels.shape[-1] if picture.has_channels else 1
     alpha = ["unassalpha"] if channels in (2, 4) else []
     file = io.BytesIO()
     tifffile.imwrite(
         file,
-        pixels,
+        picture.pixels,
         photometric="rgb" if channels in (3, 4) else "minisblack",
-        planarconfig="contig",
+        planarconfig="contig" if channels > 1 else None,
         extrasamples=alpha if channels < 5 else ["unspecified"] * (channels - 1),
         compression="zlib",
-        metadata={"axes": "TYXS" if pixels.ndim == 4 else "YXS"},
+        metadata={"axes": "T" * picture.is_stack + "YX" + "S" * (channels > 1)},
     )
     return file.getvalue()
 

@@ -10,10 +10,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 
 from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
@@ -866,3 +868,32 @@ def test_a_bad_image_on_stdin_writes_nothing(folder: Path) -> None:
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr.decode().startswith(f"kmeans-seg: stdin: {message}")
     assert names(folder) == []
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 3)], ids=str)
+def test_images_of_other_dtypes(
+    folder: Path, capsys: pytest.CaptureFixture[str], dtype: type, shape: tuple[int, ...]
+) -> None:
+    image: NDArray[Any] = np.random.default_rng(0).integers(-1, 500, shape).astype(dtype)
+    write(folder / "a.npy", image)
+    expected = segment(image, 3)
+    assert main(["a.npy", "--labels", "l.png"]) == 0
+    assert capsys.readouterr().out.endswith(" -> a-segmented.tif, l.png\n")
+    assert np.array_equal(read(folder / "a-segmented.tif"), expected.painted)
+    assert np.array_equal(read(folder / "l.png"), expected.labels)
+    assert main(["a.npy", "-o", "out.npy"]) == 0
+    assert np.array_equal(read(folder / "out.npy"), expected.painted)
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jpg", "out.gif"])
+def test_what_cannot_be_written_is_found_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("segmented")
+
+    write(folder / "a.npy", np.random.default_rng(0).random((9, 8, 3)))
+    monkeypatch.setattr("kmeans_seg.cli.segment", work)
+    assert main(["a.npy", "-o", name]) == 1
+    assert f"{name}: this format cannot hold dtype float64: write to .tif or" in error_of(capsys)

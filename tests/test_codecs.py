@@ -412,7 +412,6 @@ def test_what_is_written_is_read_back_or_refused(suffix: str, kind: str) -> None
 @pytest.mark.parametrize(
     ("suffix", "shape", "message"),
     [
-        (".bmp", (9, 8, 4), "BMP files have no alpha channel"),
         (".bmp", (9, 8, 2), "cannot hold an image of shape"),
         (".jpg", (9, 8, 4), "cannot hold an image of shape"),
         (".gif", (9, 80, 3), "a GIF has 256 colors"),
@@ -756,6 +755,19 @@ def test_smaller_copies_and_masks_are_left_out(dtype: str, kind: str) -> None:
     result = decode(file.getvalue(), MAX_BYTES)
     assert np.array_equal(result.pixels, image)
     assert not result.is_stack
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "u4", "i8", "f2", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 3), (9, 8, 4), (9, 8, 5), (3, 9, 8, 3)], ids=str)
+def test_numbers_of_any_dtype_are_written_to_tiff(dtype: str, shape: tuple[int, ...]) -> None:
+    image = some(shape, dtype)
+    image.flat[:2] = 70_000 if dtype == "u4" else -100, 7
+    data = codecs.encode(as_writable("a.tif", image, may_be_labels=False), ".tif")
+    result = decode(data, MAX_BYTES)
+    assert result.pixels.dtype == dtype
+    assert np.array_equal(result.pixels, image)
+    with pytest.raises((TypeError, ValueError), match=r"cannot hold.*write to \.tif or \.npy"):
+        as_writable("a.png", image[0] if len(shape) == 4 else image[..., :3])
 
 
 def test_a_channel_that_is_not_alpha_is_told(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_at_any_moment_of_a_trace() -> None:
 
 
 def test_many_channels_are_shortened() -> None:
-    image = RNG.normal(size=(4, 5, 40))
+    image = RNG.normal(size=(4, 5, 31))
     text = str(explain(image, 2, 1, 1, space="raw"))
     assert max(map(len, text.splitlines())) < 250
 
