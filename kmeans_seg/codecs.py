@@ -51,6 +51,9 @@ READERS = {
     "PPM": "PpmImagePlugin",
 }
 
+# How the brands of HEIC photos begin, which only pillow-heif reads.
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+
 # The formats that are written, and how. Flat colors show every flaw of the usual JPEG, most of
 # all where two of them meet. By default WebP gives up the color of transparent pixels.
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -237,8 +240,8 @@ def decode_image(data: bytes, max_bytes: float) -> Picture:
 
 def pages_of(image: "ImageFile") -> Sequence[int]:
     """Return the numbers of the pictures in a file that belong to the image."""
-    if image.format in ("JPEG", "MPO"):
-        return [0]  # the others are previews or other views
+    if image.format in ("JPEG", "MPO", "HEIF"):
+        return [image.tell()]  # the others are previews or other views
     pages = range(getattr(image, "n_frames", 1))  # which a damaged file may say are billions
     if image.format != "TIFF" or len(pages) == 1:
         return pages
@@ -277,9 +280,13 @@ def open_image(data: bytes) -> "ImageFile":
     """
     from PIL import Image
 
-    for name, module in READERS.items():
+    readers = list(READERS)
+    if data[4:8] == b"ftyp" and any(brand in data[8:64] for brand in HEIC):
+        import_pillow_heif()
+        readers = ["HEIF"]
+    for name in readers:
         try:
-            importlib.import_module(f"PIL.{module}")
+            importlib.import_module(f"PIL.{READERS.get(name, 'Image')}")
         except ImportError:  # an older Pillow
             continue
         read, accepts = Image.OPEN[name]
@@ -299,6 +306,18 @@ def open_image(data: bytes) -> "ImageFile":
 def from_pillow(image: "Image") -> NDArray[Any]:
     """Return an image of Pillow as an array, as `decode` returns the same image in a file."""
     return as_array(image, plain_mode(image))
+
+
+def import_pillow_heif() -> None:
+    """Let Pillow open HEIC photos."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise FormatError(
+            "HEIC photos need the package pillow-heif: install it with pip install pillow-heif, or "
+            "save the photo as JPEG first"
+        ) from error
+    pillow_heif.register_heif_opener()
 
 
 def plain_mode(image: "Image") -> str:

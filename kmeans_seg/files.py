@@ -39,7 +39,8 @@ def read(path: Source, *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
     ----------
     path
         A file in one of the formats JPEG, PNG, TIFF, GIF, WebP, BMP, AVIF, JPEG
-        2000 and PPM, or an array saved by NumPy (.npy). The content decides,
+        2000 and PPM, HEIC if pillow-heif is installed, or an array saved by
+        NumPy (.npy). The content decides,
         not the name. No other format is opened, and no other program started.
         Also the content of such a file, as bytes, or a file opened for reading
         bytes, which is read to its end and stays open.

@@ -165,6 +165,27 @@ def test_other_formats_are_not_opened(name: str, monkeypatch: pytest.MonkeyPatch
         decode(data, MAX_BYTES)
 
 
+def heic(image: NDArray[Any]) -> bytes:
+    """Make a HEIC photo."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(image)).save(file, quality=-1)
+    return file.getvalue()
+
+
+def test_a_heic_photo_is_read_or_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.kron(RGB[:2, :3] // 4 * 4, np.ones((32, 32, 1), np.uint8))
+    data = heic(image)
+    result = decode(data, MAX_BYTES).pixels
+    assert result.shape == image.shape
+    assert np.abs(result.astype(int) - image).max() <= 6
+    with pytest.raises(FormatError, match="too large"):
+        decode(data, image.nbytes - 1)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(FormatError, match="pip install pillow-heif, or save the photo as JPEG"):
+        decode(data, MAX_BYTES)
+
+
 POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0
 %%BoundingBox: 0 0 10 10
 %%EndComments
