@@ -176,6 +176,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace files that exist (never an input)"
     )
     parser.add_argument(
+        "--page",
+        type=int,
+        metavar="N",
+        help="segment one page of a file, or frame of an animation, from 0 on (default: all)",
+    )
+    parser.add_argument(
         "--max-bytes",
         type=int,
         default=MAX_BYTES,
@@ -252,11 +258,11 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     """Read, segment and write one image; return the line to print."""
     start = time.perf_counter()
     if image == STANDARD:
-        picture = load(sys.stdin.buffer, args.max_bytes)
+        picture = load(sys.stdin.buffer, args.max_bytes, args.page)
         origin = Path("stdin")
     else:
         image.stat()  # if there is no such file, that is the first thing to say
-        picture = load(image, args.max_bytes)
+        picture = load(image, args.max_bytes, args.page)
         origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
     pixels, axis = picture.pixels, channel_axis_of(picture, args.space)
     is_stack = pixels.ndim - (axis is not None and pixels.ndim > 2) > 2

@@ -136,8 +136,8 @@ class Picture(NamedTuple):
         return self.pixels.ndim - bool(self.has_channels) > 2
 
 
-def decode(data: bytes, max_bytes: float) -> Picture:
-    """Decode an image file or an .npy file, as `files.read` describes it.
+def decode(data: bytes, max_bytes: float, page: int | None = None) -> Picture:
+    """Decode an image file or an .npy file, or one page of it, as `files.read` describes it.
 
     `FormatError` is raised for what is damaged, unknown or unsupported, and for
     an image of more than `max_bytes`. A `MemoryError` stays one.
@@ -148,7 +148,7 @@ def decode(data: bytes, max_bytes: float) -> Picture:
         if data.startswith(b"\x93NUMPY"):
             picture = Picture(decode_npy(data, max_bytes), None, has_alpha=False)
         else:
-            picture = decode_image(data, max_bytes)
+            picture = decode_image(data, max_bytes, page)
         pixels = picture.pixels
         validation.as_image(pixels)  # a damaged TIFF may have none
         native = pixels.dtype.newbyteorder("=")
@@ -194,23 +194,26 @@ def decode_npy(data: bytes, max_bytes: float) -> NDArray[Any]:
     return values.reshape(shape, order="F" if in_columns else "C").copy()
 
 
-def decode_image(data: bytes, max_bytes: float) -> Picture:
+def decode_image(data: bytes, max_bytes: float, page: int | None) -> Picture:
     """Decode an image file by Pillow, or a TIFF that Pillow does not know by tifffile."""
     try:
         opened = open_image(data)
     except FormatError:
         if data.startswith(TIFF):
-            return decode_tiff(data, max_bytes)
+            return decode_tiff(data, max_bytes, page)
         raise
     with opened as image:
         if image.format == "TIFF" and needs_tifffile(image):
-            return decode_tiff(data, max_bytes)
+            return decode_tiff(data, max_bytes, page)
         header = PNM.match(data) if image.format == "PPM" else None
         if header and int(header[4]) > 255:
             check_size(2 * picture_size(image), max_bytes)
             pixels = decode_deep_pnm(data, header)
             return Picture(pixels, pixels.ndim > 2, has_alpha=False)
         pages = pages_of(image)
+        if page is not None:
+            check_page(page, len(pages))
+            pages = [pages[page]]
         depth, color = (data[24], data[25]) if image.format == "PNG" else (8, None)
         if depth < 8 and color == 0 and image.info.get("transparency", 255) < 2**depth:
             # Pillow stretches gray levels to 8 bits, but not the one that is transparent.
@@ -235,6 +238,14 @@ def decode_image(data: bytes, max_bytes: float) -> Picture:
         channels = pixels.ndim - (len(pages) > 1) > 2
         return Picture(
             pixels, channels, channels and pixels.shape[-1] in (2, 4) and has_alpha(image)
+        )
+
+
+def check_page(page: int, count: int) -> None:
+    """Check the number of a page."""
+    if page >= count:
+        raise FormatError(
+            f"page={page} is not there: the file has {count}; give one from 0 to {count - 1}"
         )
 
 
@@ -389,8 +400,8 @@ def stack(image: "ImageFile", pages: Sequence[int], max_bytes: float) -> tuple[N
         check_size(len(pages) * picture_size(image), max_bytes)
         if image.size != size:
             raise FormatError(
-                f"its pages have different sizes, {size} and {image.size}: save the one to segment "
-                "as a file of its own"
+                f"its pages have different sizes, {size} and {image.size}: choose one by page= "
+                "(--page in the terminal)"
             )
         common = common_mode(mode, plain_mode(image))
         if common != mode:  # start over
@@ -410,8 +421,8 @@ def common_mode(one: str, other: str) -> str:
         return one
     if not {one, other} <= {"L", "LA", "RGB", "RGBA"}:
         raise FormatError(
-            f"its pages have different kinds of pixels, {one} and {other}: save the one to segment "
-            "as a file of its own"
+            f"its pages have different kinds of pixels, {one} and {other}: choose one by page= "
+            "(--page in the terminal)"
         )
     return ("RGB" if "RGB" in one + other else "L") + ("A" if "A" in one + other else "")
 
@@ -439,7 +450,7 @@ def needs_tifffile(image: "ImageFile") -> bool:
     )
 
 
-def decode_tiff(data: bytes, max_bytes: float) -> Picture:
+def decode_tiff(data: bytes, max_bytes: float, number: int | None) -> Picture:
     """Decode a TIFF by tifffile, if it holds gray or RGB values."""
     tifffile = import_tifffile()
     with tifffile.TiffFile(io.BytesIO(data)) as file:
@@ -464,6 +475,10 @@ def decode_tiff(data: bytes, max_bytes: float) -> Picture:
     if last:
         pixels = pixels.reshape(*pixels.shape[: -len(last)], -1)
     first = pixels.ndim - 2 - bool(last)
+    if number is not None:
+        check_page(number, math.prod(pixels.shape[:first]))
+        pixels = pixels.reshape(-1, *pixels.shape[first:])[number]
+        first = 0
     return Picture(
         upright(pixels, orientation, first),
         has_channels=bool(last),

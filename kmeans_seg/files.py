@@ -29,7 +29,9 @@ MOST_CHANNELS = 16
 MAX_BYTES = 4 * 2**30
 
 
-def read(path: Source, *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
+def read(
+    path: Source, *, page: int | None = None, max_bytes: int | None = MAX_BYTES
+) -> NDArray[Any]:
     """Read an image from a file, upright.
 
     The orientation that a camera noted in the file (EXIF) is applied, so that
@@ -44,6 +46,9 @@ def read(path: Source, *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
         not the name. No other format is opened, and no other program started.
         Also the content of such a file, as bytes, or a file opened for reading
         bytes, which is read to its end and stays open.
+    page
+        Which page of a file, or frame of an animation, to read, from 0 on. By
+        default all of them.
     max_bytes
         How many bytes the array may take, all frames and pages together; None
         for no limit. The default is 4 GiB. The size is known from the headers
@@ -96,7 +101,7 @@ def read(path: Source, *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
     array([[[255,   0,   0],
             [  0,   0, 255]]], dtype=uint8)
     """
-    picture = load(path, max_bytes)
+    picture = load(path, max_bytes, page)
     channels = picture.pixels.shape[-1] if picture.has_channels else 1
     if channels in (2, 4) and not picture.has_alpha:
         warnings.warn(
@@ -108,11 +113,12 @@ def read(path: Source, *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
     return picture.pixels
 
 
-def load(source: Source, max_bytes: int | None) -> codecs.Picture:
+def load(source: Source, max_bytes: int | None, page: int | None) -> codecs.Picture:
     """Read an image, and what the file says of its axes."""
     limit = np.inf if max_bytes is None else validation.as_count("max_bytes", max_bytes)
+    number = None if page is None else validation.as_count("page", page, least=0)
     try:
-        return codecs.decode(read_bytes(source, limit), limit)
+        return codecs.decode(read_bytes(source, limit), limit, number)
     except codecs.FormatError as error:
         raise ValueError(f"{name_of(source)}: {error}") from error
 

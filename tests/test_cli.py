@@ -897,3 +897,11 @@ def test_what_cannot_be_written_is_found_before_the_work(
     monkeypatch.setattr("kmeans_seg.cli.segment", work)
     assert main(["a.npy", "-o", name]) == 1
     assert f"{name}: this format cannot hold dtype float64: write to .tif or" in error_of(capsys)
+
+
+def test_one_page_of_a_file(folder: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 5, (3, 9, 8, 3), dtype=np.uint8) * 50
+    write(folder / "film.tif", frames)
+    assert main(["film.tif", "--page", "1"]) == 0
+    expected = segment(frames[1], 3)
+    assert np.array_equal(read(folder / "film-segmented.png"), expected.painted)

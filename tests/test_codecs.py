@@ -498,7 +498,7 @@ def test_pages_of_different_kinds_have_the_kind_that_holds_both() -> None:
     for one, other in itertools.permutations(frames, 2):
         data = saved(frames[one], "TIFF", save_all=True, append_images=[frames[other]])
         if "I;16" in (one, other):
-            with pytest.raises(FormatError, match=r"different kinds of pixels.*save the one"):
+            with pytest.raises(FormatError, match=r"different kinds of pixels.*page="):
                 decode(data, MAX_BYTES)
             continue
         result = decode(data, MAX_BYTES).pixels
@@ -736,6 +736,27 @@ def test_pages_come_first_and_channels_last(name: str, dtype: str) -> None:
     expected = np.moveaxis(stored, axes.index("C"), -1) if "C" in axes else stored
     assert np.array_equal(result.pixels, expected)
     assert result.has_channels == ("C" in axes)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "16 bits", "WEBP"])
+def test_one_page_can_be_chosen(kind: str) -> None:
+    pages: NDArray[Any] = RNG.integers(0, 2, (3, 9, 8, 3), dtype=np.uint8) * 255
+    if kind == "16 bits":
+        pages = pages.astype(np.uint16) * 257
+    data = encode(pages, {"16 bits": ".tif", "TIFF": ".tif"}.get(kind, f".{kind.lower()}"))
+    for number, page in enumerate(pages):
+        result = decode(data, MAX_BYTES, number)
+        assert np.array_equal(codecs.as_rgba(result.pixels, many=False)[..., :3], page)
+        assert not result.is_stack
+    with pytest.raises(FormatError, match="page=3 is not there: the file has 3; give one from 0"):
+        decode(data, MAX_BYTES, 3)
+
+
+def test_pages_of_different_sizes_can_be_chosen() -> None:
+    other = Image.fromarray(GRAY[1:])
+    data = saved(Image.fromarray(RGB), "TIFF", save_all=True, append_images=[other])
+    assert np.array_equal(decode(data, MAX_BYTES, 0).pixels, RGB)
+    assert np.array_equal(decode(data, MAX_BYTES, 1).pixels, GRAY[1:])
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "u4"])

@@ -225,8 +225,12 @@ def test_frames_that_an_animation_would_lose_are_refused(tmp_path: Path) -> None
 def test_pages_of_different_shapes_are_no_stack(tmp_path: Path) -> None:
     pages = [Image.fromarray(RGB), Image.fromarray(RGB[1:])]
     path = save(tmp_path / "a.tif", pages[0], save_all=True, append_images=pages[1:])
-    with pytest.raises(ValueError, match=r"sizes, \(6, 4\) and \(6, 3\): save the one"):
+    with pytest.raises(ValueError, match=r"sizes, \(6, 4\) and \(6, 3\): choose one by page="):
         read(path)
+    assert np.array_equal(read(path, page=1), RGB[1:])
+    for page in (-1, 2):
+        with pytest.raises(ValueError, match=f"page={page}"):
+            read(path, page=page)
 
 
 def test_big_endian_comes_back_in_the_order_of_the_machine(tmp_path: Path) -> None:
