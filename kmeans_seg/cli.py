@@ -21,11 +21,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 from numpy.typing import NDArray
 
 from . import validation
+from .codecs import Picture
 from .features import SPACES
-from .files import MAX_BYTES, as_image_suffix, encoded, load
+from .files import MAX_BYTES, as_image_suffix, encodable, encoded, load
 from .lloyd import Step
 from .placing import Identity, check_target, identity, place
 from .segmentation import segment
@@ -41,6 +43,9 @@ REMEDIES: dict[type[OSError], str] = {
     NotADirectoryError: "check the name",
     PermissionError: "ask for the permission, or write elsewhere with -o",
 }
+
+# What stands for stdin as an image, and for stdout as an output.
+STANDARD = Path("-")
 
 # Files that must not be overwritten: links and other names do not hide them.
 Protected = set[Identity]
@@ -121,7 +126,13 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Example: kmeans-seg photo.jpg -k 4 writes photo-segmented.png beside photo.jpg.",
         allow_abbrev=False,
     )
-    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="a file to segment")
+    parser.add_argument(
+        "images",
+        nargs="*",
+        type=Path,
+        metavar="IMAGE",
+        help="a file to segment, or - for stdin",
+    )
     parser.add_argument(
         "-k", type=int, default=3, metavar="K", help="how many segments (default: 3)"
     )
@@ -137,7 +148,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="OUT",
-        help="the file to write, or a directory for IMAGE-segmented.png "
+        help="the file to write, a directory for IMAGE-segmented.png, or - for stdout "
         "(default: IMAGE-segmented.png beside the image)",
     )
     parser.add_argument(
@@ -173,6 +184,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace files that exist (never an input)"
     )
     parser.add_argument(
+        "--page",
+        type=int,
+        metavar="N",
+        help="segment one page of a file, or frame of an animation, from 0 on (default: all)",
+    )
+    parser.add_argument(
         "--max-bytes",
         type=int,
         default=MAX_BYTES,
@@ -205,6 +222,15 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
                 f"{option} {out}: for more than one image this must be a directory that exists: "
                 "make it first, or give one image at a time"
             )
+    if STANDARD in args.images and args.output is None:
+        parser.error("- reads an image from stdin: say where to write by -o")
+    if args.images.count(STANDARD) > 1:
+        parser.error("- stands for stdin, which holds one image: name it once")
+    if args.output == STANDARD and sys.stdout.isatty():
+        parser.error("-o - writes an image to stdout: send it to a file or a program")
+    for option, out in (("--labels", args.labels), ("--explain", args.explain)):
+        if out == STANDARD:
+            parser.error(f"{option} -: only the picture can go to stdout, by -o -")
     if args.labels is not None and args.labels.suffix.lower() in (".jpg", ".jpeg"):
         parser.error(f"--labels {args.labels}: JPEG would change the labels: write to .png instead")
 
@@ -219,7 +245,7 @@ def run(images: Sequence[Path], args: argparse.Namespace) -> int:
             protected.add(identity(image.stat()))
     failed = False
     for image in images:
-        name = DEMO if args.demo else shown(image)
+        name = DEMO if args.demo else "stdin" if image == STANDARD else shown(image)
         try:
             with warnings.catch_warnings(record=True, action="ignore") as caught:
                 warnings.simplefilter("always", UserWarning)
@@ -232,34 +258,33 @@ def run(images: Sequence[Path], args: argparse.Namespace) -> int:
             complain(name, reason(error, image))
             failed = True
         else:
-            print(line, flush=True)
+            print(line, flush=True, file=sys.stderr if args.output == STANDARD else sys.stdout)
     return int(failed)
 
 
 def segment_file(image: Path, name: str, protected: Protected, args: argparse.Namespace) -> str:
     """Read, segment and write one image; return the line to print."""
     start = time.perf_counter()
-    image.stat()  # if there is no such file, that is the first thing to say
-    picture = load(image, args.max_bytes)
-    pixels = picture.pixels
-    axis: int | None = -1
-    if picture.has_channels is not None:  # else it is an array, which says nothing of its axes
-        axis = pixels.ndim - 1 if picture.has_channels else None
-        channels = pixels.shape[-1] if picture.has_channels else 1
-        if channels in (2, 4) and not picture.has_alpha and args.space != "raw":
-            raise RefusedError(
-                f"it has {channels} channels, none of which is alpha: cluster them all by "
-                "--space raw, or drop one"
-            )
+    if image == STANDARD:
+        picture = load(sys.stdin.buffer, args.max_bytes, args.page)
+        origin = Path("stdin")
+    else:
+        image.stat()  # if there is no such file, that is the first thing to say
+        picture = load(image, args.max_bytes, args.page)
+        origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
+    pixels, axis = picture.pixels, channel_axis_of(picture, args.space)
     is_stack = pixels.ndim - (axis is not None and pixels.ndim > 2) > 2
-    origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
-    suffix = ".tif" if is_stack else ".png"  # which keeps every frame
-    targets = [destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")]
+    usual = ".tif" if is_stack else ".png"  # which keeps every frame
+    suffix = usual if pixels.dtype in (np.bool_, np.uint8, np.uint16) else ".tif"
+    painted = destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")
+    form = f"stdout{suffix}" if painted == STANDARD else painted
+    encodable(form, pixels, axis, may_be_labels=False)
+    targets = [] if painted == STANDARD else [painted]
     if args.labels is not None:
-        targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{suffix}"))
-        if targets[0].resolve() == targets[1].resolve():
+        targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{usual}"))
+        if painted.resolve() == targets[-1].resolve():
             raise RefusedError(
-                f"{shown(targets[1])}: give the picture and the labels different names"
+                f"{shown(targets[-1])}: give the picture and the labels different names"
             )
     for target in targets:
         as_image_suffix(target)
@@ -275,14 +300,18 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         how = {"space": args.space, "channel_axis": axis, "rng": args.seed, "callback": show}
         result = segment(pixels, args.k, **how)
     # All are encoded before the first is put in place: if one cannot be, there is none.
-    outputs = [(targets[0], encoded(targets[0], result.painted, axis))]
+    outputs = [(painted, encoded(form, result.painted, axis, may_be_labels=False))]
     if args.labels is not None:
-        outputs.append((targets[1], encoded(targets[1], result.labels, None)))
+        outputs.append((targets[-1], encoded(targets[-1], result.labels, None)))
     if page is not None:
         outputs.append((page, page_of(pixels, origin.name, args)))
+    files = [output for output in outputs if output[0] != STANDARD]
     with uninterrupted():
-        place(outputs, overwrite=args.force)
-    protected.update(identity(target.stat()) for target, _ in outputs)
+        place(files, overwrite=args.force)
+    protected.update(identity(target.stat()) for target, _ in files)
+    if painted == STANDARD:
+        sys.stdout.buffer.write(outputs[0][1])
+        sys.stdout.buffer.flush()
     *frames, height, width = result.labels.shape
     stack = f"{frames[0]} frames of " if frames else ""
     return (
@@ -290,6 +319,21 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         f"{time.perf_counter() - start:.2f} s -> "
         f"{', '.join(shown(target) for target, _ in outputs)}"
     )
+
+
+def channel_axis_of(picture: Picture, space: str) -> int | None:
+    """Say which axis of an image holds its channels, as `segment` has it."""
+    if picture.has_channels is None:  # an array, which says nothing of its axes
+        return -1
+    if not picture.has_channels:
+        return None
+    channels = picture.pixels.shape[-1]
+    if channels in (2, 4) and not picture.has_alpha and space != "raw":
+        raise RefusedError(
+            f"it has {channels} channels, none of which is alpha: cluster them all by "
+            "--space raw, or drop one"
+        )
+    return picture.pixels.ndim - 1
 
 
 def page_of(pixels: NDArray[Any], name: str, args: argparse.Namespace) -> bytes:
@@ -381,7 +425,7 @@ def reason(error: Exception, image: Path) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory: scale the image down first"
     if not isinstance(error, OSError) or error.strerror is None:
-        return str(error).removeprefix(f"{shown(image)}: ")
+        return str(error).removeprefix("<stdin>: ").removeprefix(f"{shown(image)}: ")
     where = "" if error.filename in (None, str(image)) else f"{shown(error.filename)}: "
     remedy = REMEDIES.get(type(error))
     return f"{where}{error.strerror}" + (f": {remedy}" if remedy else "")

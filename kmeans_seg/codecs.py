@@ -51,6 +51,9 @@ READERS = {
     "PPM": "PpmImagePlugin",
 }
 
+# How the brands of HEIC photos begin, which only pillow-heif reads.
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+
 # The formats that are written, and how. Flat colors show every flaw of the usual JPEG, most of
 # all where two of them meet. By default WebP gives up the color of transparent pixels.
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -133,8 +136,8 @@ class Picture(NamedTuple):
         return self.pixels.ndim - bool(self.has_channels) > 2
 
 
-def decode(data: bytes, max_bytes: float) -> Picture:
-    """Decode an image file or an .npy file, as `files.read` describes it.
+def decode(data: bytes, max_bytes: float, page: int | None = None) -> Picture:
+    """Decode an image file or an .npy file, or one page of it, as `files.read` describes it.
 
     `FormatError` is raised for what is damaged, unknown or unsupported, and for
     an image of more than `max_bytes`. A `MemoryError` stays one.
@@ -145,7 +148,7 @@ def decode(data: bytes, max_bytes: float) -> Picture:
         if data.startswith(b"\x93NUMPY"):
             picture = Picture(decode_npy(data, max_bytes), None, has_alpha=False)
         else:
-            picture = decode_image(data, max_bytes)
+            picture = decode_image(data, max_bytes, page)
         pixels = picture.pixels
         validation.as_image(pixels)  # a damaged TIFF may have none
         native = pixels.dtype.newbyteorder("=")
@@ -191,23 +194,26 @@ def decode_npy(data: bytes, max_bytes: float) -> NDArray[Any]:
     return values.reshape(shape, order="F" if in_columns else "C").copy()
 
 
-def decode_image(data: bytes, max_bytes: float) -> Picture:
+def decode_image(data: bytes, max_bytes: float, page: int | None) -> Picture:
     """Decode an image file by Pillow, or a TIFF that Pillow does not know by tifffile."""
     try:
         opened = open_image(data)
     except FormatError:
         if data.startswith(TIFF):
-            return decode_tiff(data, max_bytes)
+            return decode_tiff(data, max_bytes, page)
         raise
     with opened as image:
         if image.format == "TIFF" and needs_tifffile(image):
-            return decode_tiff(data, max_bytes)
+            return decode_tiff(data, max_bytes, page)
         header = PNM.match(data) if image.format == "PPM" else None
         if header and int(header[4]) > 255:
             check_size(2 * picture_size(image), max_bytes)
             pixels = decode_deep_pnm(data, header)
             return Picture(pixels, pixels.ndim > 2, has_alpha=False)
         pages = pages_of(image)
+        if page is not None:
+            check_page(page, len(pages))
+            pages = [pages[page]]
         depth, color = (data[24], data[25]) if image.format == "PNG" else (8, None)
         if depth < 8 and color == 0 and image.info.get("transparency", 255) < 2**depth:
             # Pillow stretches gray levels to 8 bits, but not the one that is transparent.
@@ -235,10 +241,18 @@ def decode_image(data: bytes, max_bytes: float) -> Picture:
         )
 
 
+def check_page(page: int, count: int) -> None:
+    """Check the number of a page."""
+    if page >= count:
+        raise FormatError(
+            f"page={page} is not there: the file has {count}; give one from 0 to {count - 1}"
+        )
+
+
 def pages_of(image: "ImageFile") -> Sequence[int]:
     """Return the numbers of the pictures in a file that belong to the image."""
-    if image.format in ("JPEG", "MPO"):
-        return [0]  # the others are previews or other views
+    if image.format in ("JPEG", "MPO", "HEIF"):
+        return [image.tell()]  # the others are previews or other views
     pages = range(getattr(image, "n_frames", 1))  # which a damaged file may say are billions
     if image.format != "TIFF" or len(pages) == 1:
         return pages
@@ -260,9 +274,9 @@ def has_alpha(image: "ImageFile") -> bool:
 def as_stored(pixels: NDArray[Any], image: "ImageFile") -> NDArray[Any]:
     """Return gray of a TIFF in the dtype and the polarity that Pillow gives up."""
     tags = image.tag_v2  # type: ignore[attr-defined]
-    if image.mode == "I":
-        signed = tags.get(SAMPLE_FORMAT, (1,))[0] == 2
-        pixels = pixels.astype(f"{'i' if signed else 'u'}{tags[BITS_PER_SAMPLE][0] // 8}")
+    signed, bits = tags.get(SAMPLE_FORMAT, (1,))[0] == 2, tags.get(BITS_PER_SAMPLE, (1,))[0]
+    if image.mode == "I" or (image.mode == "L" and signed and bits == 8):
+        pixels = pixels.astype(f"{'i' if signed else 'u'}{bits // 8}")
     if image.mode.startswith("I") and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         pixels = np.iinfo(pixels.dtype).max - pixels
     return pixels
@@ -277,9 +291,13 @@ def open_image(data: bytes) -> "ImageFile":
     """
     from PIL import Image
 
-    for name, module in READERS.items():
+    readers = list(READERS)
+    if data[4:8] == b"ftyp" and any(brand in data[8:64] for brand in HEIC):
+        import_pillow_heif()
+        readers = ["HEIF"]
+    for name in readers:
         try:
-            importlib.import_module(f"PIL.{module}")
+            importlib.import_module(f"PIL.{READERS.get(name, 'Image')}")
         except ImportError:  # an older Pillow
             continue
         read, accepts = Image.OPEN[name]
@@ -299,6 +317,18 @@ def open_image(data: bytes) -> "ImageFile":
 def from_pillow(image: "Image") -> NDArray[Any]:
     """Return an image of Pillow as an array, as `decode` returns the same image in a file."""
     return as_array(image, plain_mode(image))
+
+
+def import_pillow_heif() -> None:
+    """Let Pillow open HEIC photos."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise FormatError(
+            "HEIC photos need the package pillow-heif: install it with pip install pillow-heif, or "
+            "save the photo as JPEG first"
+        ) from error
+    pillow_heif.register_heif_opener()
 
 
 def plain_mode(image: "Image") -> str:
@@ -370,8 +400,8 @@ def stack(image: "ImageFile", pages: Sequence[int], max_bytes: float) -> tuple[N
         check_size(len(pages) * picture_size(image), max_bytes)
         if image.size != size:
             raise FormatError(
-                f"its pages have different sizes, {size} and {image.size}: save the one to segment "
-                "as a file of its own"
+                f"its pages have different sizes, {size} and {image.size}: choose one by page= "
+                "(--page in the terminal)"
             )
         common = common_mode(mode, plain_mode(image))
         if common != mode:  # start over
@@ -391,8 +421,8 @@ def common_mode(one: str, other: str) -> str:
         return one
     if not {one, other} <= {"L", "LA", "RGB", "RGBA"}:
         raise FormatError(
-            f"its pages have different kinds of pixels, {one} and {other}: save the one to segment "
-            "as a file of its own"
+            f"its pages have different kinds of pixels, {one} and {other}: choose one by page= "
+            "(--page in the terminal)"
         )
     return ("RGB" if "RGB" in one + other else "L") + ("A" if "A" in one + other else "")
 
@@ -420,7 +450,7 @@ def needs_tifffile(image: "ImageFile") -> bool:
     )
 
 
-def decode_tiff(data: bytes, max_bytes: float) -> Picture:
+def decode_tiff(data: bytes, max_bytes: float, number: int | None) -> Picture:
     """Decode a TIFF by tifffile, if it holds gray or RGB values."""
     tifffile = import_tifffile()
     with tifffile.TiffFile(io.BytesIO(data)) as file:
@@ -445,6 +475,10 @@ def decode_tiff(data: bytes, max_bytes: float) -> Picture:
     if last:
         pixels = pixels.reshape(*pixels.shape[: -len(last)], -1)
     first = pixels.ndim - 2 - bool(last)
+    if number is not None:
+        check_page(number, math.prod(pixels.shape[:first]))
+        pixels = pixels.reshape(-1, *pixels.shape[first:])[number]
+        first = 0
     return Picture(
         upright(pixels, orientation, first),
         has_channels=bool(last),
@@ -555,10 +589,11 @@ def encode_image(picture: Picture, suffix: str) -> bytes:
 
     pixels, many = picture.pixels, picture.is_stack
     channels = pixels.shape[-1] if picture.has_channels else 1
-    if channels > 4 or (pixels.dtype == np.uint16 and channels > 1):
-        return encode_deep_png(pixels) if suffix == ".png" else encode_channels(pixels)
-    if suffix == ".bmp" and channels == 4:
-        raise ValueError("BMP files have no alpha channel")
+    deep = pixels.dtype != np.uint8
+    if deep and channels > 1 and suffix == ".png":
+        return encode_deep_png(pixels)
+    if channels > 4 or (deep and (channels > 1 or pixels.dtype not in (np.uint16, np.float32))):
+        return encode_tiff(picture)
     if suffix == ".png" and channels == 3 and not many:
         few = encode_few_colors(pixels)
         if few is not None:
@@ -620,20 +655,20 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
     return buffer.getvalue()
 
 
-def encode_channels(pixels: NDArray[Any]) -> bytes:
-    """Encode channels of 16 bits, or more of them than four, as TIFF by tifffile."""
+def encode_tiff(picture: Picture) -> bytes:
+    """Encode as TIFF, by tifffile, what Pillow cannot write: deep channels or more than four."""
     tifffile = import_tifffile()
-    channels = pixels.shape[-1]
+    channels = picture.pixels.shape[-1] if picture.has_channels else 1
     alpha = ["unassalpha"] if channels in (2, 4) else []
     file = io.BytesIO()
     tifffile.imwrite(
         file,
-        pixels,
+        picture.pixels,
         photometric="rgb" if channels in (3, 4) else "minisblack",
-        planarconfig="contig",
+        planarconfig="contig" if channels > 1 else None,
         extrasamples=alpha if channels < 5 else ["unspecified"] * (channels - 1),
         compression="zlib",
-        metadata={"axes": "TYXS" if pixels.ndim == 4 else "YXS"},
+        metadata={"axes": "T" * picture.is_stack + "YX" + "S" * (channels > 1)},
     )
     return file.getvalue()
 

@@ -8,13 +8,15 @@ importing the package stays cheap.
 
 import os
 import warnings
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import codecs, validation
 from .validation import shown
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
 SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
@@ -27,7 +29,9 @@ MOST_CHANNELS = 16
 MAX_BYTES = 4 * 2**30
 
 
-def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
+def read(
+    path: Source, *, page: int | None = None, max_bytes: int | None = MAX_BYTES
+) -> NDArray[Any]:
     """Read an image from a file, upright.
 
     The orientation that a camera noted in the file (EXIF) is applied, so that
@@ -37,8 +41,14 @@ def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> 
     ----------
     path
         A file in one of the formats JPEG, PNG, TIFF, GIF, WebP, BMP, AVIF, JPEG
-        2000 and PPM, or an array saved by NumPy (.npy). The content decides,
+        2000 and PPM, HEIC if pillow-heif is installed, or an array saved by
+        NumPy (.npy). The content decides,
         not the name. No other format is opened, and no other program started.
+        Also the content of such a file, as bytes, or a file opened for reading
+        bytes, which is read to its end and stays open.
+    page
+        Which page of a file, or frame of an animation, to read, from 0 on. By
+        default all of them.
     max_bytes
         How many bytes the array may take, all frames and pages together; None
         for no limit. The default is 4 GiB. The size is known from the headers
@@ -91,43 +101,68 @@ def read(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES) -> 
     array([[[255,   0,   0],
             [  0,   0, 255]]], dtype=uint8)
     """
-    picture = load(path, max_bytes)
-    if picture.has_channels and picture.pixels.shape[-1] in (2, 4) and not picture.has_alpha:
+    picture = load(path, max_bytes, page)
+    channels = picture.pixels.shape[-1] if picture.has_channels else 1
+    if channels in (2, 4) and not picture.has_alpha:
         warnings.warn(
-            f"{shown(path)}: the last of its {picture.pixels.shape[-1]} channels is not alpha, but "
-            'segment takes it for that unless space="raw"',
+            f"{name_of(path)}: the last of its {channels} channels is not alpha, but segment takes "
+            'it for that unless space="raw"',
             UserWarning,
             stacklevel=2,
         )
     return picture.pixels
 
 
-def load(path: str | os.PathLike[str], max_bytes: int | None) -> codecs.Picture:
-    """Read an image from a file, and what the file says of its axes."""
+def load(source: Source, max_bytes: int | None, page: int | None) -> codecs.Picture:
+    """Read an image, and what the file says of its axes."""
     limit = np.inf if max_bytes is None else validation.as_count("max_bytes", max_bytes)
+    number = None if page is None else validation.as_count("page", page, least=0)
     try:
-        return codecs.decode(read_bytes(path, limit), limit)
+        return codecs.decode(read_bytes(source, limit), limit, number)
     except codecs.FormatError as error:
-        raise ValueError(f"{shown(path)}: {error}") from error
+        raise ValueError(f"{name_of(source)}: {error}") from error
 
 
-def read_bytes(path: str | os.PathLike[str], max_bytes: float) -> bytes:
+def name_of(source: Source) -> str:
+    """Return how to call a source in a message."""
+    if isinstance(source, (str, os.PathLike)):
+        return shown(source)
+    name = getattr(source, "name", None)
+    return shown(name) if isinstance(name, str) else "image"
+
+
+def read_bytes(source: Source, max_bytes: float) -> bytes:
     """Read a file, or what comes out of a pipe, if it is no more than `max_bytes`."""
     import stat
     from pathlib import Path
 
-    with Path(path).open("rb") as file:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        codecs.check_size(memoryview(source).nbytes, max_bytes)
+        return bytes(source)
+    if not isinstance(source, (str, os.PathLike)):
+        return read_to_end(source, max_bytes)
+    with Path(source).open("rb") as file:
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode):
             codecs.check_size(status.st_size, max_bytes)
             return file.read()
         if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
             raise codecs.FormatError("this is a device, which may have no end: give a file")
-        parts: list[bytes] = []
-        while part := file.read(2**20):
-            parts.append(part)
-            codecs.check_size(sum(map(len, parts)), max_bytes)
-        return b"".join(parts)
+        return read_to_end(file, max_bytes)
+
+
+def read_to_end(file: BinaryIO, max_bytes: float) -> bytes:
+    """Read what is left of a file, part by part, as nobody knows how long it is."""
+    parts: list[bytes] = []
+    while part := file.read(2**20):
+        if not isinstance(part, bytes):
+            raise TypeError(
+                f"{name_of(file)}: this file gives {type(part).__name__}, not bytes: open it with "
+                'the mode "rb"'
+            )
+        parts.append(part)
+        codecs.check_size(sum(map(len, parts)), max_bytes)
+    return b"".join(parts)
 
 
 def write(
@@ -160,7 +195,7 @@ def write(
         `overwrite=False` a link counts as a file.
     image
         Array (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, (H, W, 2) or
-        (H, W, 4) with alpha, of bool or integers; or a stack of such (T, ...)
+        (H, W, 4) with alpha, of bool or numbers; or a stack of such (T, ...)
         to .tif, .gif, .webp and .png. A .tif may have more channels (with the
         extra `tiff`).
         Integers up to 255 are written with 8
@@ -168,7 +203,8 @@ def write(
         where the format has them; integers up to 65535 with 16 bits, to .png
         or .tif only. So labels can be written as they are: with 8 or 16 bits,
         and -1, for pixels that took no part, as 255 or 65535. False and True
-        are written as 0 and 255.
+        are written as 0 and 255. Other integers and floating point can be
+        written to .tif and .npy.
     channel_axis
         The axis of the channels; None if there is none, as in a gray stack
         (T, H, W). An image (H, W) is gray without saying so.
@@ -184,7 +220,7 @@ def write(
         If the operating system cannot write there, or the file to replace is
         read-only.
     TypeError
-        If `image` does not hold bool or integers.
+        If `image` does not hold numbers, or such as the format cannot hold.
     ValueError
         If the suffix is not one of those above, or the format cannot hold the
         image: a GIF has 256 colors, and few formats hold the same frame twice
@@ -211,18 +247,33 @@ def write(
     place([(path, encoded(path, image, channel_axis))], overwrite=overwrite)
 
 
-def encoded(path: str | os.PathLike[str], image: ArrayLike, channel_axis: int | None = -1) -> bytes:
-    """Return an image as the content of a file of this name."""
-    suffix = as_image_suffix(path)
-    array = np.asarray(validation.unwrapped(image))
-    if suffix == ".npy":
-        picture = codecs.Picture(validation.as_image(array), None, has_alpha=False)
-    else:
-        picture = as_writable(path, array, channel_axis)
+def encoded(
+    path: str | os.PathLike[str],
+    image: ArrayLike,
+    channel_axis: int | None = -1,
+    *,
+    may_be_labels: bool = True,
+) -> bytes:
+    """Return an image, or labels, as the content of a file of this name."""
+    picture = encodable(path, image, channel_axis, may_be_labels=may_be_labels)
     try:
-        return codecs.encode(picture, suffix)
+        return codecs.encode(picture, as_image_suffix(path))
     except codecs.FormatError as error:
         raise ValueError(f"{shown(path)}: {error}") from error
+
+
+def encodable(
+    path: str | os.PathLike[str],
+    image: ArrayLike,
+    channel_axis: int | None,
+    *,
+    may_be_labels: bool,
+) -> codecs.Picture:
+    """Check that an image can be the content of a file of this name, as far as is known before."""
+    array = np.asarray(validation.unwrapped(image))
+    if as_image_suffix(path) == ".npy":
+        return codecs.Picture(validation.as_image(array), None, has_alpha=False)
+    return as_writable(path, array, channel_axis, may_be_labels=may_be_labels)
 
 
 def as_image_suffix(path: str | os.PathLike[str]) -> str:
@@ -239,7 +290,11 @@ def as_image_suffix(path: str | os.PathLike[str]) -> str:
 
 
 def as_writable(
-    path: str | os.PathLike[str], array: NDArray[Any], channel_axis: int | None = -1
+    path: str | os.PathLike[str],
+    array: NDArray[Any],
+    channel_axis: int | None = -1,
+    *,
+    may_be_labels: bool = True,
 ) -> codecs.Picture:
     """Check an image for the file at `path`; it comes back as uint8 or uint16, channels last."""
     pixels, has_channels = channels_last(path, array, channel_axis)
@@ -251,12 +306,17 @@ def as_writable(
             f"{name}: this format holds one picture, not a stack of shape {array.shape}: "
             f"write to one of {', '.join(STACK_SUFFIXES)} instead"
         )
+    if channels in (2, 4) and suffix in (".bmp", ".jpg", ".jpeg"):
+        raise ValueError(
+            f"{name}: this format cannot hold alpha, which an image of shape {array.shape} has: "
+            "write to .png instead"
+        )
     if channels > 4 and suffix not in (".tif", ".tiff"):
         raise ValueError(
             f"{name}: this format holds at most 4 channels, and an image of shape {array.shape} "
             f"has {channels}: write to .tif or .npy, or say channel_axis=None for a gray stack"
         )
-    return picture._replace(pixels=as_few_bits(name, pixels, suffix, many))
+    return picture._replace(pixels=as_few_bits(name, pixels, suffix, many, may_be_labels))
 
 
 def channels_last(
@@ -264,10 +324,9 @@ def channels_last(
 ) -> tuple[NDArray[Any], bool]:
     """Check the axes of an image to be written; return it and whether the last has channels."""
     name = shown(path)
-    if array.dtype.kind not in "bui":
+    if array.dtype.kind not in "buif":
         raise TypeError(
-            f"{name}: an image of dtype {array.dtype} cannot be written: it must hold integers; "
-            "if it is in [0, 1], write (image * 255).round().astype(numpy.uint8)"
+            f"{name}: an image of dtype {array.dtype} cannot be written: it must hold real numbers"
         )
     if array.ndim not in (2, 3, 4) or array.size == 0 or (array.ndim == 4 and channel_axis is None):
         raise ValueError(
@@ -286,22 +345,33 @@ def channels_last(
     return (array[..., 0], False) if array.shape[-1] == 1 else (array, True)
 
 
-def as_few_bits(name: str, array: NDArray[Any], suffix: str, many: bool) -> NDArray[Any]:
-    """Return an image as uint8 or uint16.
+def as_few_bits(
+    name: str, array: NDArray[Any], suffix: str, many: bool, may_be_labels: bool
+) -> NDArray[Any]:
+    """Return an image as uint8 or uint16, or as it is where TIFF keeps that.
 
     The label -1, of pixels that took no part, becomes the largest value of its dtype.
     """
     if array.dtype == np.bool_:
         return array * np.uint8(255)
+    if array.dtype.kind == "f":
+        if suffix in (".tif", ".tiff"):
+            return array
+        raise TypeError(
+            f"{name}: this format cannot hold dtype {array.dtype}: write to .tif or .npy; or, if "
+            "the image is in [0, 1], write (image * 255).round().astype(numpy.uint8)"
+        )
     low, high = int(array.min()), int(array.max())
     sixteen = high > 255 or (array.dtype == np.uint16) or (low < 0 and high == 255)
-    if low == -1 and high < 65535:  # labels, of which some pixels have none
+    if may_be_labels and low == -1 and high < 65535:  # of which some pixels have none
         array = np.where(array == -1, 65535 if sixteen else 255, array)
         low, high = 0, int(array.max())
     if low < 0 or high > 65535:
+        if suffix in (".tif", ".tiff"):
+            return array
         raise ValueError(
-            f"{name}: an image with values from {low} to {high} cannot be written: "
-            "shift and scale them to 0 to 255, or to 0 to 65535 for 16 bits, or write to .npy"
+            f"{name}: this format cannot hold values from {low} to {high}: write to .tif or .npy, "
+            "or shift and scale them to 0 to 255, or to 0 to 65535 for 16 bits"
         )
     if high <= 255 and not sixteen:
         return array.astype(np.uint8)

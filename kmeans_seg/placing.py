@@ -180,10 +180,10 @@ class Output:
         """Undo `put`, if that was done, whenever that was interrupted."""
         if self.new != identity(self.target.lstat()):
             return
-        if self.old is None:
-            self.target.unlink()
-        elif self.backup.exists():
+        if self.backup.exists():
             self.backup.replace(self.target)
+        elif self.old is None:
+            self.target.unlink()
 
     def clean_up(self) -> None:
         """Remove what has no more use."""

@@ -239,6 +239,9 @@ def as_image(image: Any) -> Any:
     What has a shape and a dtype (`numpy.memmap`, zarr, h5py) is not read here.
     """
     image = unwrapped(image)
+    if isinstance(image, (str, bytes, os.PathLike)):
+        kind = "the content of a file" if isinstance(image, bytes) else "a file name"
+        raise TypeError(f"image is {kind}: read it first, by kmeans_seg.read")
     slices = isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__")
     if not (slices and hasattr(image, "shape")):
         try:

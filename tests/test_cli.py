@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 from doses import dose
+from numpy.typing import NDArray
 
 from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
@@ -535,6 +537,11 @@ def test_the_same_seed_gives_the_same_file(dots: Path) -> None:
         (["a.jpg", "b.jpg", "-o", "out.png"], "-o out.png: .*a directory that exists"),
         (["a.jpg", "b.jpg", "--labels", "l.png"], "--labels l.png: .*a directory that exists"),
         (["a.jpg", "--labels", "l.jpg"], "--labels l.jpg: JPEG would change the labels"),
+        (["-"], "- reads an image from stdin: say where to write by -o"),
+        (["-", "-", "-o", "."], "holds one image: name it once"),
+        (["a.jpg", "b.jpg", "-o", "-"], "-o -: for more than one image"),
+        (["a.jpg", "--labels", "-"], "--labels -: only the picture can go to stdout"),
+        (["a.jpg", "--explain", "-"], "--explain -: only the picture can go to stdout"),
         (["a.jpg", "-k", "2.5"], "-k: invalid int value: '2.5'"),
         (["a.jpg", "--space", "hsv"], "invalid choice: 'hsv'.*rgb.*lab.*raw"),
         (["a.jpg", "--forc"], "unrecognized arguments: --forc"),
@@ -686,6 +693,15 @@ def test_a_warning_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str])
     assert err.count("\n") == 1
 
 
+def test_no_image_is_written_to_a_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with pytest.raises(SystemExit):
+        main(["a.jpg", "-o", "-"])
+    assert "-o - writes an image to stdout: send it to a file" in capsys.readouterr().err
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert re.fullmatch(r"kmeans-seg \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
@@ -816,3 +832,75 @@ def test_many_bands_are_segmented_and_painted(folder: Path) -> None:
     write(folder / "bands.tif", bands)
     assert main(["bands.tif", "--space", "raw", "-o", "out.tif", "--labels", "l.png"]) == 0
     assert np.array_equal(read(folder / "out.tif"), segment(bands, 3, space="raw").painted)
+
+
+# Pipes
+
+
+def piped(data: bytes, *args: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run the command with an image on stdin."""
+    return subprocess.run([*COMMAND, *args], cwd=cwd, input=data, capture_output=True, timeout=60)
+
+
+def test_an_image_goes_through_pipes(dots: Path, folder: Path) -> None:
+    data = dots.read_bytes()
+    expected = segment(read(dots), 4)
+    done = piped(data, "-", "-k", "4", "-o", "-", "--labels", "l.png", cwd=folder)
+    assert done.returncode == 0
+    assert np.array_equal(read(done.stdout), expected.painted)
+    assert done.stderr.decode().startswith("stdin: 9x8, k=4, ")
+    assert done.stderr.decode().endswith(" -> -, l.png\n")
+    assert np.array_equal(read(folder / "l.png"), expected.labels)
+    done = piped(data, "-", "-k", "4", "-o", ".", cwd=folder)
+    assert done.returncode == 0
+    assert np.array_equal(read(folder / "stdin-segmented.png"), expected.painted)
+    assert names(folder) == ["dots.png", "l.png", "stdin-segmented.png"]
+    stack = np.random.default_rng(0).integers(0, 5, (3, 9, 8, 3), dtype=np.uint8)
+    write(folder / "film.tif", stack)
+    done = piped(b"", "film.tif", "-o", "-", cwd=folder)
+    assert np.array_equal(read(done.stdout), segment(stack, 3).painted)
+
+
+def test_a_bad_image_on_stdin_writes_nothing(folder: Path) -> None:
+    for data, message in ((b"", "the file is empty"), (b"text", "not an image of a known format")):
+        done = piped(data, "-", "-o", "-", cwd=folder)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode().startswith(f"kmeans-seg: stdin: {message}")
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 3)], ids=str)
+def test_images_of_other_dtypes(
+    folder: Path, capsys: pytest.CaptureFixture[str], dtype: type, shape: tuple[int, ...]
+) -> None:
+    image: NDArray[Any] = np.random.default_rng(0).integers(-1, 500, shape).astype(dtype)
+    write(folder / "a.npy", image)
+    expected = segment(image, 3)
+    assert main(["a.npy", "--labels", "l.png"]) == 0
+    assert capsys.readouterr().out.endswith(" -> a-segmented.tif, l.png\n")
+    assert np.array_equal(read(folder / "a-segmented.tif"), expected.painted)
+    assert np.array_equal(read(folder / "l.png"), expected.labels)
+    assert main(["a.npy", "-o", "out.npy"]) == 0
+    assert np.array_equal(read(folder / "out.npy"), expected.painted)
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jpg", "out.gif"])
+def test_what_cannot_be_written_is_found_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("segmented")
+
+    write(folder / "a.npy", np.random.default_rng(0).random((9, 8, 3)))
+    monkeypatch.setattr("kmeans_seg.cli.segment", work)
+    assert main(["a.npy", "-o", name]) == 1
+    assert f"{name}: this format cannot hold dtype float64: write to .tif or" in error_of(capsys)
+
+
+def test_one_page_of_a_file(folder: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 5, (3, 9, 8, 3), dtype=np.uint8) * 50
+    write(folder / "film.tif", frames)
+    assert main(["film.tif", "--page", "1"]) == 0
+    expected = segment(frames[1], 3)
+    assert np.array_equal(read(folder / "film-segmented.png"), expected.painted)

@@ -226,8 +226,12 @@ def test_frames_that_an_animation_would_lose_are_refused(tmp_path: Path) -> None
 def test_pages_of_different_shapes_are_no_stack(tmp_path: Path) -> None:
     pages = [Image.fromarray(RGB), Image.fromarray(RGB[1:])]
     path = save(tmp_path / "a.tif", pages[0], save_all=True, append_images=pages[1:])
-    with pytest.raises(ValueError, match=r"sizes, \(6, 4\) and \(6, 3\): save the one"):
+    with pytest.raises(ValueError, match=r"sizes, \(6, 4\) and \(6, 3\): choose one by page="):
         read(path)
+    assert np.array_equal(read(path, page=1), RGB[1:])
+    for page in (-1, 2):
+        with pytest.raises(ValueError, match=f"page={page}"):
+            read(path, page=page)
 
 
 def test_big_endian_comes_back_in_the_order_of_the_machine(tmp_path: Path) -> None:
@@ -377,6 +381,31 @@ def test_a_forbidden_file_is_named(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(PermissionError, match=r"secret\.png"):
         read(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".npy"])
+def test_bytes_and_open_files_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write(path, RGB)
+    data = path.read_bytes()
+    for content in (data, bytearray(data), memoryview(data), io.BytesIO(data)):
+        assert np.array_equal(read(content), RGB)
+    with path.open("rb") as file:
+        assert np.array_equal(read(file), RGB)
+        assert not file.closed
+        with pytest.raises(ValueError, match=rf"a\{suffix}: the file is empty"):
+            read(file)  # which is at its end
+    for content in (data, io.BytesIO(data)):
+        with pytest.raises(ValueError, match=r"^image: the image is too large"):
+            read(content, max_bytes=9)
+    with pytest.raises(ValueError, match=r"^image: not an image of a known format"):
+        read(b"text")
+
+
+def test_a_file_that_was_opened_for_text_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with (tmp_path / "a.txt").open() as file, pytest.raises(TypeError, match='the mode "rb"'):
+        read(file)  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")

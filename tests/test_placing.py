@@ -316,6 +316,38 @@ def test_an_old_file_that_vanishes_at_the_last_moment_is_none(
         assert listing(tmp_path) == {"a": b"new a", "b": b"new b"}
 
 
+def test_a_file_that_appears_at_the_last_moment_is_put_back_with_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = placing.Output.put
+
+    def intrude(output: placing.Output, others: list[placing.Output]) -> None:
+        if output.target.name == "b":
+            raise OSError(5, "Input/output error")
+        output.target.write_bytes(b"precious")
+        put(output, others)
+
+    monkeypatch.setattr(placing.Output, "put", intrude)
+    with pytest.raises(OSError, match="b'"):
+        place(two(tmp_path), overwrite=True)
+    assert listing(tmp_path) == {"a": b"precious"}
+
+
+def test_an_old_file_that_vanishes_while_it_gets_a_second_name_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    link = os.link
+
+    def vanish(target: Path, backup: Path) -> None:
+        target.unlink()
+        link(target, backup)
+
+    monkeypatch.setattr(os, "link", vanish)
+    place(two(tmp_path), overwrite=True)
+    assert listing(tmp_path) == {"a": b"new a", "b": b"new b"}
+
+
 # Permissions
 
 

@@ -115,7 +115,7 @@ def test_an_explanation_does_not_refer_to_the_image() -> None:
 
 
 def test_many_channels_are_shortened() -> None:
-    image = RNG.normal(size=(20, 5, 40))
+    image = RNG.normal(size=(4, 5, 31))
     text = str(explain(image, 2, 1, 1, space="raw"))
     assert max(map(len, text.splitlines())) < 250
 
