@@ -64,7 +64,7 @@ ALLOWED = {
     ("exact.py", "cluster_totals", "np.bincount"): DIGITS,
     ("exact.py", "exact_total", "whole.sum"): DIGITS,
     ("exact.py", "rounded", "ONE ** 2"): INTEGERS,
-    ("files.py", "read_bytes", "sum"): INTEGERS,
+    ("files.py", "read_to_end", "sum"): INTEGERS,
     ("lloyd.py", "Clusters.has_empty", "np.bincount"): INTEGERS,
     ("seeding.py", "draw", "2.0 ** (-52)"): POWER_OF_TWO,
     ("seeding.py", "draw", "terms.cumsum"): CLEAR,
