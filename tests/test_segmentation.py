@@ -587,9 +587,7 @@ def test_one_warning_says_that_segments_are_missing() -> None:
     warning = only_warning(lambda: segment(image, 4, n_init=5))
     assert warning.category is FewerClustersWarning
     assert Path(warning.filename) == Path(__file__)
-    assert str(warning.message) == (
-        "k=4, but there are only 3 distinct colors: 3 clusters are returned"
-    )
+    assert str(warning.message) == ("k=4, but there are only 3 distinct colors: the result has k=3")
 
 
 def with_nodata(value: float, dtype: Any, number: int, *shape: int) -> NDArray[Any]:

@@ -2,11 +2,11 @@
 
 Points that come in Morton order, as `distinct` hands out colors, have their
 neighbors in color beside them in the array. A run of them lies in a small box,
-and what is known of the box holds for every point in it. Points in any other
-order make large boxes, of which little is known: slower, and just as right.
+and a bound for the box holds for every point in it. Points in any other order
+make large boxes with weak bounds: slower, and equally correct.
 
-What holds in a whole box of a center that is ahead of others is told here, for
-`seeding` and `pruning`, which leave out work by it.
+`Boxes` bounds distances for a whole box at once. `plusplus` and `pruning` use
+these bounds to skip work.
 """
 
 from typing import Any, TypeVar

@@ -1,6 +1,6 @@
 """The fast assignment: the same labels as the plain one, from far fewer distances.
 
-Three observations, each of which leaves work out and none of which guesses.
+Three exact ways to skip work.
 
 **Near points share their candidates.** The points come in cells of 256, near
 each other if the points are in Morton order, as `distinct` hands them out.
