@@ -693,7 +693,7 @@ def test_what_does_not_look_like_nodata() -> None:
 
 def test_an_image_of_one_color(strategy: str) -> None:
     image = np.full((4, 5, 3), 77, np.uint8)
-    with pytest.warns(FewerClustersWarning, match="only 1 distinct"):
+    with pytest.warns(FewerClustersWarning, match="there is one color"):
         result = segment(image, 3, strategy=strategy)
     assert (result.labels == 0).all()
     assert result.counts.tolist() == [20]
