@@ -61,76 +61,75 @@ GOALS = [
 PAGE = """\
 # Benchmarks
 
-kmeans_seg beside the libraries that people would otherwise take, on the same
-images in the same run. This page is made by `benchmarks/report.py`;
-`benchmarks/README.md` says how to run it and what exactly each one does.
+kmeans_seg compared with the libraries that people would use otherwise, on the same
+images in the same run. `benchmarks/report.py` writes this page; `benchmarks/README.md`
+says how to run it, and what exactly each library does.
 
 {machine}
 
 ## Goals
 
-A ratio is the peer's time over ours: 20 means that kmeans_seg took a twentieth of the
-time. Over several photos, times and ratios are geometric means. Everybody has all
-processors, and everybody's fastest round counts.
+A ratio is the peer's time divided by ours: at 20, kmeans_seg took a twentieth of the
+time. Times and ratios of several photos are geometric means. Every library may use all
+processors, and its fastest round counts.
 
 {goals}
 
 ## Image to labels
 
-From an array of uint8 to a label for every pixel, each library with its own defaults;
-the geometric mean over the photos of 4 megapixels and more.
+From an array of uint8 to a label for every pixel, each library with its own defaults. The
+chart shows the geometric mean over the photos of 4 megapixels and more.
 
 ![Time from image to labels by library](benchmarks/image-to-labels.png)
 
 {photos}
 
-The libraries stop by different rules. kmeans_seg goes on until no pixel is reassigned,
-scikit-learn until the centers move little, OpenCV after 20 iterations, SciPy after 10,
-faiss after 25; Pillow, like kmeans_seg, when nothing changes.
+The libraries stop by different rules. kmeans_seg and Pillow stop when no pixel is
+reassigned, scikit-learn when the centers move little, OpenCV after 20 passes, SciPy after
+10, faiss after 25.
 
-How long that takes is the luck of the seeds as well, and above everybody has those of seed 0.
-Here is the mean time of a run over the seeds 0 to 9, with k = 8, and in brackets how many times
-as long as ours it is:
+The time also depends on the initial centers. Above, every library has random seed 0. Below is
+the mean time of a run over the seeds 0 to 9, with k = 8, and in parentheses its ratio to ours:
 
 {seeds}
 
 ## Other images
 
-Images made of {kinds_photo}: 16 bits with noise in the lower ones, seven bands of floating
-point with a strip that is missing, gray of 16 bits with negative values; beside scikit-learn on
-all pixels. And {dask_photo} as a dask array in chunks of 512 by 512, in threads on this
-machine, beside dask-ml. All with k = 8.
+Images made from {kinds_photo}, compared with scikit-learn on all pixels: 16 bits with noise
+in the lower ones, seven bands of floating point with a strip of missing data, and gray of 16
+bits with negative values. Then {dask_photo} as a dask array in chunks of 512 by 512, in
+threads on this machine, compared with dask-ml. All with k = 8.
 
 {kinds}
 
 ## The same points from the same start
 
-The distinct colors of a photo weighted by their counts, from the same centers, until no
-color is reassigned: the strongest thing that can be written with scikit-learn
-(`sample_weight=counts, tol=0`). In brackets the number of iterations, which differs where
-rounding makes scikit-learn decide otherwise between two centers that are about equally near.
+The distinct colors of a photo, weighted by their counts, from the same initial centers,
+until no color is reassigned. This is the hardest comparison, because scikit-learn gets the
+distinct colors too (`sample_weight=counts, tol=0`). The number of passes is in parentheses.
+It differs where two centers are nearly equally near, and scikit-learn rounds differently.
 
 {colors}
 
 ## Final inertia
 
-The mean inertia of ten seeds over that of scikit-learn's ten: below 1, ours is better.
-With one run each, most of it is the luck of the seeds.
+The mean inertia over ten random seeds, divided by that of scikit-learn: below 1, ours is
+better. With one run per seed, most of the difference is chance.
 
 {inertia}
 
-## How the cost of an iteration grows
+## How the cost of a pass grows
 
-The time of whole runs divided by their iterations, on distinct colors of {photo}, evenly
-chosen along their order.
+The time of whole runs, divided by the number of passes, on distinct colors of {photo} chosen
+at regular intervals along their order.
 
-![Time per iteration against the number of points and of centers](benchmarks/growth.png)
+![Time per pass against the number of points and of centers](benchmarks/growth.png)
 
 {growth}
 
 ## Memory
 
-What is in use at most beyond the image itself, from 12 megapixels of uint8 to labels, k = 8.
+Peak memory beyond the image itself, from 12 megapixels of uint8 to labels, k = 8.
 
 ![Peak memory by library](benchmarks/memory.png)
 """
@@ -152,7 +151,7 @@ def main() -> None:
             seconds = run["stats"]["min"]
             groups[run["group"]].append({**run["extra_info"], "seconds": seconds})
     runs = [run for group in groups.values() for run in group]
-    several = f"Put together from {len(args.measured)} runs, of which this was the last."
+    several = f"Combined from {len(args.measured)} runs; this was the last."
     remarks = [machine(data), several if len(args.measured) > 1 else "", args.remark]
     folder = DOCS / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -325,7 +324,7 @@ def kinds_table(runs: list[Run]) -> str:
 
 
 def colors_table(runs: list[Run]) -> str:
-    """Show time and iterations from the same start on each photo."""
+    """Show time and passes from the same start on each photo."""
     runs = select(runs, work="distinct colors to the end")
     rows = []
     for photo, k in dict.fromkeys((run["photo"], run["k"]) for run in runs):
@@ -349,7 +348,7 @@ def inertia_table(runs: list[Run]) -> str:
 
 
 def growth_tables(runs: list[Run]) -> str:
-    """Show the time per iteration against n and against k."""
+    """Show the time per pass against n and against k."""
     tables = []
     for variable in ("n", "k"):
         lines = growth(runs, variable)
@@ -368,7 +367,7 @@ def growth_title(runs: list[Run], variable: str) -> str:
 
 
 def growth(runs: list[Run], variable: str) -> dict[str, dict[int, float]]:
-    """Return for each peer the seconds per iteration at each value of n or of k."""
+    """Return for each peer the seconds per pass at each value of n or of k."""
     runs = select(runs, work=f"iteration against {variable}")
     return {
         peer: {run[variable]: run["seconds"] / run["n_iter"] for run in select(runs, peer=peer)}
@@ -423,7 +422,7 @@ def draw_bars(
 
 
 def draw_growth(runs: list[Run], path: Path) -> None:
-    """Draw the time per iteration against n on the left and against k on the right."""
+    """Draw the time per pass against n on the left and against k on the right."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 5.4), sharey=True, layout="constrained")
     for axis, variable in zip(axes, ("n", "k"), strict=True):
         for peer, line in growth(runs, variable).items():
@@ -441,7 +440,7 @@ def draw_growth(runs: list[Run], path: Path) -> None:
         axis.grid(axis="y", color="#e4e7eb")
         axis.spines[["top", "right"]].set_visible(False)
         axis.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
-    figure.suptitle("Time per iteration", weight="bold", x=0.01, ha="left")
+    figure.suptitle("Time per pass", weight="bold", x=0.01, ha="left")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     save(figure, path)
 

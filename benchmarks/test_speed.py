@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 import kmeans_seg
-from kmeans_seg.distinct import distinct_colors
+from kmeans_seg.fast.counting import distinct_colors
 
 from .conftest import Measure, pixel_count, pixels
 from .peers import (
@@ -87,7 +87,7 @@ def cluster(
     if peer == OURS:
         return kmeans_seg.kmeans(points, k, weights=counts, init=centers)
     if peer == BROADCAST:
-        return kmeans_seg.kmeans(points, k, weights=counts, init=centers, assign="broadcast")
+        return kmeans_seg.kmeans(points, k, weights=counts, init=centers, strategy="plain")
     algorithm = peer.removeprefix("scikit-learn ")
     model = KMeans(k, init=centers, n_init=1, max_iter=1000, tol=0, algorithm=algorithm)
     return model.fit(points, sample_weight=counts)
@@ -175,6 +175,6 @@ def gabor_responses(path: Path) -> NDArray[np.float64]:
 def test_many_dimensions(measure: Measure, china: Path, peer: str) -> None:
     segment = functools.partial(kmeans_seg.segment, k=8, space="raw")
     if peer == BROADCAST:
-        segment = functools.partial(segment, assign="broadcast")
+        segment = functools.partial(segment, strategy="plain")
     about = {"work": "24 Gabor responses", "peer": peer, "photo": china, "k": 8}
     measure(segment, gabor_responses(china)[::2, ::2], **about, rounds=3)

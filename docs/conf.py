@@ -7,7 +7,6 @@ is fetched from the network, neither by the build nor by the pages.
 import importlib
 import sys
 from importlib.metadata import version as version_of
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +48,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "kmeans_seg"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
+html_js_files = ["live.js"]
 html_favicon = "_static/icon.svg"
 html_show_sourcelink = False
 html_copy_source = False
@@ -98,17 +98,18 @@ def show_no_constructor(
     return ("", "") if own else None
 
 
-def write_live_page(app: Sphinx, error: Exception | None) -> None:
-    """Write the page of a run that `learn/live.md` shows."""
+def write_live_pages(app: Sphinx, error: Exception | None) -> None:
+    """Write the live pages that the lessons show."""
     if error is not None or app.builder.format != "html":
         return
-    from kmeans_seg import read
+    import pictures
+
     from kmeans_seg.teaching import write_page
 
-    photo = read(str(files("kmeans_seg") / "data" / "coffee.jpg"))
     folder = Path(app.outdir, "live")
     folder.mkdir(exist_ok=True)
-    write_page(photo, 4, folder / "coffee.html", title="An espresso in 4 colors")
+    for name, (image, k, title) in pictures.live_pages().items():
+        write_page(image, k, folder / f"{name}.html", title=title)
 
 
 def setup(app: Sphinx) -> None:
@@ -116,4 +117,4 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", stay_inside)
     app.connect("env-check-consistency", check_reference)
     app.connect("autodoc-process-signature", show_no_constructor)
-    app.connect("build-finished", write_live_page)
+    app.connect("build-finished", write_live_pages)

@@ -23,7 +23,17 @@ from numpy.typing import NDArray
 from kmeans_seg import read
 from kmeans_seg.teaching.draw import as_rgb, heat, hexadecimal, mark, png_bytes, swatch
 
-__all__ = ["chart", "figure", "gallery", "heat", "mark", "palette_bar", "photo", "table"]
+__all__ = [
+    "chart",
+    "figure",
+    "gallery",
+    "heat",
+    "live",
+    "mark",
+    "palette_bar",
+    "photo",
+    "table",
+]
 
 # Names of colors for charts; each is replaced by what the page says.
 INK, MUTED, PAPER, ACCENT = "#010203", "#040506", "#070809", "#0a0b0c"
@@ -49,6 +59,51 @@ def photo(step: int = 1) -> NDArray[np.uint8]:
     """Read the photo that comes with the package, or only every `step`-th row and column of it."""
     whole = read(str(files("kmeans_seg") / "data" / "coffee.jpg"))
     return np.ascontiguousarray(whole[::step, ::step])
+
+
+def speck() -> NDArray[np.uint8]:
+    """Put a small blue disk on the photo, at half its size."""
+    picture = photo(2)
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    picture[(y - 125) ** 2 + (x - 190) ** 2 < 7**2] = (30, 90, 220)
+    return picture
+
+
+def gradient() -> NDArray[np.uint8]:
+    """Make a sky: one color that turns into another without a step."""
+    along = np.linspace(0, 1, 240)[np.newaxis, :, np.newaxis].repeat(140, axis=0)
+    colors = (1 - along) * (40, 80, 240) + along * (240, 200, 110)
+    return np.rint(colors).astype(np.uint8)
+
+
+def unequal() -> NDArray[np.uint8]:
+    """Make a large group of grays that spread wide, and a small group that is brighter."""
+    rng = np.random.default_rng(0)
+    picture = rng.normal(110, 28, (160, 240))
+    picture[60:100, 190:230] = rng.normal(205, 6, (40, 40))
+    return np.rint(picture.clip(0, 255)).astype(np.uint8)
+
+
+def live_pages() -> dict[str, tuple[NDArray[np.uint8], int, str]]:
+    """Return what each live page of the lessons shows: an image, k and a title."""
+    return {
+        "coffee": (photo(), 4, "An espresso in 4 colors"),
+        "optima": (photo(2), 8, "An espresso in 8 colors"),
+        "speck": (speck(), 4, "A small blue disk"),
+        "gradient": (gradient(), 4, "A gradient"),
+        "unequal": (unequal(), 2, "A large group and a small one"),
+    }
+
+
+def live(name: str, moment: str = "", title: str = "") -> Html:
+    """Show a live page at a moment, with a link to it."""
+    address = f"../live/{name}.html" + (f"#{moment}" if moment else "")
+    text = html.escape(title or live_pages()[name][2])
+    return Html(
+        f'<iframe class="live" src="{address}" title="{text}, step by step" loading="lazy" '
+        'allow="fullscreen"></iframe>'
+        f'<p><a href="{address}">Open it in a window of its own</a>.</p>'
+    )
 
 
 def image(pixels: NDArray[Any], alt: str) -> str:

@@ -7,24 +7,29 @@
 array([[0, 0, 1],
        [0, 1, 1]], dtype=int32)
 
-The files, in reading order: `segmentation` (the way from an image to its
-segments), `clustering` (seeds and the loop), `seeding`, `lloyd` (the loop),
-`assignment` (the distance), `sums` (means that do not depend on the order),
-`pixels` (which take part, in blocks),
-`distinct` (colors and counts), `colorspace`, `cells` and `pruning` (the fast
-assignment), `validation`, `files`, `cli`.
+Read `lloyd` first (the loop), then `seeding` (the initial centers): together they are the whole
+algorithm. The README lists the other files in reading order.
 """
 
-from .clustering import Clustering, ConvergenceWarning, FewerClustersWarning, kmeans
+from .clustering import (
+    Clustering,
+    ConvergenceWarning,
+    FewerClustersWarning,
+    kmeans,
+    kmeans_plusplus,
+    lloyd,
+)
 from .files import read, write
-from .lloyd import Step, lloyd
-from .seeding import kmeans_plusplus
-from .segmentation import Segmentation, segment
+from .lloyd import Step
+from .pixels import AmbiguousShapeWarning
+from .segmentation import NodataWarning, Segmentation, segment
 
 __all__ = [
+    "AmbiguousShapeWarning",
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",
+    "NodataWarning",
     "Segmentation",
     "Step",
     "kmeans",

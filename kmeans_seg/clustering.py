@@ -1,36 +1,50 @@
-"""k-means on points: seeds, the loop, and the best of several runs.
+"""The fronts of k-means on points: `kmeans`, `lloyd` and `kmeans_plusplus`.
 
-`kmeans` is the front that checks and warns; `run` is the core, a generator of
-everything that happens on the way. The seeds come from `seeding`, the steps
-from `lloyd`. Left out: everything about images, which `segmentation` adds.
+They check their arguments, run the core (`seeding`, `lloyd`) with the chosen
+strategy (`strategies`), keep the best of several runs, and warn. Left out:
+everything about images, which `segmentation` adds.
 """
 
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from . import validation
-from .assignment import Floats, Labels
-from .lloyd import ASSIGNERS, State, Step, iterate
-from .seeding import INITS, Seed
+from . import seeding, validation
+from .errstate import default_errstate, each_in_default_errstate
+from .exact import Floats
+from .lloyd import Clusters, Indices, Labels, Step, steps
+from .seeding import Seed, Seeds
+from .strategies import STRATEGIES, Strategy
 from .validation import RandomGenerator
 
 Result = TypeVar("Result")
-# What happens on the way to a result: seeds are drawn, then steps are made.
-Events: TypeAlias = Generator[Seed | Step, None, Result]
+
+
+@dataclass(frozen=True)
+class Reordered:
+    """The clusters have new numbers: the one that was number order[i] is number i from now on."""
+
+    order: Indices
+
+
+# What happens on the way to a result: initial centers are drawn, then passes are made.
+Event: TypeAlias = Seed | Step | Reordered
+Events: TypeAlias = Generator[Event, None, Result]
 Callback: TypeAlias = Callable[[Step], object]
+
+# The ways to draw initial centers, by name.
+INITS = ("k-means++", "random")
 
 
 class ConvergenceWarning(UserWarning):
-    """The loop ended at max_iter while points were still being reassigned.
+    """The loop ended while points were still being reassigned: at max_iter, or in a cycle.
 
     Examples
     --------
@@ -63,6 +77,8 @@ class FewerClustersWarning(UserWarning):
 class Clustering:
     """The outcome of k-means. Everything in it belongs together.
 
+    Its arrays are yours to change: nothing else refers to them.
+
     Attributes
     ----------
     centers
@@ -78,7 +94,8 @@ class Clustering:
         if it converged.
     converged
         Whether the last pass reassigned no point: then every center is the
-        mean of its points.
+        mean of its points. False if `max_iter` cut the loop short, or if
+        rounding led it back to earlier centers.
 
     Examples
     --------
@@ -114,7 +131,7 @@ def kmeans(
     n_init: int = 1,
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     callback: Callback | None = None,
 ) -> Clustering:
     """Cluster points by k-means.
@@ -142,9 +159,8 @@ def kmeans(
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system. The default is a fixed seed: the same call gives the same
         clustering.
-    assign
-        The name of a strategy; both give the same labels. "pruned" leaves out
-        the distances that cannot matter, "broadcast" computes every one.
+    strategy
+        "fast", or "plain" for the textbook as it stands; both give the same bits.
     callback
         Called with every `Step` of the loop, as it is made.
 
@@ -164,7 +180,8 @@ def kmeans(
     FewerClustersWarning
         If there are fewer distinct points than k.
     ConvergenceWarning
-        If points were still being reassigned after `max_iter` passes.
+        If points were still being reassigned after `max_iter` passes, or if
+        rounding led back to earlier centers.
 
     References
     ----------
@@ -181,112 +198,258 @@ def kmeans(
     points = validation.as_points(points)
     k = validation.as_k(k, len(points), "points")
     weights = validation.as_weights(weights, len(points))
-    settings = check_settings(k, points.shape[1], init, n_init, max_iter, rng, assign)
-    step, _ = drain(run(points, k, weights, settings), callback)
-    clustering = conclude(step, converged=step.reassigned.size == 0)
-    warn_of_shortcomings(clustering, k, settings, "points")
+    options = Options.checked(
+        k, points.shape[1], init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy
+    )
+    events = each_in_default_errstate(best_run(points, weights, k, options))
+    step, clusters = run_to_end(events, callback)
+    clustering = conclude(step, clusters)
+    warn_of_shortcomings(clustering, k, options, "points")
     return clustering
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The checked settings of a run, as `kmeans` documents them."""
+@default_errstate
+def lloyd(
+    points: ArrayLike,
+    centers: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    strategy: str = "fast",
+) -> Iterator[Step]:
+    """Iterate Lloyd's algorithm from the given centers until no point is reassigned.
+
+    A tie between centers goes to the lowest index. A center without points
+    moves to the point that is farthest from its own center (the
+    lexicographically smallest of equally far ones), and the points are
+    assigned again before the step is given out: every cluster of a step has
+    points, unless there are fewer distinct points than centers.
+
+    The same points, weights and centers give the same steps, bit for bit, in
+    whatever order the points come.
+
+    It always ends. Where points differ by a few units in the last place of
+    float64, the rounding of the means can lead back to earlier centers: then
+    the last step is the one of least inertia in this cycle, the earliest of
+    equals.
+
+    Parameters
+    ----------
+    points
+        Array (n, C) of finite numbers.
+    centers
+        Array (k, C): where to start.
+    weights
+        Array (n,) of positive numbers; by default every point weighs 1.
+    labels
+        Array (n,) of int: the labels before the first pass, if there are any
+        to go on from; by default the first pass assigns every point anew.
+    strategy
+        "fast", or "plain" for the textbook as it stands; both give the same bits.
+
+    Returns
+    -------
+    steps
+        An iterator of `Step`. The labels of a step are those of its nearest
+        centers. In the last, no point is reassigned and every center is the
+        mean of its points, unless it ends a cycle.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At the call, if an argument is not of the form above.
+
+    References
+    ----------
+    S. P. Lloyd, "Least squares quantization in PCM" (1957; 1982).
+
+    Examples
+    --------
+    >>> for step in lloyd([[0], [1], [5], [9]], centers=[[0], [1]]):
+    ...     print(step.iteration, step.centers.ravel(), step.labels, step.reassigned.size)
+    1 [0. 1.] [0 1 1 1] 4
+    2 [0. 5.] [0 0 1 1] 1
+    3 [0.5 7. ] [0 0 1 1] 0
+    """
+    points = validation.as_points(points)
+    weights = validation.as_weights(weights, len(points))
+    centers = validation.as_centers("centers", centers, None, points.shape[1])
+    labels = validation.as_labels(labels, len(points), len(centers))
+    validation.check_choice("strategy", strategy, STRATEGIES)
+    clusters = STRATEGIES[strategy].clusters(points, weights, len(centers), labels)
+    return each_in_default_errstate(steps(clusters, centers))
+
+
+@default_errstate
+def kmeans_plusplus(
+    points: ArrayLike,
+    k: int,
+    *,
+    weights: ArrayLike | None = None,
+    trials: int | None = None,
+    rng: RandomGenerator = 0,
+) -> Floats:
+    """Choose k of the points as centers by (greedy) k-means++.
+
+    The first is drawn in proportion to the weights, each next in proportion
+    to weight times squared distance to the nearest center so far. The greedy
+    form draws several candidates each time and keeps the one that leaves the
+    smallest sum of weighted squared distances.
+
+    Parameters
+    ----------
+    points
+        Array (n, C) of finite numbers.
+    k
+        The number of centers, at most n.
+    weights
+        Array (n,) of positive numbers; by default every point weighs 1.
+    trials
+        Candidates for each center, at most 1000: 1 is the textbook form, the
+        default is 4 + ⌊ln k⌋.
+    rng
+        An int seed, a `numpy.random.Generator`, or None for a fresh seed from
+        the system. The default is a fixed seed: the same call gives the same
+        centers.
+
+    Returns
+    -------
+    centers
+        Array (k, C) of float64, distinct; fewer rows if there are fewer than
+        k distinct points.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of the form above.
+
+    References
+    ----------
+    D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
+    seeding" (2007), which also describes the greedy form.
+
+    Examples
+    --------
+    >>> kmeans_plusplus([[0], [1], [100], [101]], 2).ravel()
+    array([100.,   0.])
+    """
+    points = validation.as_points(points)
+    k = validation.as_k(k, len(points), "points")
+    weights = validation.as_weights(weights, len(points))
+    if trials is not None:
+        trials = validation.as_count("trials", trials, most=validation.MOST_TRIALS)
+    draws = seeding.plusplus(
+        points,
+        weights,
+        k,
+        validation.as_generator(rng),
+        trials=trials,
+        potential=STRATEGIES["fast"].potential,
+    )
+    return points[[seed.index for seed in draws]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The checked options of a run, as `kmeans` documents them."""
 
     init: str | Floats
     n_init: int
     max_iter: int
     rng: np.random.Generator
-    assign: str
+    strategy: Strategy
 
-
-def check_settings(
-    k: int,
-    channels: int,
-    init: str | ArrayLike,
-    n_init: int,
-    max_iter: int,
-    rng: RandomGenerator,
-    assign: str,
-) -> Settings:
-    """Check the settings that `kmeans` and `segment` share."""
-    if isinstance(init, str):
-        validation.check_choice("init", init, INITS)
-    else:
-        init = validation.as_centers("init", init, k, channels)
-    validation.check_choice("assign", assign, ASSIGNERS)
-    return Settings(
-        init,
-        validation.as_count("n_init", n_init),
-        validation.as_count("max_iter", max_iter),
-        validation.as_generator(rng),
-        assign,
-    )
-
-
-def run(
-    points: Floats, k: int, weights: Floats | None, settings: Settings
-) -> Events[tuple[Step, State]]:
-    """Seed and iterate, `n_init` times; yield all that happens, return how the best run ended."""
-    best: tuple[Step, State] | None = None
-    for _ in range(settings.n_init):
-        if isinstance(settings.init, str):
-            centers = yield from INITS[settings.init](points, k, weights, settings.rng)
+    @classmethod
+    def checked(
+        cls,
+        k: int,
+        channels: int,
+        *,
+        init: str | ArrayLike,
+        n_init: int,
+        max_iter: int,
+        rng: RandomGenerator,
+        strategy: str,
+    ) -> Options:
+        """Check the options that `kmeans` and `segment` share."""
+        if isinstance(init, str):
+            validation.check_choice("init", init, INITS)
         else:
-            centers = settings.init
-        state = State(points, weights, len(centers), settings.assign)
-        step = yield from descend(state, centers, settings)
+            init = validation.as_centers("init", init, k, channels)
+        validation.check_choice("strategy", strategy, STRATEGIES)
+        return cls(
+            init=init,
+            n_init=validation.as_count("n_init", n_init),
+            max_iter=validation.as_count("max_iter", max_iter),
+            rng=validation.as_generator(rng),
+            strategy=STRATEGIES[strategy],
+        )
+
+    def draws(self, points: Floats, weights: Floats, k: int) -> Seeds:
+        """Draw initial centers by the method that `init` names."""
+        if self.init == "random":
+            return seeding.random(points, weights, k, self.rng)
+        potential = self.strategy.potential
+        return seeding.plusplus(points, weights, k, self.rng, potential=potential)
+
+
+def best_run(
+    points: Floats, weights: Floats, k: int, options: Options
+) -> Events[tuple[Step, Clusters]]:
+    """Run k-means `n_init` times; yield all that happens, and return how the best run ended."""
+    if not isinstance(options.init, str):  # every run from the same centers would be the same
+        clusters = options.strategy.clusters(points, weights, k)
+        step = yield from steps(clusters, options.init, max_iter=options.max_iter)
+        return step, clusters
+    best: tuple[Step, Clusters] | None = None
+    for _ in range(options.n_init):
+        centers = yield from options.draws(points, weights, k)
+        clusters = options.strategy.clusters(points, weights, len(centers))
+        step = yield from steps(clusters, centers, max_iter=options.max_iter)
         if best is None or step.inertia < best[0].inertia:
-            best = step, state
-        if not isinstance(settings.init, str):
-            break  # every run from the same centers would be the same
+            best = step, clusters
     assert best is not None
     return best
 
 
 def run_in_order(
     points: Floats,
+    weights: Floats,
     k: int,
-    weights: Floats | None,
-    settings: Settings,
+    options: Options,
+    *,
     brightness: Callable[[Floats], Floats],
 ) -> Events[Clustering]:
-    """Do what `run` does, and bring the clusters into order from dark to light.
+    """Do what `best_run` does, and bring the clusters into order from dark to light.
 
-    A point between two centers goes to the lowest index, so a new order may
-    reassign it. The loop then goes on from the new order, until it agrees.
+    A point equally near to two centers goes to the lower-numbered one, so a new
+    order may reassign it. The loop then goes on until no point is reassigned.
     """
-    step, state = yield from run(points, k, weights, settings)
-    converged = step.reassigned.size == 0
+    step, clusters = yield from best_run(points, weights, k, options)
+    converged = has_converged(step, clusters)
     while True:
-        order = dark_to_light(step.centers, brightness)
+        order = np.lexsort((*step.centers.T[::-1], brightness(step.centers)))
         if (order == np.arange(len(order))).all():
-            return conclude(step, converged)
+            return replace(conclude(step, clusters), converged=converged)
+        clusters.reorder(order)
+        yield Reordered(order)
         # The first pass repeats the last one: it starts from its labels and has its number.
-        state.reorder(order)
-        step = yield from descend(state, step.centers[order], settings, step.iteration)
-        # The repeated pass reassigns nothing even where the loop was cut short.
-        converged = converged and step.reassigned.size == 0
+        # A loop that was cut short, or ended a cycle, does not go on.
+        last = options.max_iter if converged else step.iteration
+        step = yield from steps(clusters, step.centers[order], step.iteration, last)
+        converged = converged and has_converged(step, clusters)
 
 
-def dark_to_light(centers: Floats, brightness: Callable[[Floats], Floats]) -> NDArray[np.intp]:
-    """Return the indices of the centers in order of brightness, equals in order of channels."""
-    return np.lexsort((*centers.T[::-1], brightness(centers)))
+def has_converged(step: Step, clusters: Clusters) -> bool:
+    """Whether the loop would not change anything after its last step."""
+    return step.reassigned.size == 0 and clusters.are_around(step.centers)
 
 
-def descend(state: State, centers: Floats, settings: Settings, first: int = 1) -> Events[Step]:
-    """Run the loop from `centers` to its end, or to max_iter; yield every step, return the last."""
-    for step in itertools.islice(iterate(state, centers, first), settings.max_iter - first + 1):
-        yield step
-    return step
-
-
-def conclude(step: Step, converged: bool) -> Clustering:
+@default_errstate
+def conclude(step: Step, clusters: Clusters) -> Clustering:
     """Make a clustering of the last step."""
-    labels, filled = step.labels, step.weights > 0
-    if not filled.all():
-        # There are fewer distinct points than centers, or the weight of a cluster is too small to
-        # count beside the others: the labels tell.
-        filled = np.bincount(labels, minlength=len(filled)) > 0
+    labels, filled = step.labels.copy(), step.weights > 0
+    if not filled.all():  # there are fewer distinct points than centers
         labels = (np.cumsum(filled, dtype=np.int32) - 1)[labels]
     return Clustering(
         centers=step.centers[filled],
@@ -294,12 +457,12 @@ def conclude(step: Step, converged: bool) -> Clustering:
         weights=step.weights[filled],
         inertia=step.inertia,
         n_iter=step.iteration,
-        converged=converged,
+        converged=has_converged(step, clusters),
     )
 
 
-def drain(events: Events[Result], callback: Callback | None) -> Result:
-    """Let everything happen, show each step to `callback`, and return the result."""
+def run_to_end(events: Events[Result], callback: Callback | None) -> Result:
+    """Exhaust the generator, pass each `Step` to `callback`, and return its result."""
     while True:
         try:
             event = next(events)
@@ -310,8 +473,8 @@ def drain(events: Events[Result], callback: Callback | None) -> Result:
             callback(event)
 
 
-def warn_of_shortcomings(clustering: Clustering, k: int, settings: Settings, unit: str) -> None:
-    """Warn, on behalf of the public function that called, of what the caller did not ask for."""
+def warn_of_shortcomings(clustering: Clustering, k: int, options: Options, unit: str) -> None:
+    """Warn about missing clusters or missing convergence, for the public function that called."""
     found = len(clustering.centers)
     if found < k:
         warnings.warn(
@@ -320,9 +483,15 @@ def warn_of_shortcomings(clustering: Clustering, k: int, settings: Settings, uni
             stacklevel=3,
         )
     if not clustering.converged:
-        warnings.warn(
-            f"{unit} were still being reassigned after max_iter={settings.max_iter} passes: "
-            "raise max_iter to let the clustering converge",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+        if clustering.n_iter < options.max_iter:
+            message = (
+                f"rounding led back to earlier centers, so the loop ended after "
+                f"{clustering.n_iter} passes with the best of this cycle: some {unit} differ only "
+                "in their last digits; round them if these mean nothing"
+            )
+        else:
+            message = (
+                f"{unit} were still being reassigned after max_iter={options.max_iter} passes: "
+                "raise max_iter to let the clustering converge"
+            )
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)

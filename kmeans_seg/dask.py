@@ -39,19 +39,13 @@ except ImportError as error:
     ) from error
 
 from . import validation
-from .assignment import Labels
-from .clustering import drain, warn_of_shortcomings
-from .distinct import (
-    Codes,
-    DistinctColors,
-    LookUp,
-    count_codes,
-    from_codes,
-    has_codes,
-    merge_counts,
-)
-from .pixels import Blocks, Pixels
-from .segmentation import SPACES, Segmentation, paint, prepare_pixels
+from .clustering import run_to_end, warn_of_shortcomings
+from .distinct import DistinctColors, LookUp, has_codes
+from .fast.counting import Codes, count_codes, from_codes, merge_counts
+from .features import SPACES
+from .lloyd import Labels
+from .pixels import Blocks, Pixels, warn_of_shape
+from .segmentation import Segmentation, paint, problem_of
 from .validation import RandomGenerator
 
 MERGED = 8  # counts merged by one task
@@ -69,7 +63,7 @@ def segment(
     n_init: int = 1,
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
 ) -> Segmentation:
     """Segment an image in a dask array into k segments of similar color, by k-means.
 
@@ -81,14 +75,14 @@ def segment(
     mask
         A dask array of bool in the shape of the image without its channels:
         True for the pixels that take part. By default all.
-    k, space, channel_axis, normalize, init, n_init, max_iter, rng, assign
+    k, space, channel_axis, normalize, init, n_init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
     -------
     segmentation
         A `Segmentation` whose `labels` and `painted` are lazy dask arrays,
-        with the chunks of the image. All else is in memory.
+        with the chunks of the image that are not empty. All else is in memory.
 
     Raises
     ------
@@ -119,12 +113,14 @@ def segment(
     """
     validation.check_choice("space", space, SPACES)
     pixels = Chunks(image, space, SPACES[space].channel_counts, channel_axis, mask)
-    job = prepare_pixels(
-        pixels, k, space, init, n_init, max_iter, rng, assign, 0, normalize, out=None
-    )
-    clustering = drain(job.events, None)
-    warn_of_shortcomings(clustering, job.k, job.settings, "colors")
-    return LazySegmentation(**vars(job.finish(clustering)))
+    warn_of_shape(image.shape, channel_axis, stacklevel=3)
+    problem = problem_of(
+        pixels, k, space=space, init=init, n_init=n_init, max_iter=max_iter, rng=rng,
+        strategy=strategy, normalize=normalize,
+    )  # fmt: skip
+    clustering = run_to_end(problem.events(), None)
+    warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+    return LazySegmentation(**vars(problem.segmentation(clustering)))
 
 
 class LazySegmentation(Segmentation):
@@ -136,17 +132,17 @@ class LazySegmentation(Segmentation):
         labels: Any = self.labels
         axes = list(range(labels.ndim))
         alpha_axes = None if self._alpha is None else [*axes, labels.ndim + 1]
-        channels = self.palette.shape[1] + (self._alpha is not None)
+        channels = self._palette.shape[1] + (self._alpha is not None)
         painted_axes = axes.copy()
         if self._channel_axis is not None:
             painted_axes.insert(self._channel_axis, labels.ndim)
         return da.blockwise(
             *(paint, painted_axes, labels, axes, self._alpha, alpha_axes),
-            palette=self.palette,
+            palette=self._palette,
             channel_axis=self._channel_axis,
             new_axes={labels.ndim: channels} if self._channel_axis is not None else None,
             concatenate=True,
-            meta=np.empty((0,) * len(painted_axes), self.palette.dtype),
+            meta=np.empty((0,) * len(painted_axes), self._palette.dtype),
         )
 
 
@@ -165,15 +161,21 @@ class Chunks(Pixels):
         super().__init__(image, space, channel_counts, channel_axis, mask)
         validation.check_counted(image.dtype, self.channels, has_codes(self.channels, image.dtype))
         axis = self.channel_axis
+        # Dask repeats an axis of one pixel if it has an empty chunk as well.
+        chunks = [tuple(length for length in lengths if length) for lengths in image.chunks]
         if axis is not None:
-            self.array = image.rechunk({axis: -1})
-        chunks = tuple(c for i, c in enumerate(self.array.chunks) if i != axis)
+            chunks[axis] = (image.shape[axis],)
+        self.array = image.rechunk(tuple(chunks))
         if mask is not None:
             validation.check_dask("mask", mask)
-            self.mask = mask.rechunk(chunks)
+            self.mask = mask.rechunk(tuple(c for i, c in enumerate(chunks) if i != axis))
         self._kind = (space, channel_counts, axis)
 
-    def distinct(self, check: Callable[[NDArray[Any]], None]) -> DistinctColors:
+    def distinct(
+        self,
+        check: Callable[[NDArray[Any]], None],
+        distinct_colors: object,  # the workers count by codes, whatever the strategy
+    ) -> DistinctColors:
         """Find the distinct colors: of each chunk, then of a few together, and so on."""
         blocks = self.array.to_delayed().ravel()
         masks = [None] * len(blocks) if self.mask is None else self.mask.to_delayed().ravel()
@@ -220,8 +222,6 @@ def count_chunk(
     check: Callable[[NDArray[Any]], None],
 ) -> tuple[Codes, NDArray[np.int64]]:
     """Find the distinct colors of a chunk."""
-    if block.size == 0:
-        return np.zeros(0, np.uint8), np.zeros(0, np.int64)
     pixels = Pixels(block, *kind, mask)
     blocks = Blocks(lambda: pixels.some_colors(check))
     return count_codes(blocks, again=blocks)
@@ -235,8 +235,6 @@ def label_chunk(
     kind: Kind,
 ) -> Labels:
     """Label the pixels of a chunk."""
-    if block.size == 0:
-        return np.zeros([n for i, n in enumerate(block.shape) if i != kind[2]], np.int32)
     if mask is not None and kind[2] is not None:
         mask = mask.squeeze(kind[2])
     labels: Labels = Pixels(block, *kind, mask).spread(look_up)

@@ -1,60 +1,37 @@
 """Images in files: `read` one upright and in RGB order, `write` one whole or not at all.
 
-Both go through imageio, which is imported (and pathlib too) when the first
-file is read or written, so that importing the package stays cheap. Of
-imageio's plugins only Pillow's is used: what a file is read as does not depend
-on what else is installed.
-
-A PNG of few colors is written with a palette, which makes it small. Pillow
-keeps 8 bits of a color channel. Where a PNG has 16, both halves are read with
-it and put together, and a small encoder writes them; a TIFF with 16 bits needs
-tifffile (the extra `tiff`).
-
-Left out: color profiles (the numbers are taken as the file has them), and the
-file's metadata, the timing of its frames among it, which `write` does not carry
-over.
+Here are the names, the directories and what is checked of an image to be
+written; what is in the files is in `codecs`, and how they are put in place in
+`placing`. Both are imported when the first file is read or written, so that
+importing the package stays cheap.
 """
 
-import contextlib
-import errno
-import io
 import os
-import struct
 import warnings
-import zlib
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import validation
+from . import codecs, validation
+from .validation import shown
 
-# Pillow's modes that are no arrays of gray or RGB values, and the nearest ones that are.
-PLAIN_MODES = {
-    "1": "L",
-    "La": "LA",
-    "PA": "RGBA",
-    "RGBX": "RGB",
-    "RGBa": "RGBA",
-    "YCbCr": "RGB",
-}
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
-# Modes that become RGB only by a color profile.
-PROFILED_MODES = ("CMYK", "HSV", "LAB")
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
+SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
+STACK_SUFFIXES = (".tif", ".tiff", ".gif", ".webp", ".png")
 
-# The modes of PNG with 16 bits per channel, by the type of color in the file.
-DEEP_MODES = {2: "RGB", 4: "LA", 6: "RGBA"}
+# An axis that is longer hardly holds the channels of an image to be written.
+MOST_CHANNELS = 16
 
-# Flat colors show every flaw of the usual JPEG, most of all where two of them meet.
-ENCODER_OPTIONS: dict[str, dict[str, Any]] = {
-    ".jpg": {"quality": 95, "subsampling": 0},
-    ".jpeg": {"quality": 95, "subsampling": 0},
-    ".webp": {"lossless": True},
-}
+# How many bytes the frames and pages of an image may take together, unless the caller says.
+MAX_BYTES = 4 * 2**30
 
 
-def read(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read(
+    path: Source, *, page: int | None = None, max_bytes: int | None = MAX_BYTES
+) -> NDArray[Any]:
     """Read an image from a file, upright.
 
     The orientation that a camera noted in the file (EXIF) is applied, so that
@@ -63,9 +40,20 @@ def read(path: str | os.PathLike[str]) -> NDArray[Any]:
     Parameters
     ----------
     path
-        A file that Pillow can read (JPEG, PNG, TIFF, BMP, GIF, WebP and
-        others), or an array saved by NumPy (.npy). The content decides, not
-        the name.
+        A file in one of the formats JPEG, PNG, TIFF, GIF, WebP, BMP, AVIF, JPEG
+        2000 and PPM, HEIC if pillow-heif is installed, or an array saved by
+        NumPy (.npy). The content decides,
+        not the name. No other format is opened, and no other program started.
+        Also the content of such a file, as bytes, or a file opened for reading
+        bytes, which is read to its end and stays open.
+    page
+        Which page of a file, or frame of an animation, to read, from 0 on. By
+        default all of them.
+    max_bytes
+        How many bytes the array may take, all frames and pages together; None
+        for no limit. The default is 4 GiB. The size is known from the headers
+        of the file before it is decoded. Decoding takes up to 3.4 times as much
+        memory for a moment, WebP and JPEG 2000 up to 6.5 times.
 
     Returns
     -------
@@ -73,12 +61,14 @@ def read(path: str | os.PathLike[str]) -> NDArray[Any]:
         A new C-contiguous array: (H, W) for gray, (H, W, 3) for RGB, and with
         an alpha channel (H, W, 2) or (H, W, 4). Animations and TIFFs of many
         pages give a stack with an axis more, (T, H, W, 3) for RGB, each frame
-        as it is shown; of a JPEG the first picture is read. It holds uint8,
-        except that 16 bits are uint16 (color in TIFF needs the extra `tiff`),
-        other gray of more than 8 bits int32, and gray in floating point
-        float32. A palette is looked up: RGB, or RGBA if one of its colors is
-        transparent. Black-and-white files give 0 and 255. An .npy file gives
-        what was saved.
+        as it is shown; of a JPEG the first picture is read. It holds uint8, and
+        uint16 where a PNG or TIFF has 16 bits. A palette is looked up: RGB, or
+        RGBA if one of its colors is transparent. Black-and-white files give 0
+        and 255.
+        A TIFF may hold any number of channels, integers and floating point.
+        Pages come first and channels last, whatever the layout of the file.
+        What Pillow cannot read of that needs the extra `tiff`.
+        An .npy file gives what was saved.
 
     Raises
     ------
@@ -86,8 +76,16 @@ def read(path: str | os.PathLike[str]) -> NDArray[Any]:
         If the operating system cannot open the file.
     ValueError
         If the file is empty, holds no image, a damaged or cut one, one in
-        CMYK, pages of different shapes, or one too large for Pillow, which
-        takes up to 178 megapixels.
+        CIELAB, pages of different sizes, or one of more than `max_bytes`.
+    MemoryError
+        If there is not enough memory.
+
+    Warns
+    -----
+    UserWarning
+        If the colors are CMYK, which become RGB by the color profile of the
+        file, or without one by a plain formula. If there are two or four
+        channels, and the file does not say that the last one is alpha.
 
     See Also
     --------
@@ -103,187 +101,130 @@ def read(path: str | os.PathLike[str]) -> NDArray[Any]:
     array([[[255,   0,   0],
             [  0,   0, 255]]], dtype=uint8)
     """
+    picture = load(path, max_bytes, page)
+    channels = picture.pixels.shape[-1] if picture.has_channels else 1
+    if channels in (2, 4) and not picture.has_alpha:
+        warnings.warn(
+            f"{name_of(path)}: the last of its {channels} channels is not alpha, but segment takes "
+            'it for that unless space="raw"',
+            UserWarning,
+            stacklevel=2,
+        )
+    return picture.pixels
+
+
+def load(source: Source, max_bytes: int | None, page: int | None) -> codecs.Picture:
+    """Read an image, and what the file says of its axes."""
+    limit = np.inf if max_bytes is None else validation.as_count("max_bytes", max_bytes)
+    number = None if page is None else validation.as_count("page", page, least=0)
+    try:
+        return codecs.decode(read_bytes(source, limit), limit, number)
+    except codecs.FormatError as error:
+        raise ValueError(f"{name_of(source)}: {error}") from error
+
+
+def name_of(source: Source) -> str:
+    """Return how to call a source in a message."""
+    if isinstance(source, (str, os.PathLike)):
+        return shown(source)
+    name = getattr(source, "name", None)
+    return shown(name) if isinstance(name, str) else "image"
+
+
+def read_bytes(source: Source, max_bytes: float) -> bytes:
+    """Read a file, or what comes out of a pipe, if it is no more than `max_bytes`."""
+    import stat
     from pathlib import Path
 
-    # Read first and decode then: what fails here is the file, what fails there its content.
-    data = Path(path).read_bytes()
-    if not data:
-        raise validation.empty_file(path)
-    try:
-        image = load(data) if data.startswith(b"\x93NUMPY") else decode(path, data)
-    except validation.FileError:
-        raise
-    except Exception as error:  # decoders raise nearly anything on a damaged file
-        raise validation.unreadable_image(path, error) from error
-    return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        codecs.check_size(memoryview(source).nbytes, max_bytes)
+        return bytes(source)
+    if not isinstance(source, (str, os.PathLike)):
+        return read_to_end(source, max_bytes)
+    with Path(source).open("rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            codecs.check_size(status.st_size, max_bytes)
+            return file.read()
+        if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+            raise codecs.FormatError("this is a device, which may have no end: give a file")
+        return read_to_end(file, max_bytes)
 
 
-@contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Keep Pillow from warning of images that are half as large as those it refuses."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Image size", category=RuntimeWarning)
-        yield
+def read_to_end(file: BinaryIO, max_bytes: float) -> bytes:
+    """Read what is left of a file, part by part, as nobody knows how long it is."""
+    parts: list[bytes] = []
+    while part := file.read(2**20):
+        if not isinstance(part, bytes):
+            raise TypeError(
+                f"{name_of(file)}: this file gives {type(part).__name__}, not bytes: open it with "
+                'the mode "rb"'
+            )
+        parts.append(part)
+        codecs.check_size(sum(map(len, parts)), max_bytes)
+    return b"".join(parts)
 
 
-def load(data: bytes) -> NDArray[Any]:
-    """Decode an .npy file."""
-    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    validation.as_image(array)
-    return array
-
-
-def decode(path: str | os.PathLike[str], data: bytes) -> NDArray[Any]:
-    """Decode an image file."""
-    import imageio.v3 as iio
-
-    with quietly(), iio.imopen(data, "r", plugin="pillow") as file:
-        info = file.metadata(index=0, exclude_applied=False)
-        pages = file.properties(index=...).n_images or 1  # type: ignore[arg-type]  # all of them
-        if info["mode"] in PROFILED_MODES:
-            raise validation.unreadable_color(path, info["mode"])
-        if data.startswith((b"II", b"MM")) and has_deep_colors(data):
-            return decode_tiff(path, data)
-        if pages > 1 and not data.startswith(b"\xff\xd8"):
-            return stack(path, file, pages)
-        if data.startswith(b"\x89PNG") and data[24] == 16 and data[25] in DEEP_MODES:
-            pixels = decode_deep_png(data)
-        else:
-            pixels = file.read(index=0, mode=plain_mode(info))  # type: ignore[call-arg]
-        # Asked again: Pillow turns a TIFF while it reads, and then forgets the orientation.
-        info = file.metadata(index=0, exclude_applied=False)
-    return upright(pixels, info.get("Orientation", 1))
-
-
-def stack(path: str | os.PathLike[str], file: Any, pages: int) -> NDArray[Any]:
-    """Read all frames of an animation or all pages of a file, in one mode."""
-    infos = [file.metadata(index=page, exclude_applied=False) for page in range(pages)]
-    modes = {plain_mode(info) for info in infos}
-    mode = modes.pop() if len(modes) == 1 else "RGBA" if "RGBA" in modes else "RGB"
-    frames = [file.read(index=page, mode=mode) for page in range(pages)]
-    shapes = {frame.shape for frame in frames}
-    if len(shapes) > 1:
-        raise validation.unequal_pages(path, shapes)
-    return np.stack(frames)
-
-
-def plain_mode(info: dict[str, Any]) -> str | None:
-    """Say in which mode to read a picture; None for its own, with palettes looked up."""
-    if info["mode"] == "P" and "transparency" in info:
-        return "RGBA"
-    if info["mode"] in ("L", "RGB") and "transparency" in info:
-        return {"L": "LA", "RGB": "RGBA"}[info["mode"]]
-    return "RGB" if info["mode"] == "P" else PLAIN_MODES.get(info["mode"])
-
-
-def has_deep_colors(data: bytes) -> bool:
-    """Say whether a TIFF has more than one channel of more than 8 bits."""
-    from PIL import Image  # which imageio reads with
-
-    with Image.open(io.BytesIO(data)) as image:
-        bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
-    return len(bits) > 1 and max(bits) > 8
-
-
-def decode_tiff(path: str | os.PathLike[str], data: bytes) -> NDArray[Any]:
-    """Decode a TIFF by tifffile."""
-    import imageio.v3 as iio
-
-    try:
-        import tifffile  # noqa: F401
-    except ImportError as error:
-        raise validation.missing_tiff(path) from error
-    return iio.imread(data, plugin="tifffile", index=None)
-
-
-def decode_deep_png(data: bytes) -> NDArray[np.uint16]:
-    """Decode a PNG of 16 bits per channel: once for its high bytes, once for its low ones."""
-    from PIL import Image
-
-    mode = DEEP_MODES[data[25]]
-    halves: list[NDArray[np.uint16]] = []
-    for order in "BL":
-        with Image.open(io.BytesIO(data)) as image:
-            if mode == "LA":  # four bytes a pixel, like RGBA of 8 bits
-                header = data[12:24] + bytes([8, 6]) + data[26:29]
-                check = struct.pack(">I", zlib.crc32(header))
-                with Image.open(io.BytesIO(data[:12] + header + check + data[33:])) as rgba:
-                    return np.asarray(rgba).view(">u2").astype(np.uint16)
-            image.tile = [tile._replace(args=f"{mode};16{order}") for tile in image.tile]
-            halves.append(np.asarray(image).astype(np.uint16))
-    high, low = halves
-    return high * np.uint16(256) + low
-
-
-def encode_deep_png(pixels: NDArray[np.uint16]) -> bytes:
-    """Encode colors of 16 bits per channel as PNG, each row as the difference to the one above."""
-    height, width, channels = pixels.shape
-    rows = np.full((height, 1 + 2 * width * channels), 2, np.uint8)  # filter 2: "up"
-    content = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
-    rows[:, 1:] = content
-    rows[1:, 1:] -= content[:-1]
-    (color,) = (color for color, mode in DEEP_MODES.items() if len(mode) == channels)
-    header = struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, 0)
-    file = b"\x89PNG\r\n\x1a\n"
-    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b"")):
-        file += struct.pack(">I", len(data)) + name + data
-        file += struct.pack(">I", zlib.crc32(name + data))
-    return file
-
-
-def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and mirror an image as its EXIF orientation, from 1 to 8, tells.
-
-    imageio can do it too (`rotate=True`), but mirrors the colors in place of
-    the columns where the file has a palette.
-    """
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
-
-
-def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = True) -> None:
+def write(
+    path: str | os.PathLike[str],
+    image: ArrayLike,
+    *,
+    channel_axis: int | None = -1,
+    overwrite: bool = True,
+) -> None:
     """Write an image to a file, whole or not at all.
 
-    The file is written under another name beside its place and then renamed:
-    whatever fails, there is never half an image, and an older file stays as it
+    The file is written under another name in the same directory first.
+    Whatever fails, there is never half an image, and an older file stays as it
     was until the new one is complete.
+
+    By default a file that exists is replaced, as most libraries do. With
+    `overwrite=False` the last step fails if the name exists, so that no file
+    is lost even if another program creates it at the same moment. (On a
+    filesystem without hard links that holds too, but there a program may see
+    the new file half-written.)
 
     Parameters
     ----------
     path
         Where to write. The suffix chooses the format: .png, .tif, .tiff, .gif,
-        .bmp and .webp keep every pixel as it is; .jpg and .jpeg do not; .npy
-        keeps any array. A symbolic link stays, and the file that it points to
-        is written.
+        .bmp and .webp keep every pixel as it is, or refuse the image; .jpg and
+        .jpeg do not; .npy keeps numbers of any kind. GIF and WebP hold gray as
+        RGB, and WebP may leave out an opaque alpha channel. A symbolic link
+        stays, and the file that it points to is written; with
+        `overwrite=False` a link counts as a file.
     image
         Array (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, (H, W, 2) or
-        (H, W, 4) with alpha, of bool or integers; or a stack of such (T, ...)
-        to .tif, .gif, .webp and .png. Integers up to 255 are written with 8
+        (H, W, 4) with alpha, of bool or numbers; or a stack of such (T, ...)
+        to .tif, .gif, .webp and .png. A .tif may have more channels (with the
+        extra `tiff`).
+        Integers up to 255 are written with 8
         bits, whatever their dtype, except uint16, which keeps its 16 bits
         where the format has them; integers up to 65535 with 16 bits, to .png
         or .tif only. So labels can be written as they are: with 8 or 16 bits,
         and -1, for pixels that took no part, as 255 or 65535. False and True
-        are written as 0 and 255.
+        are written as 0 and 255. Other integers and floating point can be
+        written to .tif and .npy.
+    channel_axis
+        The axis of the channels; None if there is none, as in a gray stack
+        (T, H, W). An image (H, W) is gray without saying so.
     overwrite
-        Whether to replace a file that exists.
+        Whether to replace a regular file that exists. The new file takes over
+        its permissions and, where the system allows, its owner and group.
 
     Raises
     ------
     FileExistsError
         If there is a file at `path`, and `overwrite` is False.
     FileNotFoundError, IsADirectoryError, PermissionError
-        If the operating system cannot write there.
+        If the operating system cannot write there, or the file to replace is
+        read-only.
     TypeError
-        If `image` does not hold bool or integers.
+        If `image` does not hold numbers, or such as the format cannot hold.
     ValueError
         If the suffix is not one of those above, or the format cannot hold the
         image: a GIF has 256 colors, and few formats hold the same frame twice
-        in a row.
+        in a row. Also if there is a FIFO, a socket or a device at `path`.
 
     See Also
     --------
@@ -299,122 +240,146 @@ def write(path: str | os.PathLike[str], image: ArrayLike, *, overwrite: bool = T
     array([[0, 1],
            [2, 2]], dtype=uint8)
     """
-    suffix = validation.as_image_suffix(path)
-    pixels = np.asarray(image) if suffix == ".npy" else validation.as_writable(path, image)
-    if not overwrite:
-        check_absent(path)
+    # Not at the top: pathlib, which it needs, takes longer than the rest of the package.
+    from .placing import check_target, place
+
+    check_target(path, overwrite=overwrite)
+    place([(path, encoded(path, image, channel_axis))], overwrite=overwrite)
+
+
+def encoded(
+    path: str | os.PathLike[str],
+    image: ArrayLike,
+    channel_axis: int | None = -1,
+    *,
+    may_be_labels: bool = True,
+) -> bytes:
+    """Return an image, or labels, as the content of a file of this name."""
+    picture = encodable(path, image, channel_axis, may_be_labels=may_be_labels)
     try:
-        data = encode(path, pixels, suffix)
-    except validation.FileError:
-        raise
-    except Exception as error:  # each encoder has its own way to say what it cannot hold
-        raise validation.unwritable_image(path, pixels, error) from error
-    replace_file(path, data)
+        return codecs.encode(picture, as_image_suffix(path))
+    except codecs.FormatError as error:
+        raise ValueError(f"{shown(path)}: {error}") from error
 
 
-def encode(path: str | os.PathLike[str], pixels: NDArray[Any], suffix: str) -> bytes:
-    """Make the content of a file."""
-    if suffix == ".npy":
-        buffer = io.BytesIO()
-        np.save(buffer, pixels, allow_pickle=False)
-        return buffer.getvalue()
-    import imageio.v3 as iio
-
-    is_stack = validation.is_stack(pixels)
-    if pixels.dtype == np.uint16 and pixels.ndim == 3 + is_stack:
-        return encode_deep_png(pixels) if suffix == ".png" else encode_tiff(path, pixels)
-    if suffix == ".png" and pixels.ndim == 3 and pixels.shape[2] == 3:
-        few = encode_few_colors(pixels)
-        if few is not None:
-            return few
-    data: bytes = iio.imwrite(
-        "<bytes>",
-        pixels,
-        plugin="pillow",
-        extension=suffix,
-        is_batch=is_stack,
-        **ENCODER_OPTIONS.get(suffix, {}),
-    )
-    if is_stack or suffix == ".gif":  # which may lose colors, and frames like the one before
-        back = read_back(data, pixels)
-        if not np.array_equal(back, pixels):
-            raise ValueError("a GIF has 256 colors, and an animation no frame twice in a row")
-    return data
+def encodable(
+    path: str | os.PathLike[str],
+    image: ArrayLike,
+    channel_axis: int | None,
+    *,
+    may_be_labels: bool,
+) -> codecs.Picture:
+    """Check that an image can be the content of a file of this name, as far as is known before."""
+    array = np.asarray(validation.unwrapped(image))
+    if as_image_suffix(path) == ".npy":
+        return codecs.Picture(validation.as_image(array), None, has_alpha=False)
+    return as_writable(path, array, channel_axis, may_be_labels=may_be_labels)
 
 
-def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
-    """Encode RGB of at most 256 colors as PNG with a palette: smaller, and sooner done.
+def as_image_suffix(path: str | os.PathLike[str]) -> str:
+    """Check that a file name ends like an image that can be written; return how, in lower case."""
+    # Not by pathlib: importing it takes longer than importing the rest of the package.
+    suffix = os.path.splitext(os.fspath(path))[1].lower()  # noqa: PTH122
+    if suffix not in IMAGE_SUFFIXES:
+        ending = f"suffix {suffix!r} is not known" if suffix else "the name has no suffix"
+        raise ValueError(
+            f"{shown(path)}: {ending}, and the suffix chooses the format: "
+            f"end the name in one of {', '.join(IMAGE_SUFFIXES)}"
+        )
+    return suffix
 
-    imageio, which writes with Pillow too, has no way to give it a palette.
+
+def as_writable(
+    path: str | os.PathLike[str],
+    array: NDArray[Any],
+    channel_axis: int | None = -1,
+    *,
+    may_be_labels: bool = True,
+) -> codecs.Picture:
+    """Check an image for the file at `path`; it comes back as uint8 or uint16, channels last."""
+    pixels, has_channels = channels_last(path, array, channel_axis)
+    picture = codecs.Picture(pixels, has_channels, has_alpha=False)
+    many, channels = picture.is_stack, pixels.shape[-1] if has_channels else 1
+    name, suffix = shown(path), as_image_suffix(path)
+    if many and suffix not in STACK_SUFFIXES:
+        raise ValueError(
+            f"{name}: this format holds one picture, not a stack of shape {array.shape}: "
+            f"write to one of {', '.join(STACK_SUFFIXES)} instead"
+        )
+    if channels in (2, 4) and suffix in (".bmp", ".jpg", ".jpeg"):
+        raise ValueError(
+            f"{name}: this format cannot hold alpha, which an image of shape {array.shape} has: "
+            "write to .png instead"
+        )
+    if channels > 4 and suffix not in (".tif", ".tiff"):
+        raise ValueError(
+            f"{name}: this format holds at most 4 channels, and an image of shape {array.shape} "
+            f"has {channels}: write to .tif or .npy, or say channel_axis=None for a gray stack"
+        )
+    return picture._replace(pixels=as_few_bits(name, pixels, suffix, many, may_be_labels))
+
+
+def channels_last(
+    path: str | os.PathLike[str], array: NDArray[Any], channel_axis: int | None
+) -> tuple[NDArray[Any], bool]:
+    """Check the axes of an image to be written; return it and whether the last has channels."""
+    name = shown(path)
+    if array.dtype.kind not in "buif":
+        raise TypeError(
+            f"{name}: an image of dtype {array.dtype} cannot be written: it must hold real numbers"
+        )
+    if array.ndim not in (2, 3, 4) or array.size == 0 or (array.ndim == 4 and channel_axis is None):
+        raise ValueError(
+            f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W), "
+            "(H, W, C), or a stack of such, and not empty; write its parts one by one, or to .npy"
+        )
+    if array.ndim == 3 and channel_axis == -1 and array.shape[2] > MOST_CHANNELS:
+        raise ValueError(
+            f"{name}: an image of shape {array.shape} may be a gray stack or have "
+            f"{array.shape[2]} channels: say channel_axis=None or channel_axis=2"
+        )
+    axis = validation.as_channel_axis(channel_axis, array.shape)
+    if axis is None:
+        return array, False
+    array = np.moveaxis(array, axis, -1)
+    return (array[..., 0], False) if array.shape[-1] == 1 else (array, True)
+
+
+def as_few_bits(
+    name: str, array: NDArray[Any], suffix: str, many: bool, may_be_labels: bool
+) -> NDArray[Any]:
+    """Return an image as uint8 or uint16, or as it is where TIFF keeps that.
+
+    The label -1, of pixels that took no part, becomes the largest value of its dtype.
     """
-    from PIL import Image
-
-    from .distinct import colors_of, pixel_codes
-
-    palette = np.zeros(0, np.intp)  # the codes of the colors
-    places = np.zeros(2**24, np.uint16)  # of each code in the palette, from 1 on; 0 for none
-    indices = np.empty(pixels.shape[:2], np.uint8)
-    start = 0
-    for codes in pixel_codes(pixels.reshape(-1, 3), np.intp):
-        found = places.take(codes)
-        if not found.all():
-            palette = np.concatenate((palette, np.unique(codes[found == 0])))
-            if len(palette) > 256:
-                return None
-            places[palette] = np.arange(1, len(palette) + 1)
-            found = places.take(codes)
-        indices.reshape(-1)[start : start + len(codes)] = found - 1
-        start += len(codes)
-    picture = Image.fromarray(indices)
-    picture.putpalette(colors_of(palette, 3, pixels.dtype).tobytes())
-    buffer = io.BytesIO()
-    # To look for runs alone is five times as fast as Pillow's default, and there are many runs.
-    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
-    return buffer.getvalue()
-
-
-def encode_tiff(path: str | os.PathLike[str], pixels: NDArray[Any]) -> bytes:
-    """Encode colors of 16 bits per channel by tifffile."""
-    try:
-        import tifffile
-    except ImportError as error:
-        raise validation.missing_tiff(path) from error
-    buffer = io.BytesIO()
-    photometric = "rgb" if pixels.shape[-1] > 2 else "minisblack"
-    tifffile.imwrite(buffer, pixels, photometric=photometric, compression="zlib")
-    return buffer.getvalue()
-
-
-def read_back(data: bytes, pixels: NDArray[Any]) -> NDArray[Any]:
-    """Decode what was encoded of `pixels`, in their shape."""
-    import imageio.v3 as iio
-
-    is_stack = validation.is_stack(pixels)
-    channels = pixels.shape[-1] if pixels.ndim == 3 + is_stack else 1
-    mode = None if pixels.dtype == np.uint16 else ("L", "LA", "RGB", "RGBA")[channels - 1]
-    with quietly(), iio.imopen(data, "r", plugin="pillow") as file:
-        back: NDArray[Any] = file.read(index=... if is_stack else 0, mode=mode)  # type: ignore
-    return back
-
-
-def check_absent(path: str | os.PathLike[str]) -> None:
-    """Check that there is no file at `path`."""
-    if os.path.exists(path):  # noqa: PTH110  # pathlib takes its time, see `validation`
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
-
-
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file as `write` does: under another name beside its place, then renamed."""
-    from pathlib import Path
-
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".kmeans_seg-{os.urandom(4).hex()}{target.suffix}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(target)
-    except OSError as error:
-        # Name the file that was asked for: nobody knows the other one.
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-    finally:
-        with contextlib.suppress(OSError):  # it has its new name, or was never there
-            temporary.unlink()
+    if array.dtype == np.bool_:
+        return array * np.uint8(255)
+    if array.dtype.kind == "f":
+        if suffix in (".tif", ".tiff"):
+            return array
+        raise TypeError(
+            f"{name}: this format cannot hold dtype {array.dtype}: write to .tif or .npy; or, if "
+            "the image is in [0, 1], write (image * 255).round().astype(numpy.uint8)"
+        )
+    low, high = int(array.min()), int(array.max())
+    sixteen = high > 255 or (array.dtype == np.uint16) or (low < 0 and high == 255)
+    if may_be_labels and low == -1 and high < 65535:  # of which some pixels have none
+        array = np.where(array == -1, 65535 if sixteen else 255, array)
+        low, high = 0, int(array.max())
+    if low < 0 or high > 65535:
+        if suffix in (".tif", ".tiff"):
+            return array
+        raise ValueError(
+            f"{name}: this format cannot hold values from {low} to {high}: write to .tif or .npy, "
+            "or shift and scale them to 0 to 255, or to 0 to 65535 for 16 bits"
+        )
+    if high <= 255 and not sixteen:
+        return array.astype(np.uint8)
+    if suffix not in SIXTEEN_BIT_SUFFIXES or (many and suffix == ".png"):
+        if high <= 255:
+            return array.astype(np.uint8)
+        raise ValueError(
+            f"{name}: this format cannot hold 16 bits, dtype {array.dtype} with values up to "
+            f"{high}: write to .tif{'' if many else ' or .png'} instead"
+        )
+    return array.astype(np.uint16)

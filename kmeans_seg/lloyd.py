@@ -1,6 +1,6 @@
-"""Lloyd's algorithm: THE loop. Everything that clusters drains it, nothing else loops.
+"""Lloyd's algorithm: the only k-means loop in the package. Read this file first.
 
-Steps 2 to 6 of the algorithm, once the centers are chosen (`seeding`):
+Once the initial centers are chosen (`seeding`), the algorithm goes on so:
 
 2. compute the distance between every point and every center;
 3. assign each point to its nearest center;
@@ -8,42 +8,164 @@ Steps 2 to 6 of the algorithm, once the centers are chosen (`seeding`):
 5. compute the distances again;
 6. if no point was reassigned stop, else go on from 3.
 
-The distances stand in `assignment`, the means in `sums`. Left out: when to
-give up (`max_iter`) and which of several runs to keep, both in `clustering`.
+The loop is `steps`. It runs on `Clusters`, which are plain here; `fast` has
+others that give the same bits sooner. Sums are exact (`exact`).
 """
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from . import validation
-from .assignment import (
-    Assigner,
-    Broadcast,
-    Floats,
-    Indices,
-    Labels,
-    SmallLabels,
-    own_distances,
-    squared_distances,
-)
-from .pruning import PrunedAssigner
-from .sums import ClusterSums, exact_sum
+from .errstate import default_errstate
+from .exact import Floats, cluster_totals, exact_sum, rounded
 
-# Every way to assign, by name. Each takes the points and makes an assigner; what it
-# remembers from one call to the next stays inside it. All give the same labels.
-ASSIGNERS: dict[str, Callable[[Floats, SmallLabels], Assigner]] = {
-    "pruned": PrunedAssigner,
-    "broadcast": Broadcast,
-}
+Labels: TypeAlias = NDArray[np.int32]
+SmallLabels: TypeAlias = NDArray[np.integer[Any]]  # in as few bytes as they fit
+Indices: TypeAlias = NDArray[np.intp]
+AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
+
+BLOCK = 2**15  # distances computed at a time: 256 KiB of them stay in the processor's cache
+
+
+def squared_distances(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
+    """Compute squared Euclidean distances, channel by channel.
+
+    The leading axes broadcast against each other, so one function serves
+    every use: all points to all centers (`points[:, np.newaxis]` against
+    `centers`), all points to one center, each point to a center of its own.
+
+    The channels are added in a fixed order and each element on its own, so
+    that a distance has the same bits whatever the layout of the arrays, the
+    size of a block or the width of the processor's vectors.
+
+    Parameters
+    ----------
+    points, others
+        Arrays (..., C) of float64 (or float32, where the caller knows that it
+        is enough) whose leading axes broadcast.
+
+    Returns
+    -------
+    distances
+        Array (...) of the same dtype, in squared units of the points.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0.0], [3.0, 4.0]])
+    >>> centers = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]])
+    >>> squared_distances(points[:, np.newaxis], centers)
+    array([[ 0.,  9.,  1.],
+           [25., 16., 18.]])
+    """
+    total = np.square(points[..., 0] - others[..., 0])
+    for channel in range(1, points.shape[-1]):
+        total += np.square(points[..., channel] - others[..., channel])
+    return total
+
+
+def nearest_center(points: Floats, centers: Floats) -> Labels:
+    """Assign each point to its nearest center; a tie goes to the lowest index.
+
+    Parameters
+    ----------
+    points
+        Array (n, C) of float64.
+    centers
+        Array (k, C) of float64.
+
+    Returns
+    -------
+    labels
+        Array (n,) of int32, from 0 to k - 1.
+
+    Examples
+    --------
+    >>> nearest_center(np.array([[1.0], [2.0], [9.0]]), np.array([[0.0], [4.0], [8.0]]))
+    array([0, 0, 2], dtype=int32)
+    """
+    labels = np.empty(len(points), np.int32)
+    size = max(1, BLOCK // len(centers))
+    for start in range(0, len(points), size):
+        block = slice(start, start + size)
+        distances = squared_distances(points[block], centers[:, np.newaxis])
+        labels[block] = distances.argmin(axis=0)  # the lowest index of equals
+    return labels
+
+
+def own_distances(points: Floats, centers: Floats, labels: SmallLabels) -> Floats:
+    """Compute the squared distance of each point to the center of its label, block by block."""
+    distances = np.empty(len(points))
+    for start in range(0, len(points), BLOCK):
+        block = slice(start, start + BLOCK)
+        own = centers.T.take(labels[block], axis=1).T  # with each channel contiguous
+        distances[block] = squared_distances(points[block], own)
+    return distances
+
+
+class Clusters:
+    """Points and their labels: which cluster each point belongs to, and the means.
+
+    Attributes
+    ----------
+    points
+        Array (n, C) of float64.
+    weights
+        Array (n,) of float64: what each point counts.
+    k
+        The number of clusters.
+    labels
+        Array (n,) of integers: the cluster of each point; -1 before the first pass.
+    """
+
+    def __init__(
+        self, points: Floats, weights: Floats, k: int, labels: Labels | None = None
+    ) -> None:
+        self.points, self.weights, self.k = points, weights, k
+        self.labels: SmallLabels = np.full(len(points), -1, np.int32) if labels is None else labels
+
+    def assign(self, centers: Floats) -> Indices:
+        """Assign each point to its nearest center; return the indices of those reassigned."""
+        before, self.labels = self.labels, nearest_center(self.points, centers)
+        return np.flatnonzero(self.labels != before)
+
+    def has_empty(self) -> bool:
+        """Whether a cluster has no points."""
+        return not np.bincount(self.labels, minlength=self.k).all()
+
+    def total_weights(self) -> Floats:
+        """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
+        return rounded(self._totals(np.ones(len(self.points))))
+
+    def means(self, otherwise: Floats) -> Floats:
+        """Return the mean of each cluster, (k, C), rounded once; for an empty one, `otherwise`."""
+        means = otherwise.copy()
+        weights = self._totals(np.ones(len(self.points)))
+        filled = weights > 0
+        for channel, values in enumerate(self.points.T):
+            means[filled, channel] = self._totals(values)[filled] / weights[filled]
+        return means
+
+    def _totals(self, values: Floats) -> NDArray[Any]:
+        """Add up weights times values in each cluster, exactly."""
+        return cluster_totals(self.labels, self.k, self.weights, values)
+
+    def are_around(self, centers: Floats) -> bool:
+        """Whether each center is the mean of its points."""
+        return bool((self.means(otherwise=centers) == centers).all())
+
+    def reorder(self, order: Indices) -> None:
+        """Let the cluster that was number order[i] be number i from now on."""
+        self.labels = order.argsort().astype(np.int32)[self.labels]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Step:
     """One pass of the loop: the centers, and the assignment of every point to the nearest.
+
+    Its arrays are read-only: the loop goes on from them.
 
     Attributes
     ----------
@@ -60,6 +182,7 @@ class Step:
 
     Examples
     --------
+    >>> from kmeans_seg import lloyd
     >>> step = next(lloyd([[0], [1], [5], [9]], centers=[[0], [1]]))
     >>> step.labels, step.weights
     (array([0, 1, 1, 1], dtype=int32), array([1., 3.]))
@@ -69,10 +192,16 @@ class Step:
 
     iteration: int
     centers: Floats
-    reassigned: NDArray[np.intp]
+    reassigned: Indices
     weights: Floats
     _labels: SmallLabels
-    _state: "State"
+    _points: Floats
+    _point_weights: Floats
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for array in (self.centers, self.reassigned, self.weights):
+            array.flags.writeable = False
 
     @property
     def labels(self) -> Labels:
@@ -80,182 +209,105 @@ class Step:
 
         It is made when it is asked for.
         """
-        return self._labels.astype(np.int32)
+        labels = self._labels.astype(np.int32)
+        labels.flags.writeable = False
+        return labels
 
     @property
+    @default_errstate
     def moved(self) -> float:
         """The weight of the reassigned points: pixels, when the points are counted colors."""
-        weights = self._state.weights
-        if weights is None:
-            return float(self.reassigned.size)
-        return exact_sum(weights[self.reassigned])
+        return exact_sum(self._point_weights[self.reassigned])
 
     @property
+    @default_errstate
     def inertia(self) -> float:
-        """The objective: the weighted sum of squared distances to the assigned centers.
+        """The weighted sum of squared distances of the points to their centers.
 
-        It is computed when it is asked for, and the same in any order of the points.
+        It is computed when it is asked for: the exact sum of its terms, rounded.
         """
-        weights = self._state.weights
-        distances = own_distances(self._state.points, self.centers, self._labels)
-        return exact_sum(distances if weights is None else weights * distances)
+        distances = own_distances(self._points, self.centers, self._labels)
+        return exact_sum(self._point_weights * distances)
 
 
-def lloyd(
-    points: ArrayLike,
-    centers: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    labels: ArrayLike | None = None,
-    assign: str = "pruned",
-) -> Iterator[Step]:
-    """Iterate Lloyd's algorithm from the given centers until no point is reassigned.
+def steps(
+    clusters: Clusters, centers: Floats, first: int = 1, max_iter: int | None = None
+) -> Generator[Step, None, Step]:
+    """Run the loop from the given centers; yield a step for each pass, and return the last.
 
-    A tie between centers goes to the lowest index. A center without points
-    moves to the point that is farthest from its own center (the
-    lexicographically smallest of equally far ones), and the points are
-    assigned again before the step is given out: every cluster of a step has
-    points, unless there are fewer distinct points than centers.
-
-    The same points, weights and centers give the same steps, bit for bit, in
-    whatever order the points come.
-
-    With numbers of infinite precision it always ends. Where the points differ
-    by a few units in the last place of float64, the rounding of the means can
-    bring it back to where it was: cut such steps short by `itertools.islice`.
-
-    Parameters
-    ----------
-    points
-        Array (n, C) of finite numbers.
-    centers
-        Array (k, C): where to start.
-    weights
-        Array (n,) of positive numbers; by default every point weighs 1.
-    labels
-        Array (n,) of int: the labels before the first pass, if there are any
-        to go on from; by default the first pass assigns every point anew.
-    assign
-        The name of a strategy; both give the same labels. "pruned" leaves out
-        the distances that cannot matter, "broadcast" computes every one.
-
-    Returns
-    -------
-    steps
-        An iterator of `Step`. The last has no reassigned points: its labels
-        are the nearest of its centers, and its centers the means of its points.
-
-    Raises
-    ------
-    TypeError, ValueError
-        At the call, if an argument is not of the form above.
-
-    References
-    ----------
-    S. P. Lloyd, "Least squares quantization in PCM" (1957; 1982).
-
-    Examples
-    --------
-    >>> for step in lloyd([[0], [1], [5], [9]], centers=[[0], [1]]):
-    ...     print(step.iteration, step.centers.ravel(), step.labels, step.reassigned.size)
-    1 [0. 1.] [0 1 1 1] 4
-    2 [0. 5.] [0 0 1 1] 1
-    3 [0.5 7. ] [0 0 1 1] 0
+    The first pass has the number `first`, and none has a higher one than `max_iter`.
     """
-    points = validation.as_points(points)
-    weights = validation.as_weights(weights, len(points))
-    centers = validation.as_centers("centers", centers, None, points.shape[1])
-    labels = validation.as_labels(labels, len(points), len(centers))
-    validation.check_choice("assign", assign, ASSIGNERS)
-    return iterate(State(points, weights, len(centers), assign, labels), centers)
-
-
-class State:
-    """What the loop keeps from one pass to the next.
-
-    Attributes
-    ----------
-    points, weights
-        What is clustered, as `lloyd` takes it, checked.
-    labels
-        The labels of the last pass; before the first the given ones, or -1.
-    nearest
-        The assigner: from centers to labels.
-    clusters
-        The sums of the points of each cluster.
-    """
-
-    def __init__(
-        self,
-        points: Floats,
-        weights: Floats | None,
-        k: int,
-        assign: str,
-        labels: Labels | None = None,
-    ) -> None:
-        self.points, self.weights = points, weights
-        self.clusters = ClusterSums(points, weights, k)
-        if labels is None:
-            labels = np.full(len(points), -1, np.int32)  # a label that no center has
-        else:
-            self.clusters.move(np.arange(len(points)), None, labels)
-        self.labels: SmallLabels = labels
-        self.nearest = ASSIGNERS[assign](points, labels)
-
-    def reorder(self, order: Indices) -> None:
-        """Let the center that was number order[i] be number i from now on."""
-        self.labels = order.argsort().astype(np.int32)[self.labels]
-        self.nearest.reorder(order)
-        self.clusters.reorder(order)
-
-
-def iterate(state: State, centers: Floats, first: int = 1) -> Iterator[Step]:
-    """Do the work of `lloyd`, whose arguments have been checked; the first pass is `first`."""
-    nearest, clusters = state.nearest, state.clusters
-    for iteration in itertools.count(first):
-        previous = state.labels
-        labels, reassigned = nearest(centers)  # 2, 3 and 5: distances, nearest center
-        old = None if previous[0] < 0 else previous[reassigned]
-        clusters.move(reassigned, old, labels[reassigned])
-        if not clusters.weights.all():
-            before = labels
-            centers, labels = fill_empty(nearest, state.points, centers, before)
-            moved = np.flatnonzero(labels != before)
-            clusters.move(moved, before[moved], labels[moved])
-            reassigned = np.flatnonzero(labels != previous)
-        state.labels = labels
-        yield Step(iteration, centers, reassigned, clusters.weights, labels, state)
-        if reassigned.size == 0:
-            return  # 6: no point was reassigned
+    cycle, iteration = Cycle(), first
+    while True:
+        before = clusters.labels
+        reassigned = clusters.assign(centers)  # 2, 3 and 5: distances, nearest center
+        if clusters.has_empty():
+            centers = refill(clusters, centers)
+            reassigned = np.flatnonzero(clusters.labels != before)
+        step = Step(
+            iteration, centers, reassigned, clusters.total_weights(),
+            clusters.labels, clusters.points, clusters.weights,
+        )  # fmt: skip
+        yield step
+        if reassigned.size == 0 and clusters.are_around(centers):
+            return step  # 6: no point was reassigned
+        if iteration == max_iter or cycle.ends_with(step):
+            return step
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
+        iteration += 1
 
 
-def fill_empty(
-    nearest: Assigner, points: Floats, centers: Floats, labels: SmallLabels
-) -> tuple[Floats, SmallLabels]:
+def refill(clusters: Clusters, centers: Floats) -> Floats:
     """Move each center without points to the point farthest from its own center; assign again.
 
-    A center moved so sits on a point that no other center sits on, and never
-    loses it again within this call: it ends after at most k rounds. It ends
-    too where the points of every cluster are equal. Their distance need not
-    be 0 then, as their mean is rounded: taken for a reason to move a center,
-    it would be one again after every update.
+    A center that was moved sits on a point where no other center sits, and
+    keeps it: this ends after at most k rounds. It also ends where the points
+    of each cluster are equal, though centers that the caller gave may be
+    elsewhere.
     """
+    points = clusters.points
     while True:
+        labels = clusters.labels
         empty = np.setdiff1d(np.arange(len(centers)), labels)
         distances = own_distances(points, centers, labels)
         member = np.zeros(len(centers), np.intp)
         member[labels] = np.arange(len(points))  # any one of each cluster
         nowhere_to_go = (points == points[member[labels]]).all() or not distances.any()
         if empty.size == 0 or nowhere_to_go:
-            return centers, labels
+            return centers
         centers = centers.copy()
         for cluster in empty:
             farthest = np.flatnonzero(distances == distances.max())
-            # The smallest, not the first: the order of the points shall not matter.
+            # The smallest, not the first, so that the order of the points does not matter.
             chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
             centers[cluster] = points[chosen]
             distances = np.minimum(distances, squared_distances(points, points[chosen]))
             if not distances.any():
                 break
-        labels, _ = nearest(centers)
+        clusters.assign(centers)
+
+
+class Cycle:
+    """Notices when rounding leads the loop back to earlier centers.
+
+    The loop then goes through the cycle once more, and ends at its step of least inertia.
+    """
+
+    def __init__(self) -> None:
+        self._passes: dict[int, int] = {}  # by the hash of their centers
+        self._length = 0  # of the cycle, once centers have returned
+        self._centers: Floats  # that returned first
+        self._costs: list[float] = []  # the inertia of each step since then
+
+    def ends_with(self, step: Step) -> bool:
+        """Whether a step is the best of a cycle that the loop has gone through."""
+        if not self._length:
+            first = self._passes.setdefault(hash(step.centers.tobytes()), step.iteration)
+            self._length, self._centers = step.iteration - first, step.centers
+        if not self._length:
+            return False
+        self._costs.append(step.inertia)
+        if len(self._costs) == self._length + 1 and (step.centers != self._centers).any():
+            self._length, self._costs = 0, []  # other centers had the same hash
+            return False
+        return len(self._costs) > self._length and step.inertia == min(self._costs)

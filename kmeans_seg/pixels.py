@@ -14,7 +14,8 @@ Left out: what the colors mean (`segmentation`), and files (`files`).
 import functools
 import math
 import sys
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -22,10 +23,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validation
-from .assignment import Floats
-from .distinct import DistinctColors, LookUp, distinct_colors
+from .distinct import DistinctColors, LookUp
+from .exact import Floats
 
 Index: TypeAlias = tuple[slice, ...]
+# Where a block stands, its pixels that take part, and which those are; None if all of them do.
+Block: TypeAlias = tuple[Index, NDArray[Any], NDArray[np.bool_] | None]
+
+
+class AmbiguousShapeWarning(UserWarning):
+    """The shape of an image suggests that its axes mean something else.
+
+    Examples
+    --------
+    Whoever says which axis holds the channels, counted from 0, is not asked:
+
+    >>> import numpy as np
+    >>> from kmeans_seg import segment
+    >>> bands_first = np.arange(4 * 40 * 60).reshape(4, 40, 60)
+    >>> segment(bands_first, 3, space="raw", channel_axis=0).labels.shape
+    (40, 60)
+    """
+
+
+# Most images have no more channels than this, and more rows and columns than that.
+FEW, MANY = 16, 32
 
 BLOCK = 2**20  # pixels of an array read at a time
 FILE_BLOCK = 2**22  # of anything else: opening a chunk of a file is dear
@@ -66,6 +88,7 @@ class Pixels:
         self.shape = tuple(int(n) for i, n in enumerate(array.shape) if i != axis)
         self.mask = validation.as_mask(mask, self.shape)
         self.size = 0
+        self._sizes: list[int] = []  # of the blocks, as they were first read
 
     def colors(self, check: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
         """Yield the pixels that take part, arrays (m, channels), after checking them."""
@@ -74,20 +97,25 @@ class Pixels:
 
     def some_colors(self, check: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
         """Do as `colors` does, but let there be none."""
-        self.size = 0
+        self.size, self._sizes = 0, []
         for _, pixels, _ in self._blocks():
             validation.check_values("image", pixels)
             check(pixels)
             self.size += len(pixels)
+            self._sizes.append(len(pixels))
             yield pixels
 
-    def distinct(self, check: Callable[[NDArray[Any]], None]) -> DistinctColors:
+    def distinct(
+        self,
+        check: Callable[[NDArray[Any]], None],
+        distinct_colors: Callable[[Iterable[NDArray[Any]]], DistinctColors],
+    ) -> DistinctColors:
         """Find the distinct colors of the pixels that take part, after checking them."""
         return distinct_colors(Blocks(lambda: self.colors(check)))
 
     def positions(self) -> Iterator[Floats]:
         """Yield the row, the column and so on of the pixels of `colors`, arrays (m, axes)."""
-        for index, _, included in self._blocks():
+        for index, _, included in self._blocks_again():
             axes = np.meshgrid(*[np.arange(s.start, s.stop) for s in index], indexing="ij")
             found = np.stack(axes, axis=-1).reshape(-1, len(index)).astype(np.float64)
             yield found if included is None else found[included]
@@ -98,7 +126,7 @@ class Pixels:
         The labels go into `out`, which is returned, or into a new array of int32.
         """
         labels = np.empty(self.shape, np.int32) if out is None else out
-        for index, pixels, included in self._blocks():
+        for index, pixels, included in self._blocks_again():
             if out is None and included is None:
                 # A block of an array of our own is contiguous: no copy of its labels is needed.
                 look_up(pixels, labels[index].reshape(-1))
@@ -121,11 +149,8 @@ class Pixels:
         last[self.channel_axis] = slice(self.channels, None)
         return np.array(np.moveaxis(np.asarray(self.array[tuple(last)]), self.channel_axis, -1))
 
-    def _blocks(self) -> Iterator[tuple[Index, NDArray[Any], NDArray[np.bool_] | None]]:
-        """Yield where a block stands, its pixels that take part, and which those are.
-
-        The last is None where all of them do.
-        """
+    def _blocks(self) -> Iterator[Block]:
+        """Yield the blocks of the image, in its order."""
         axis = self.channel_axis
         for index in tiles(self.shape, *self._block_size()):
             where = index if axis is None else (*index[:axis], slice(None), *index[axis:])
@@ -138,11 +163,20 @@ class Pixels:
                 tests.append(~flat(np.ma.getmaskarray(part), axis).any(axis=1))
             if self.mask is not None:
                 tests.append(np.asarray(self.mask[index]).reshape(-1))
-            if self.has_alpha:
-                tests.append(pixels[:, -1] != 0)
-                pixels = pixels[:, :-1]
             included = functools.reduce(np.logical_and, tests) if tests else None
+            if self.has_alpha:
+                pixels, alpha = pixels[:, :-1], pixels[:, -1]
+                validation.check_alpha(alpha if included is None else alpha[included])
+                visible = alpha != 0
+                included = visible if included is None else included & visible
             yield index, pixels if included is None else pixels[included], included
+
+    def _blocks_again(self) -> Iterator[Block]:
+        """Yield the blocks once more, if they have been read, and check that their size stays."""
+        for number, (index, pixels, included) in enumerate(self._blocks()):
+            if self._sizes:
+                validation.check_as_many(len(pixels), self._sizes[number])
+            yield index, pixels, included
 
     def _block_size(self) -> tuple[int, int]:
         """Say how many pixels to read at a time, and how many rows the file keeps together."""
@@ -162,6 +196,26 @@ class Blocks:
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Begin to read."""
         return self.read()
+
+
+def warn_of_shape(shape: tuple[int, ...], channel_axis: object, stacklevel: int = 4) -> None:
+    """Warn where the last axis is taken for channels, or for columns, and hardly is."""
+    if channel_axis != -1:
+        return
+    text = None
+    if len(shape) == 2 and shape[1] in (3, 4) and shape[0] >= MANY:
+        text = (
+            f"image has shape {shape}, which is taken for a gray image of {shape[1]} columns: for "
+            "a list of pixels use kmeans, or reshape it to (1, N, C); for a gray image say "
+            "channel_axis=None"
+        )
+    elif len(shape) > 2 and shape[0] <= FEW and shape[-1] >= MANY:
+        text = (
+            f"image has shape {shape}, and its last axis is taken for channels: if the first "
+            f"holds them say channel_axis=0, else channel_axis={len(shape) - 1}"
+        )
+    if text is not None:
+        warnings.warn(text, AmbiguousShapeWarning, stacklevel=stacklevel)
 
 
 def flat(block: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:

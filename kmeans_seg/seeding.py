@@ -1,32 +1,28 @@
-"""Where to start: step 1 of the algorithm, choose k centers.
+"""Step 1 of the algorithm: choose k initial centers. Read this file second.
 
 k-means++ draws each next center among the points with a probability in
-proportion to its squared distance from the centers drawn so far. "random"
-draws among the points as they are. Both draw in exact arithmetic (`sums`), so
-the seeds depend on the random generator and the points alone.
+proportion to its squared distance to the nearest center so far. "random"
+draws among the points as they are. Both draw, and compare, by exact sums
+(`exact`): the centers depend on the random generator and the points alone.
 
-Left out: centers that the caller gives, which need no drawing.
+`plusplus` runs on a `Potential`, which is plain here; `fast` has another that
+gives the same centers sooner. Left out: centers that the caller gives.
 """
 
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from . import validation
-from .assignment import Floats, Indices, squared_distances
-from .cells import CELL, Boxes, by_cell, corners, in_cells, least_lead
-from .sums import unit_for, whole_numbers
-from .validation import RandomGenerator
-
-BLOCK = 2**18  # numbers worked on at a time
-WHOLE_FLOAT32 = 2.0**24  # whole numbers up to this are exact in float32
+from .errstate import default_errstate
+from .exact import Floats, exact_sum, exact_total
+from .lloyd import Indices, squared_distances
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,6 +40,7 @@ class Seed:
     _earlier: tuple[int, ...]
 
     @property
+    @default_errstate
     def distances(self) -> Floats | None:
         """Array (n,): the squared distance of every point to the nearest of the seeds before.
 
@@ -58,213 +55,70 @@ class Seed:
         return closest
 
 
-Seeds = Generator[Seed, None, Floats]
-# The total of a `Potential` with one more seed, the cells that it may change, and the distances
-# from the nearest seed in them then.
-Change: TypeAlias = tuple[float, Indices, NDArray[Any]]
-
-
-def kmeans_plusplus(
-    points: ArrayLike,
-    k: int,
-    *,
-    weights: ArrayLike | None = None,
-    trials: int | None = None,
-    rng: RandomGenerator = 0,
-) -> Floats:
-    """Choose k of the points as centers by (greedy) k-means++.
-
-    The first is drawn in proportion to the weights, each next in proportion
-    to weight times squared distance to the nearest center so far. The greedy
-    form draws several candidates each time and keeps the one that leaves the
-    smallest sum of weighted squared distances.
-
-    Parameters
-    ----------
-    points
-        Array (n, C) of finite numbers.
-    k
-        The number of centers, at most n.
-    weights
-        Array (n,) of positive numbers; by default every point weighs 1.
-    trials
-        Candidates for each center: 1 is the textbook form, the default is
-        4 + ⌊ln k⌋.
-    rng
-        An int seed, a `numpy.random.Generator`, or None for a fresh seed from
-        the system. The default is a fixed seed: the same call gives the same
-        centers.
-
-    Returns
-    -------
-    centers
-        Array (k, C) of float64, distinct; fewer rows if there are fewer than
-        k distinct points.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not of the form above.
-
-    References
-    ----------
-    D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
-    seeding" (2007), which also describes the greedy form.
-
-    Examples
-    --------
-    >>> kmeans_plusplus([[0], [1], [100], [101]], 2).ravel()
-    array([100.,   0.])
-    """
-    points = validation.as_points(points)
-    k = validation.as_k(k, len(points), "points")
-    weights = validation.as_weights(weights, len(points))
-    trials = None if trials is None else validation.as_count("trials", trials)
-    generator = validation.as_generator(rng)
-    seeds = plusplus_seeds(points, k, weights, generator, trials)
-    return points[[seed.index for seed in seeds]]
-
-
-def plusplus_seeds(
-    points: Floats,
-    k: int,
-    weights: Floats | None,
-    rng: np.random.Generator,
-    trials: int | None = None,
-) -> Seeds:
-    """Yield the seeds of k-means++ one by one and return the centers, at most k."""
-    if weights is None:
-        weights = np.ones(len(points))
-    if trials is None:
-        trials = 4 + int(math.log(k))
-    chosen = [int(draw(weights, 1, rng)[0])]
-    yield Seed(chosen[0], points, ())
-    potential = Potential(points, weights, points[chosen[0]])
-    while len(chosen) < k and potential.total:
-        candidates = potential.draw(trials, rng)
-        best, change = potential.best_of(points[candidates])
-        yield Seed(int(candidates[best]), points, tuple(chosen))
-        chosen.append(int(candidates[best]))
-        potential.accept(points[candidates[best]], change)
-    return points[chosen]
+Seeds: TypeAlias = Generator[Seed, None, Floats]
 
 
 class Potential:
-    """The weighted squared distance of every point to its nearest seed, cell by cell.
+    """The weighted squared distance of every point to its nearest center so far."""
 
-    A seed changes nothing in a cell if one of the seeds there are is nearer to
-    everything in its box: such cells are left alone. And where it is not, the
-    box tells how much a seed can change at most: those that cannot be the best
-    of several are not tried.
+    def __init__(self, points: Floats, weights: Floats, center: Floats) -> None:
+        self._points, self._weights = points, weights
+        self._closest = squared_distances(points, center)
 
-    Each term is rounded to a whole number of a unit (`sums`), so that a total
-    is exact in whatever order it is summed; terms of 8-bit gray and RGB are
-    whole numbers already, and their distances fit single precision.
-    """
-
-    _channels: NDArray[Any]  # of the points, cell by cell: (C, cells, 256)
-    _seed: Floats  # the seed nearest to the middle of each cell's box: (C, cells),
-    _own: Floats  # and its squared distance from there
-    _closest: NDArray[Any]  # the squared distance of each point to its nearest seed: (cells, 256)
-    _terms: Floats  # weights times distances, rounded: (cells, 256)
-
-    def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
-        # Then so are all distances, and weights times distances.
-        self._whole = all(whole_numbers(row) for row in (weights, *points.T))
-        lows, highs = corners(points)
-        self._boxes = Boxes(lows, highs)
-        low, high = lows.min(axis=1), highs.max(axis=1)
-        size = float(squared_distances(low, high))
-        # Where single precision is as exact, it is twice as fast.
-        small = self._whole and max(size, *high, *-low) < WHOLE_FLOAT32
-        self._channels = in_cells(points.T, dtype=np.float32 if small else np.float64)
-        self._closest = distances_to(seed, self._channels)
-        # More than rounding can make of squared distances; the smallest are lost in underflow.
-        self._margin = 1e-12 * size + 1e-300
-        self._own = distances_to(seed, self._boxes.middle)
-        self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
-        self._weights = in_cells(weights, fill=0)
-        self._cell_weights = by_cell(np.add, self._weights)
-        self._weigh()
-
-    def _weigh(self) -> None:
-        """Choose the unit, and round every term to it."""
-        potential = self._weights * self._closest
-        self._unit = unit_for(potential.reshape(-1))
-        self._exact = self._unit <= 1 and self._whole
-        self._terms = self._rounded(potential)
-        self._sums = by_cell(np.add, self._terms)
-        self.total = float(self._sums.sum())
-
-    def _rounded(self, terms: Floats) -> Floats:
-        """Round terms to whole numbers of the unit, if they are not yet."""
-        return terms if self._exact else np.rint(terms / self._unit) * self._unit
+    def some_left(self) -> bool:
+        """Whether any point has a distance to its nearest center."""
+        if not (self._weights * self._closest).any():
+            # Products with small weights underflow: let the distances alone decide.
+            self._weights = np.ones(len(self._points))
+        return bool(self._closest.any())
 
     def draw(self, size: int, rng: np.random.Generator) -> Indices:
-        """Draw points in proportion to their terms."""
-        return draw_from_cells(self._terms, self._sums, size, rng)
+        """Draw points in proportion to their weighted distances."""
+        return draw(self._weights * self._closest, size, rng)
 
-    def best_of(self, seeds: Floats) -> tuple[int, Change]:
-        """Find which of some seeds, as one more, leaves the smallest total; the first of equals.
-
-        Returns its index, and what it changes.
-        """
-        others = seeds.T[..., np.newaxis]
-        to_middle = distances_to(seeds[:, np.newaxis], self._boxes.middle)
-        lead = least_lead(self._seed, self._own, others, to_middle, self._boxes.width)
-        # Of a point's distance a seed takes no more than it can be ahead of the cell's seed.
-        most = np.minimum(np.maximum(self._margin - lead, 0) * self._cell_weights, self._sums)
-        rounding = 1e-9 * self.total + self._terms.size * self._unit
-        least = self.total - most.sum(axis=1) - rounding
-        smallest = (np.inf, -1)  # the smallest total so far, and whose it is
-        for index in least.argsort().tolist():
-            if least[index] > smallest[0]:
-                break
-            cells = np.flatnonzero(lead[index] <= self._margin)
-            closest, their_sum = self._with_seed(seeds[index], cells)
-            total = self.total - float(self._sums[cells].sum()) + their_sum
-            if (total, index) < smallest:
-                smallest, found = (total, index), (cells, closest)
-        total, index = smallest
-        return index, (total, *found)
-
-    def _with_seed(self, seed: Floats, cells: Indices) -> tuple[NDArray[Any], float]:
-        """Compute the distances in some cells with one more seed, and the sum of their terms."""
-        closest = np.empty((len(cells), CELL), self._closest.dtype)
-        total = 0.0
-        size = max(1, BLOCK // (CELL * len(self._channels)))
-        for start in range(0, len(cells), size):
-            block, out = cells[start : start + size], closest[start : start + size]
-            distances = distances_to(seed, self._channels.take(block, axis=1))
-            np.minimum(distances, self._closest.take(block, axis=0), out=out)
-            terms = self._weights.take(block, axis=0)
-            terms *= out
-            total += float(self._rounded(terms).sum())
-        return closest, total
-
-    def accept(self, seed: Floats, change: Change) -> None:
-        """Take one more seed, which changes what `best_of` told."""
-        self.total, cells, closest = change
-        distances = distances_to(seed, self._boxes.middle)
-        nearer = distances < self._own
-        self._own[nearer] = distances[nearer]
-        self._seed[:, nearer] = seed[:, np.newaxis]
-        self._closest[cells] = closest
-        terms = self._rounded(self._weights.take(cells, axis=0) * closest)
-        self._terms[cells] = terms
-        self._sums[cells] = by_cell(np.add, terms)
-        if not self._exact and self.total < 2**10 * self._terms.size * self._unit:
-            self._weigh()  # the terms became small: a finer unit keeps them apart
+    def add_best(self, candidates: Floats) -> int:
+        """Add the candidate that leaves the smallest total as a center; return its index."""
+        distances = (squared_distances(self._points, center) for center in candidates)
+        closest = [np.minimum(self._closest, some) for some in distances]
+        totals = [exact_total(self._weights * some) for some in closest]
+        best = totals.index(min(totals))  # the first of equals
+        self._closest = closest[best]
+        return best
 
 
-def distances_to(seed: Floats, channels: NDArray[Any]) -> NDArray[Any]:
-    """Compute the squared distances of points, given by their channels (C, ...), to seeds."""
-    return squared_distances(np.moveaxis(channels, 0, -1), seed.astype(channels.dtype))
+def plusplus(
+    points: Floats,
+    weights: Floats,
+    k: int,
+    rng: np.random.Generator,
+    *,
+    trials: int | None = None,
+    potential: type[Potential] = Potential,
+) -> Seeds:
+    """Choose centers by greedy k-means++: yield a `Seed` for each, and return the centers.
+
+    The first is drawn in proportion to the weights. For each next one some
+    candidates are drawn in proportion to the weights times the squared
+    distances to the nearest center so far, and the best is kept. There are
+    fewer than k centers if there are fewer distinct points.
+    """
+    if trials is None:
+        trials = 4 + int(math.log(k))
+    weights = at_least_1(weights)
+    chosen = [int(draw(weights, 1, rng)[0])]
+    yield Seed(chosen[0], points, ())
+    closest = potential(points, weights, points[chosen[0]])
+    while len(chosen) < k and closest.some_left():
+        candidates = closest.draw(trials, rng)
+        best = int(candidates[closest.add_best(points[candidates])])
+        yield Seed(best, points, tuple(chosen))
+        chosen.append(best)
+    return points[chosen]
 
 
-def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.Generator) -> Seeds:
-    """Yield seeds drawn in proportion to the weights, never the same point twice."""
-    available = np.ones(len(points)) if weights is None else weights.copy()
+def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> Seeds:
+    """Draw centers in proportion to the weights, never the same point twice."""
+    available = at_least_1(weights).copy()
     chosen: list[int] = []
     while len(chosen) < k and available.any():
         index = int(draw(available, 1, rng)[0])
@@ -274,29 +128,38 @@ def random_seeds(points: Floats, k: int, weights: Floats | None, rng: np.random.
     return points[chosen]
 
 
-def draw(potential: Floats, size: int, rng: np.random.Generator) -> Indices:
-    """Draw `size` indices with replacement, in proportion to `potential`.
+def at_least_1(weights: Floats) -> Floats:
+    """Scale weights that are all below 1 by a power of two: fewer of their terms underflow."""
+    exponent = int(np.frexp(weights.max())[1])
+    return weights if exponent > 0 else np.asarray(np.ldexp(weights, 1 - exponent))
 
-    The potential is rounded to whole numbers of a unit, so that its running
-    sum is exact.
+
+def draw(terms: Floats, size: int, rng: np.random.Generator) -> Indices:
+    """Draw indices with replacement, in proportion to terms that are not negative.
+
+    Each is the first whose exact running sum is above a target, a random number
+    in [0, 1) times the total.
     """
-    unit = unit_for(potential)
-    if unit > 1 or not whole_numbers(potential):
-        potential = np.rint(potential / unit)
-    terms = in_cells(potential, fill=0)
-    return draw_from_cells(terms, by_cell(np.add, terms), size, rng)
+    targets = draw_targets(exact_sum(terms), size, rng)
+    sums = terms.cumsum()
+    found = np.searchsorted(sums, targets, side="right").clip(max=len(terms) - 1)
+    # A running sum in float64 is rounded as often as it has terms: look closer if it may matter.
+    rounding = len(terms) * 2.0**-52 * sums[-1]
+    unclear = (sums[found] - targets <= rounding) | (
+        np.abs(targets - (sums[found] - terms[found])) <= rounding
+    )
+    for place in np.flatnonzero(unclear):
+        found[place] = first_above(terms, targets[place])
+    return found
 
 
-def draw_from_cells(terms: Floats, sums: Floats, size: int, rng: np.random.Generator) -> Indices:
-    """Draw the cell in proportion to its sum, then the point in it in proportion to its term."""
-    ends = sums.cumsum()
-    target = rng.random(size) * ends[-1]
-    cells = np.searchsorted(ends, target, side="right")
-    target -= ends[cells] - sums[cells]
-    passed = terms[cells].cumsum(axis=1) <= target[:, np.newaxis]
-    points: Indices = cells * CELL + passed.sum(axis=1)
-    return points
+def draw_targets(total: float, size: int, rng: np.random.Generator) -> Floats:
+    """Draw numbers from 0 to below the total."""
+    # Where numbers underflow, a product may be rounded up to the total.
+    return np.minimum(rng.random(size) * total, np.nextafter(total, 0))
 
 
-# Every way to choose centers among the points, by name.
-INITS = {"k-means++": plusplus_seeds, "random": random_seeds}
+def first_above(terms: Floats, target: float) -> int:
+    """Return the index of the first term that raises the exact running sum above a target."""
+    limit = exact_total(np.array([target]))
+    return bisect.bisect_right(range(terms.size), limit, key=lambda i: exact_total(terms[: i + 1]))

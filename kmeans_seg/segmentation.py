@@ -1,42 +1,70 @@
 """Segment an image: the way from its pixels to a label, a center and a color for each.
 
-    image → checked pixels (`pixels`) → distinct colors + counts → points in a color space
+    image → checked pixels (`pixels`) → distinct colors + counts → points (`features`)
           → k-means (`clustering`) → a label per color → a label per pixel
 
-`segment` goes this way top-down; the color spaces that it can cluster in are
-in the table `SPACES`. Left out: how to cluster (`clustering`), how to find
-the distinct colors (`distinct`), what CIELAB is (`colorspace`).
+`segment` goes this way top-down. Left out: how to cluster (`clustering`), how
+to find the distinct colors (`distinct`), what is clustered (`features`).
 """
 
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
-from dataclasses import InitVar, dataclass, field
+import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .assignment import Floats, Labels, nearest_center
 from .clustering import (
     Callback,
     Clustering,
     Events,
-    Settings,
-    check_settings,
-    drain,
+    Options,
     run_in_order,
+    run_to_end,
     warn_of_shortcomings,
 )
-from .colorspace import lab_to_srgb, luma, srgb_to_lab
-from .distinct import DistinctColors, distinct_colors
-from .pixels import Pixels
-from .sums import exact_sum
+from .distinct import DistinctColors
+from .errstate import default_errstate, each_in_default_errstate
+from .exact import Floats
+from .features import SPACES, FeatureSpace
+from .lloyd import Labels, nearest_center
+from .pixels import Pixels, warn_of_shape
+from .strategies import STRATEGIES
 from .validation import RandomGenerator
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
+
+# An extreme value looks like nodata if it fills this share of the pixels, and if its distance from
+# the next value is more than this many times the range of all others.
+NODATA_SHARE, NODATA_GAP = 0.01, 100
+SAMPLED = 100  # values of a channel looked at first: they usually rule out nodata
+
+
+class NodataWarning(UserWarning):
+    """A floating-point image has an extreme value that looks like a mark of missing data.
+
+    Rasters often mark missing data by a number (-9999, 1e20, -3.4e38). As a
+    color it is so far from all others that they share one segment.
+
+    Examples
+    --------
+    Leave such pixels out by `mask`:
+
+    >>> image = np.array([[0.1, 0.2, 0.7, -9999, 0.8, -9999]])
+    >>> segment(image, 2, mask=image != -9999).labels
+    array([[ 0,  0,  1, -1,  1, -1]], dtype=int32)
+
+    If the value is a color like all others, silence the warning:
+
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", NodataWarning)
+    ...     segment(image, 2).labels
+    array([[1, 1, 1, 0, 1, 0]], dtype=int32)
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +74,9 @@ class Segmentation:
     The segments are in order from dark to light: by Rec. 709 luma of the
     center for RGB, by its value for gray, by L* in CIELAB, by the mean of the
     channels in raw; equals in the order of their channels.
+
+    The arrays are yours to change. `predict` and `painted` have copies of the
+    centers and of the palette; `painted` is made from `labels`, once.
 
     Attributes
     ----------
@@ -98,17 +129,54 @@ class Segmentation:
     space: str
     _channel_axis: int | None  # of the image, from 0 on
     _alpha: Any  # array (..., 1), or None
-    _features: "Features"
+    _features: FeatureSpace
     _points: Floats  # the centers as they were clustered
+    _palette: NDArray[Any]
 
     @functools.cached_property
     def painted(self) -> NDArray[Any]:
         """The image with every pixel in its segment's color: its shape and its dtype.
 
         Pixels that took no part are 0 in every channel. Alpha is the original.
+        It is painted when it is first asked for, and kept.
         """
-        return paint(np.asarray(self.labels), self._alpha, self.palette, self._channel_axis)
+        return paint(np.asarray(self.labels), self._alpha, self._palette, self._channel_axis)
 
+    @default_errstate
+    def paint(self, labels: ArrayLike) -> NDArray[Any]:
+        """Paint labels, such as `predict` gives them, in the colors of their segments.
+
+        Parameters
+        ----------
+        labels
+            Array of integers from -1 to k - 1, of any shape.
+
+        Returns
+        -------
+        painted
+            Array in the dtype of the image: the shape of the labels, with the
+            channels on the axis where the image has them. Pixels that took no
+            part, those of label -1, are 0 in every channel. There is no alpha.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels are not integers, or out of range.
+
+        Examples
+        --------
+        >>> result = segment(np.array([[0, 10, 200]], np.uint8), 2)
+        >>> result.paint([[1, 0], [-1, 1]])
+        array([[200,   5],
+               [  0, 200]], dtype=uint8)
+        """
+        checked = validation.as_own_labels(labels, len(self._palette))
+        axis = self._channel_axis
+        if axis is not None and axis == np.ndim(self.labels):
+            axis = checked.ndim
+        return paint(checked, None, self._palette, axis)
+
+    @default_errstate
     def predict(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> Labels:
         """Label another image by the same centers.
 
@@ -146,10 +214,10 @@ class Segmentation:
             axis = None  # gray may come with an axis of one channel or without
         pixels = Pixels(array, self.space, space.channel_counts, axis, mask)
         validation.check_same_kind(
-            pixels.array.dtype, pixels.channels, pixels.array.shape, self.palette
+            pixels.array.dtype, pixels.channels, pixels.array.shape, self._palette
         )
-        found, columns = self._features.read(pixels, space)
-        labels = nearest_center(self._features.to_points(columns), self._points)
+        found = self._features.read(pixels, STRATEGIES["fast"].distinct_colors)
+        labels = nearest_center(self._features.points(found), self._points)
         result: Labels = pixels.spread(found.look_up(labels))
         return result
 
@@ -186,7 +254,7 @@ def segment(
     n_init: int = 1,
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     callback: Callback | None = None,
     out: Any = None,
 ) -> Segmentation:
@@ -207,7 +275,8 @@ def segment(
         frames (T, H, W, C) have them, which get one palette. It is read in
         blocks, so it may also be a `numpy.memmap` or anything else that slices
         like an array (zarr, h5py). Masked elements of a `numpy.ma` array take
-        no part.
+        no part. An image of Pillow is converted to gray or RGB first, with
+        alpha if it has transparency.
     k
         The number of segments, at most the number of pixels.
     space
@@ -215,8 +284,9 @@ def segment(
         values as they are. "lab": gray or sRGB values, taken to CIELAB (D65),
         where distances are closer to what people see; uint8, uint16, or
         floating point in [0, 1]. In both a second channel with gray or a
-        fourth with RGB is alpha: pixels where it is 0 take no part, the others
-        count fully. "raw": any number of channels, each a plain number.
+        fourth with RGB is alpha, finite and not negative: pixels where it is 0
+        take no part, the others count fully. "raw": any number of channels,
+        each a plain number.
     channel_axis
         The axis of the channels; None if there is none, as in a gray volume
         (D, H, W). An image (H, W) is gray without saying so.
@@ -227,11 +297,10 @@ def segment(
         How much the position of a pixel counts beside its color. Row and
         column (every axis but that of the channels) join as features, scaled
         so that with 1.0 the diagonal of the image is as long as that of the
-        box around all colors. With 0 positions are left out.
+        box around all colors; at most 1e6. With 0 positions are left out.
     normalize
-        Whether to shift and scale each channel (of the color space) to mean 0
-        and variance 1 before the clustering. The centers are returned in the
-        units of the input.
+        Whether to scale each channel (of the color space) to variance 1 before
+        clustering. The centers are returned in the units of the input.
     init
         How to choose the centers to start from: "k-means++" (greedy, see
         `kmeans_plusplus`), "random" (distinct colors, in proportion to their
@@ -244,16 +313,16 @@ def segment(
     rng
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system.
-    assign
-        The name of a strategy; both give the same labels. "pruned" leaves out
-        the distances that cannot matter, "broadcast" computes every one.
+    strategy
+        "fast", or "plain" for the textbook as it stands; both give the same bits.
     callback
         Called with every `Step` of the loop, as it is made; the points of a
         step are the distinct colors.
     out
         An array of integers to write the labels into, block by block: in the
-        shape of the image without its channels, and not the image itself. It
-        becomes the `labels` of the result. By default a new array of int32.
+        shape of the image without its channels, and sharing no memory with the
+        image or the mask. It becomes the `labels` of the result. By default a
+        new array of int32.
 
     Returns
     -------
@@ -267,7 +336,9 @@ def segment(
     ------
     TypeError, ValueError
         If an argument is not of the form above; the message says which, and
-        what to do.
+        what to do. Also if the image has changed when it is read again for the
+        labels: if it has a new color, or another number of pixels takes part.
+        A floating-point image is labeled as it was first read.
 
     Warns
     -----
@@ -275,6 +346,15 @@ def segment(
         If the image has fewer distinct colors than k.
     ConvergenceWarning
         If pixels were still being reassigned after `max_iter` passes.
+    NodataWarning
+        If the image is of floating point, and the smallest or the largest value
+        of a channel looks like a mark of missing data: it fills at least 1 % of
+        the pixels that take part, and its distance from the next value is more
+        than 100 times the range of all others (two values at least). There is
+        no such warning in "lab" with a `position`.
+    AmbiguousShapeWarning
+        If `channel_axis` is left out, and the first axis looks like channels
+        and the last like columns, or the image like a list of pixels (N, 3).
 
     References
     ----------
@@ -295,116 +375,110 @@ def segment(
     array([[ 11,  11, 201],
            [ 11,  90, 201]], dtype=uint8)
     """
-    job = prepare(
-        image, k, space, init, n_init, max_iter, rng, assign,
-        channel_axis=channel_axis, mask=mask, position=position, normalize=normalize, out=out,
+    problem = prepare(
+        image, k, space=space, channel_axis=channel_axis, mask=mask, position=position,
+        normalize=normalize, init=init, n_init=n_init, max_iter=max_iter, rng=rng,
+        strategy=strategy, out=out,
     )  # fmt: skip
-    clustering = drain(job.events, callback)
-    warn_of_shortcomings(clustering, job.k, job.settings, "colors")
-    return job.finish(clustering)
+    warn_of_nodata(problem)
+    clustering = run_to_end(problem.events(), callback)
+    warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+    return problem.segmentation(clustering)
 
 
 def prepare(
     image: ArrayLike,
     k: int,
+    *,
+    space: str,
+    channel_axis: int | None = -1,
+    mask: Any = None,
+    **how: Any,
+) -> "Problem":
+    """Check the arguments of `segment`, and find the colors of the image."""
+    validation.check_choice("space", space, SPACES)
+    pixels = Pixels(image, space, SPACES[space].channel_counts, channel_axis, mask)
+    warn_of_shape(pixels.array.shape, channel_axis)
+    return problem_of(pixels, k, space=space, **how)
+
+
+@default_errstate
+def problem_of(
+    pixels: Pixels,
+    k: int,
+    *,
     space: str,
     init: str | ArrayLike,
-    n_init: int,
+    n_init: int = 1,
     max_iter: int,
     rng: RandomGenerator,
-    assign: str,
-    *,
-    channel_axis: int | None = -1,
-    mask: ArrayLike | None = None,
+    strategy: str,
     position: float = 0,
     normalize: bool = False,
     out: Any = None,
-) -> "Job":
-    """Check the arguments of `segment` and go from the image to points."""
-    validation.check_choice("space", space, SPACES)
-    pixels = Pixels(image, space, SPACES[space].channel_counts, channel_axis, mask)
-    return prepare_pixels(
-        pixels, k, space, init, n_init, max_iter, rng, assign, position, normalize, out
-    )
-
-
-def prepare_pixels(
-    pixels: Pixels,
-    k: int,
-    space: str,
-    init: str | ArrayLike,
-    n_init: int,
-    max_iter: int,
-    rng: RandomGenerator,
-    assign: str,
-    position: float,
-    normalize: bool,
-    out: Any,
-) -> "Job":
-    """Go from pixels, wherever they are, to points."""
-    chosen = SPACES[space]
-    features = Features(validation.as_position(position) > 0)
-    found, columns = features.read(pixels, chosen)
+) -> "Problem":
+    """Check the other arguments, and find the colors of pixels, wherever they are."""
+    normalize = validation.as_flag("normalize", normalize)
+    position = validation.as_position(position)
+    validation.check_choice("strategy", strategy, STRATEGIES)
+    features = FeatureSpace(SPACES[space], axes=len(pixels.shape) if position else 0)
+    found = features.read(pixels, STRATEGIES[strategy].distinct_colors)
     k = validation.as_k(k, pixels.size, "pixels")
-    out = validation.as_out(out, pixels.shape, -(pixels.size < math.prod(pixels.shape)), k - 1)
+    lowest = -(pixels.size < math.prod(pixels.shape))
+    out = validation.as_out(out, pixels.shape, lowest, k - 1, pixels.array, pixels.mask)
+    columns = features.columns(found)
+    # Positions would hide how little the colors differ.
+    validation.check_span("image", features.without_position(columns))
     if position or normalize:
-        features = features.scaled(columns, found.counts, pixels.shape, position, normalize)
-    settings = check_settings(k, columns.shape[1], init, n_init, max_iter, rng, assign)
-    if not isinstance(settings.init, str):
-        settings = dataclasses.replace(settings, init=features.to_points(settings.init))
-    points = features.to_points(columns)
-    validation.check_span(points)
-    return Job(pixels, k, space, found, features, points, settings, out)
+        features = features.scaled(found, pixels.shape, position=position, normalize=normalize)
+    options = Options.checked(
+        k, columns.shape[1], init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy
+    )
+    if not isinstance(options.init, str):
+        options = dataclasses.replace(options, init=features.transform(options.init))
+    return Problem(pixels, k, space, found, features, options, out)
 
 
-@dataclass(eq=False)
-class Job:
-    """An image made ready to be clustered: what `segment` and a trace of it share.
-
-    Attributes
-    ----------
-    events
-        The clustering of the distinct colors: every seed and step on the way.
-        At its end it lets go of the points, whose memory the labels need.
-    """
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The colors of an image, and how to cluster them: what `segment` and its lessons share."""
 
     pixels: Pixels
     k: int
     space: str
     found: DistinctColors
-    features: "Features"
-    points: InitVar[Floats]
-    settings: Settings
+    features: FeatureSpace
+    options: Options
     out: Any = None
-    events: Events[Clustering] = field(init=False)
 
-    def __post_init__(self, points: Floats) -> None:
-        """Make the clustering ready to run."""
-        self.events = run_in_order(
-            points, self.k, self.found.counts, self.settings, self.brightness
+    def events(self) -> Events[Clustering]:
+        """Cluster the colors: yield all that happens, and return the clustering.
+
+        Nothing else holds the points, whose memory the labels need afterwards.
+        """
+        points = self.features.points(self.found)
+        return each_in_default_errstate(
+            run_in_order(
+                points,
+                self.found.counts,
+                self.k,
+                self.options,
+                brightness=self.features.brightness,
+            )
         )
-
-    def brightness(self, centers: Floats) -> Floats:
-        """Return the numbers that centers, as they are clustered, are ordered by."""
-        return SPACES[self.space].brightness(self.in_space(centers))
-
-    def in_space(self, centers: Floats) -> Floats:
-        """Turn centers, as they are clustered, into ones of the color space, without position."""
-        columns = self.features.to_columns(centers)
-        axes = len(self.pixels.shape) if self.features.position else 0
-        return columns[:, : columns.shape[1] - axes]
 
     def colors(self, centers: Floats) -> NDArray[Any]:
         """Turn centers, as they are clustered, into colors of the image."""
-        to_colors = SPACES[self.space].to_colors
-        return to_colors(self.in_space(centers), self.pixels.channels, self.pixels.array.dtype)
+        return self.features.colors(centers, self.pixels.channels, self.pixels.array.dtype)
 
-    def finish(self, clustering: Clustering) -> Segmentation:
+    @default_errstate
+    def segmentation(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
+        palette = self.colors(clustering.centers)
         return Segmentation(
             labels=self.pixels.spread(self.found.look_up(clustering.labels), self.out),
-            centers=self.features.to_columns(clustering.centers),
-            palette=self.colors(clustering.centers),
+            centers=self.features.inverse_transform(clustering.centers),
+            palette=palette,
             counts=clustering.weights.astype(np.int64),
             inertia=clustering.inertia,
             n_iter=clustering.n_iter,
@@ -413,82 +487,63 @@ class Job:
             _channel_axis=self.pixels.channel_axis,
             _alpha=self.pixels.alpha(),
             _features=self.features,
-            _points=clustering.centers,
+            _points=clustering.centers.copy(),
+            _palette=palette.copy(),
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Features:
-    """What of a pixel is clustered, and in which scale.
+def warn_of_nodata(problem: Problem) -> None:
+    """Warn, on behalf of `segment`, of a value that looks like a mark of missing data."""
+    pixels, found = problem.pixels, problem.found
+    # With a position, the image's own colors are known in RGB only.
+    in_lab = problem.space == "lab" and problem.features.axes
+    if pixels.array.dtype.kind != "f" or in_lab:
+        return
+    colors = found.colors[:, : pixels.channels]
+    extremes = zip(colors.min(axis=0), colors.max(axis=0), strict=True)
+    for channel, (lowest, highest) in enumerate(extremes):
+        looks = nodata(colors[:, channel], found.counts, lowest, highest)
+        if looks is None:
+            continue
+        value, share, low, high = looks
+        axis = pixels.channel_axis
+        values = "image" if axis is None else f"image[{':, ' * axis}{channel}]"
+        shown = str(pixels.array.dtype.type(value))
+        warnings.warn(
+            f"{100 * share:.3g} % of the pixels have the value {shown} in {values}, far from all "
+            f"others, {low:.6g} to {high:.6g}: if it marks missing data, leave it out by "
+            f"mask={values} != {shown}",
+            NodataWarning,
+            stacklevel=3,
+        )
+        return
 
-    Attributes
-    ----------
-    position
-        Whether the position of a pixel joins its color.
-    shift, factor
-        Column x of the color space or of the position is clustered as
-        (x - shift) · factor; None for x as it is.
+
+@default_errstate
+def nodata(
+    values: NDArray[Any], counts: Floats, lowest: Any, highest: Any
+) -> tuple[np.floating[Any], float, float, float] | None:
+    """Find an extreme value that looks like a mark of missing data.
+
+    Returns it, the share of the pixels that have it, and the smallest and the
+    largest other value; None if there is none.
     """
-
-    position: bool
-    shift: Floats | None = None
-    factor: Floats | None = None
-
-    def read(self, pixels: Pixels, space: "Space") -> tuple[DistinctColors, Floats]:
-        """Find the distinct colors of an image, and their columns before scaling.
-
-        With a position nearly every pixel is a point of its own.
-        """
-        if not self.position:
-            found = pixels.distinct(space.check)
-            return found, space.to_points(found.colors)
-        colors = pixels.colors(space.check)
-        columns = (
-            np.hstack((space.to_points(block), position))
-            for block, position in zip(colors, pixels.positions(), strict=True)
-        )
-        found = distinct_colors(columns)
-        return found, np.asarray(found.colors, np.float64, order="F")
-
-    def scaled(
-        self,
-        columns: Floats,
-        counts: Floats | None,
-        shape: tuple[int, ...],
-        position: float,
-        normalize: bool,
-    ) -> "Features":
-        """Choose the scale for an image of this shape."""
-        channels = columns.shape[1] - (len(shape) if self.position else 0)
-        shift, factor = np.zeros(columns.shape[1]), np.ones(columns.shape[1])
-        if normalize:
-            weights = np.ones(len(columns)) if counts is None else counts
-            for channel in range(channels):
-                values = columns[:, channel]
-                shift[channel] = exact_sum(weights * values) / weights.sum()
-                deviations = values - shift[channel]
-                variance = exact_sum(weights * np.square(deviations)) / weights.sum()
-                # A channel of one value alone carries nothing; the mean of it may be rounded.
-                if values.min() < values.max() and variance > 0:
-                    factor[channel] = 1 / math.sqrt(variance)
-        if position:
-            spans = (columns.max(axis=0) - columns.min(axis=0))[:channels] * factor[:channels]
-            size = math.sqrt(sum((length - 1) ** 2 for length in shape))
-            factor[channels:] = position * (np.sqrt(np.square(spans).sum()) or 1.0) / (size or 1.0)
-        return Features(self.position, shift, factor)
-
-    def to_points(self, columns: Floats) -> Floats:
-        """Scale columns to points."""
-        if self.shift is None or self.factor is None:
-            return columns
-        return np.asfortranarray((columns - self.shift) * self.factor)
-
-    def to_columns(self, points: Floats) -> Floats:
-        """Scale points back to columns."""
-        if self.shift is None or self.factor is None:
-            return points
-        columns: Floats = points / self.factor + self.shift
-        return columns
+    some = values[:: len(values) // SAMPLED + 1].astype(np.float64)
+    margin = (float(highest) - float(lowest)) / (NODATA_GAP / 2)
+    if ((some > float(lowest) + margin) & (some < float(highest) - margin)).any():
+        return None  # this value is too close to both extremes
+    total = counts.sum()
+    for extreme in (lowest, highest):
+        places = np.flatnonzero(values == extreme)
+        number = counts[places].sum()
+        if number < NODATA_SHARE * total or places.size == values.size:
+            continue
+        others = np.delete(values, places)
+        low, high = float(others.min()), float(others.max())
+        gap = max(low - float(extreme), float(extreme) - high)
+        if gap > NODATA_GAP * (high - low) > 0:
+            return extreme, float(number / total), low, high
+    return None
 
 
 def paint(
@@ -514,87 +569,3 @@ def paint(
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:
     """Reshape an image (H, W) or (H, W, C) to pixels (H·W, C)."""
     return image.reshape(-1, image.shape[2] if image.ndim == 3 else 1)
-
-
-@dataclass(frozen=True)
-class Space:
-    """A color space to cluster in.
-
-    Attributes
-    ----------
-    channel_counts
-        The numbers of channels it knows; None for any.
-    check
-        Raises an error for an image whose values it does not know.
-    to_points
-        From colors (n, C) in the dtype of the image to points of float64.
-    to_colors
-        From centers, a number of channels and a dtype back to colors.
-    brightness
-        From centers to the numbers by which they are ordered.
-    """
-
-    channel_counts: tuple[int, ...] | None
-    check: Callable[[NDArray[Any]], None]
-    to_points: Callable[[NDArray[Any]], Floats]
-    to_colors: Callable[[Floats, int, np.dtype[Any]], NDArray[Any]]
-    brightness: Callable[[Floats], Floats]
-
-
-def plain_points(colors: NDArray[Any]) -> Floats:
-    """Take the channels as they are."""
-    return np.asarray(colors, np.float64, order="F")
-
-
-def plain_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Take the centers as colors, rounded if the dtype is of whole numbers.
-
-    A center that the caller gave may lie outside of the dtype's range until
-    it is first updated: it gets the nearest color there is.
-    """
-    if dtype.kind == "b":
-        return centers >= 0.5
-    if dtype.kind == "f":
-        limits = np.finfo(dtype)
-        return centers.clip(float(limits.min), float(limits.max)).astype(dtype)
-    info = np.iinfo(dtype)
-    exact = validation.LARGEST_INTEGER  # beyond it float64 rounds, perhaps out of the range again
-    return np.rint(centers).clip(max(info.min, -exact), min(info.max, exact)).astype(dtype)
-
-
-def lab_points(colors: NDArray[Any]) -> Floats:
-    """Take gray or sRGB to CIELAB."""
-    rgb = np.broadcast_to(colors / largest_value(colors.dtype), (len(colors), 3))
-    return np.asfortranarray(srgb_to_lab(rgb))
-
-
-def lab_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Take CIELAB back to gray or sRGB."""
-    return plain_colors(lab_to_srgb(centers)[:, :channels] * largest_value(dtype), channels, dtype)
-
-
-def largest_value(dtype: np.dtype[Any]) -> float:
-    """Return the value of white: 255 for uint8, 65535 for uint16, 1 for bool and floats."""
-    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
-
-
-def rgb_brightness(centers: Floats) -> Floats:
-    """Rec. 709 luma of RGB; gray as it is."""
-    return luma(centers) if centers.shape[1] == 3 else centers[:, 0]
-
-
-def channel_mean(centers: Floats) -> Floats:
-    """Return the mean of the channels, added in their order."""
-    total: Floats = np.add.accumulate(centers, axis=1)[:, -1]  # in order, which `sum` is not
-    means: Floats = total / centers.shape[1]
-    return means
-
-
-# Every color space, by name.
-SPACES = {
-    "rgb": Space((1, 3), lambda image: None, plain_points, plain_colors, rgb_brightness),
-    "lab": Space(
-        (1, 3), validation.check_srgb, lab_points, lab_colors, lambda centers: centers[:, 0]
-    ),
-    "raw": Space(None, lambda image: None, plain_points, plain_colors, channel_mean),
-}

@@ -7,18 +7,17 @@ What comes back is ready for the strict core, which checks nothing again.
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
+import math
 import operator
 import os
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-
-class FileError(ValueError):
-    """What is wrong with an image file, or with an image for a file, and what to do."""
-
+from .errstate import default_errstate
 
 RandomGenerator: TypeAlias = "int | np.random.Generator | None"
 
@@ -28,19 +27,37 @@ LARGEST = 1e90
 LARGEST_INTEGER = 2**53
 # Squares of smaller numbers come close to the smallest that float64 has.
 SMALLEST_SPAN = 1e-140
-# With more the colors would not count at all.
-MOST_POSITION = 1e6
+# Above this range the colors would not count, below it positions could not be scaled back.
+LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
+# More candidates than k-means++ has a use for, but too few to fill the memory.
+MOST_TRIALS = 1000
+# Error messages spell out Python integers of up to this many bits.
+MOST_BITS_SHOWN = 128
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    r"""Return a file name as text to print: on one line and without control characters.
+
+    Examples
+    --------
+    >>> print(shown("two\nlines \x1b[31m in café.png"))
+    two\nlines \x1b[31m in café.png
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in os.fspath(path)
+    )
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Check that `value` is one of the names in `choices`."""
     if not isinstance(value, str) or value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name}={value!r} is not known: choose one of {listed}")
+        raise ValueError(f"{name}={spelled(value)} is not known: choose one of {listed}")
 
 
-def as_count(name: str, value: object, least: int = 1) -> int:
-    """Check an integer of at least `least`; a bool or a float is no integer."""
+def as_count(name: str, value: object, least: int = 1, most: float = sys.maxsize) -> int:
+    """Check an integer from `least` to `most`; a bool or a float is no integer."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, not the bool {value!r}")
     try:
@@ -50,29 +67,50 @@ def as_count(name: str, value: object, least: int = 1) -> int:
             f"{name} must be an integer, not {value!r} of type {type(value).__name__}"
         ) from None
     if count < least:
-        raise ValueError(f"{name}={count} is too small: it must be at least {least}")
+        raise ValueError(f"{name}={spelled(count)} is too small: it must be at least {least}")
+    if count > most:
+        raise ValueError(f"{name}={spelled(count)} is too large: it must be at most {most}")
     return count
+
+
+def spelled(value: object) -> str:
+    """Write a value for a message; for a very long integer, write its length instead."""
+    # Python refuses to spell out integers of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > MOST_BITS_SHOWN:
+        sign = "a negative" if value < 0 else "an"
+        return f"<{sign} integer of {value.bit_length()} bits>"
+    return str(value) if isinstance(value, (int, float, np.number)) else repr(value)
+
+
+def as_flag(name: str, value: object) -> bool:
+    """Check a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {spelled(value)}")
+    return bool(value)
 
 
 def as_k(k: object, n: int, unit: str) -> int:
     """Check a number of clusters for `n` pixels or points."""
-    count = as_count("k", k)
+    count = as_count("k", k, most=math.inf)
     if count > n:
-        raise ValueError(f"k={count} is more than the {n} {unit} given: ask for at most {n}")
+        raise ValueError(
+            f"k={spelled(count)} is more than the {n} {unit} given: ask for at most {n}"
+        )
     return count
 
 
 def as_generator(rng: RandomGenerator) -> np.random.Generator:
     """Make a random generator as SPEC 7 has it: of a seed, of a generator, or afresh."""
-    message = (
-        f"rng={rng!r} is no seed: give an integer of at least 0, a numpy.random.Generator, or None"
-    )
     try:
         return np.random.default_rng(rng)
     except ValueError:
-        raise ValueError(message) from None
+        kind: type[Exception] = ValueError
     except TypeError:
-        raise TypeError(message) from None
+        kind = TypeError
+    raise kind(
+        f"rng={spelled(rng)} is no seed: give an integer of at least 0, a numpy.random.Generator, "
+        "or None"
+    )
 
 
 def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -> NDArray[Any]:
@@ -115,9 +153,11 @@ def check_values(name: str, array: NDArray[Any]) -> None:
         raise ValueError(
             f"{name} contains a value of size {largest:.3g}: at most {limit:.3g} can be "
             "squared and summed safely; scale it down first"
+            + (", or leave it out by mask= if it marks missing data" if name == "image" else "")
         )
 
 
+@default_errstate
 def as_points(points: ArrayLike) -> NDArray[np.float64]:
     """Check points (n, C); their channels come back as contiguous columns of float64."""
     array = as_numbers("points", points)
@@ -128,14 +168,17 @@ def as_points(points: ArrayLike) -> NDArray[np.float64]:
         )
     if array.size == 0:
         raise ValueError(f"points is empty, shape {array.shape}: give at least one point")
-    return np.asarray(array, np.float64, order="F")
+    columns = np.asarray(array, np.float64, order="F")
+    check_span("points", columns)
+    return columns
 
 
-def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
-    """Check a positive weight for each of `n` points; None stays None."""
+@default_errstate
+def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64]:
+    """Check a positive weight for each of `n` points; None for 1 each."""
     if weights is None:
-        return None
-    array = as_numbers("weights", weights)
+        return np.ones(n)
+    array = as_numbers("weights", weights).astype(np.float64)
     if array.shape != (n,):
         raise ValueError(f"weights has shape {array.shape}: it must be ({n},), one for each point")
     if not (array > 0).all():
@@ -143,9 +186,10 @@ def as_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
             f"weights contains {array.min()}: every weight must be positive; "
             "leave out the points that shall not count"
         )
-    return array.astype(np.float64)
+    return array
 
 
+@default_errstate
 def as_centers(name: str, centers: ArrayLike, k: int | None, channels: int) -> NDArray[np.float64]:
     """Check centers (k, C) against the number of clusters, if it is known, and of channels."""
     array = as_numbers(name, centers)
@@ -176,11 +220,28 @@ def as_labels(labels: ArrayLike | None, n: int, k: int) -> NDArray[np.int32] | N
     return array.astype(np.int32)
 
 
+def as_own_labels(labels: ArrayLike, k: int) -> NDArray[Any]:
+    """Check labels from -1 to k - 1, of any shape."""
+    array = np.asarray(labels)
+    if array.dtype.kind not in "ui":
+        raise TypeError(f"labels has dtype {array.dtype}: it must hold integers")
+    if array.size and (int(array.min()) < -1 or int(array.max()) >= k):
+        raise ValueError(
+            f"labels goes from {array.min()} to {array.max()}: with {k} segments every label must "
+            f"be from 0 to {k - 1}, or -1 for a pixel that takes no part"
+        )
+    return array
+
+
 def as_image(image: Any) -> Any:
     """Check the dtype and the dimensions of an image; an array that slices like NumPy's stays one.
 
     What has a shape and a dtype (`numpy.memmap`, zarr, h5py) is not read here.
     """
+    image = unwrapped(image)
+    if isinstance(image, (str, bytes, os.PathLike)):
+        kind = "the content of a file" if isinstance(image, bytes) else "a file name"
+        raise TypeError(f"image is {kind}: read it first, by kmeans_seg.read")
     slices = isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__")
     if not (slices and hasattr(image, "shape")):
         try:
@@ -198,16 +259,26 @@ def as_image(image: Any) -> Any:
     return image
 
 
+def unwrapped(image: Any) -> Any:
+    """Return an image of Pillow as an array of gray or RGB values; anything else as it is."""
+    pillow = sys.modules.get("PIL.Image")  # without which there is none
+    if pillow is None or not isinstance(image, pillow.Image):
+        return image
+    from .codecs import from_pillow
+
+    return from_pillow(image)
+
+
 def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
     """Check which axis of an image holds its channels; it comes back from 0 on."""
     dimensions = len(shape)
     if channel_axis is None or (dimensions == 2 and channel_axis == -1):
         return None
-    axis = as_count("channel_axis", channel_axis, least=-dimensions)
+    axis = as_count("channel_axis", channel_axis, least=-dimensions, most=math.inf)
     if axis >= dimensions:
         raise ValueError(
-            f"channel_axis={axis} is not there: image has {dimensions} axes, shape {shape}; "
-            f"give one from {-dimensions} to {dimensions - 1}, or None"
+            f"channel_axis={spelled(axis)} is not there: image has {dimensions} axes, "
+            f"shape {shape}; give one from {-dimensions} to {dimensions - 1}, or None"
         )
     if dimensions == 2:
         raise ValueError(
@@ -229,10 +300,14 @@ def check_channels(
     if channels - 1 in known:
         return True
     listed = " or ".join(str(count) for count in known)
-    gray = " (for gray volumes and stacks say channel_axis=None)" if len(shape) > 2 else ""
+    axes = ""
+    if len(shape) > 2:
+        if shape[0] in known or shape[0] - 1 in known:
+            axes = "say channel_axis=0 if the first axis holds the channels, "
+        axes += "say channel_axis=None for gray volumes and stacks, "
     raise ValueError(
         f"image has {channels} channels, shape {shape}: space={space!r} knows {listed}, "
-        f"and one more for alpha{gray}; drop the others, "
+        f"and one more for alpha; {axes}drop the others, "
         'or use space="raw" to take every channel as a plain number'
     )
 
@@ -254,6 +329,41 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
             "that of the image without its channels"
         )
     return mask
+
+
+def check_known(
+    found: NDArray[Any], pixels: NDArray[Any], places: Sequence[int] | NDArray[np.intp]
+) -> None:
+    """Check that no color is new: `found` is 0 for a new one, that of the pixel at its place."""
+    if found.min(initial=1) == 0:
+        color = pixels[places[int(found.argmin())]].tolist()
+        raise ValueError(
+            f"image changed between its two readings: the color {color} was not there at first; "
+            "segment a copy, or let nothing write to the image meanwhile"
+        )
+
+
+def check_as_many(size: int, size_before: int) -> None:
+    """Check that as many pixels of a block take part as when it was first read."""
+    if size != size_before:
+        raise ValueError(
+            f"image changed between its two readings: {size} pixels of a block take part, "
+            f"{size_before} did at first; use copies of the image and the mask, or let nothing "
+            "write to them meanwhile"
+        )
+
+
+def check_alpha(alpha: NDArray[Any]) -> None:
+    """Check that the values of an alpha channel are finite and not negative."""
+    if alpha.dtype.kind in "bu":
+        return
+    bad = ~((alpha >= 0) & (alpha < np.inf))  # NaN fails both comparisons
+    if bad.any():
+        raise ValueError(
+            f"image contains {alpha[bad][0]} in its last channel, taken for alpha, which must be "
+            'finite and not negative; use space="raw" if that channel is not alpha, or leave '
+            "these pixels out by mask="
+        )
 
 
 def check_some_left(size: int) -> None:
@@ -294,17 +404,25 @@ def as_position(position: object) -> float:
         position, (int, float, np.integer, np.floating)
     ):
         raise TypeError(f"position must be a number, not {position!r}")
-    weight = float(position)
-    if not 0 <= weight <= MOST_POSITION:
+    try:
+        weight = float(position)
+    except OverflowError:
+        weight = math.inf
+    if weight != 0 and not LEAST_POSITION <= weight <= MOST_POSITION:
         raise ValueError(
-            f"position={position} is out of range: it must be from 0, which leaves positions "
-            f"out, to {MOST_POSITION:g}"
+            f"position={spelled(position)} is out of range: it must be 0, which leaves positions "
+            f"out, or from {LEAST_POSITION:g} to {MOST_POSITION:g}"
         )
     return weight
 
 
-def as_out(out: Any, shape: tuple[int, ...], lowest: int, highest: int) -> Any:
-    """Check the array that labels from `lowest` to `highest` will be written into."""
+def as_out(
+    out: Any, shape: tuple[int, ...], lowest: int, highest: int, image: Any, mask: Any
+) -> Any:
+    """Check the array that labels from `lowest` to `highest` will be written into.
+
+    It must not be part of the image or the mask, which are read at the same time.
+    """
     if out is None:
         return None
     if not (hasattr(out, "shape") and hasattr(out, "dtype") and hasattr(out, "__setitem__")):
@@ -323,25 +441,63 @@ def as_out(out: Any, shape: tuple[int, ...], lowest: int, highest: int) -> Any:
         )
     if isinstance(out, np.ndarray) and not out.flags.writeable:
         raise ValueError("out is read-only: give an array that can be written to")
+    for name, other in (("image", image), ("mask", mask)):
+        if are_shared(out, other):
+            raise ValueError(
+                f"out shares memory with {name}: labels would replace what is still to be read; "
+                "give an array of its own"
+            )
     return out
 
 
-def check_span(points: NDArray[np.float64]) -> None:
-    """Check that colors that differ do so by numbers whose squares are not lost."""
+def are_shared(one: Any, other: Any) -> bool:
+    """Whether writing into one array changes the other, as far as we can tell."""
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        # Two handles of one dataset in a file (h5py, zarr) compare equal.
+        return one is other or (type(one) is type(other) and (one == other) is True)
+    path, start, end = bytes_in_file(one)
+    other_path, other_start, other_end = bytes_in_file(other)
+    mapped_twice = path == other_path != "" and start < other_end and other_start < end
+    return mapped_twice or np.shares_memory(one, other)
+
+
+def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
+    """Find which bytes of which file an array maps; the name is empty if it maps none."""
+    # A part of a memory map keeps the offset of the whole.
+    whole = array
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    if not isinstance(whole, np.memmap) or whole.filename is None:
+        return "", 0, 0
+    start, end = np.lib.array_utils.byte_bounds(array)
+    shift = whole.offset - np.lib.array_utils.byte_bounds(whole)[0]
+    return os.path.realpath(whole.filename), start + shift, end + shift
+
+
+def check_span(name: str, points: NDArray[np.float64]) -> None:
+    """Check that the squares of all differences between points do not underflow together."""
     span = float((points.max(axis=0) - points.min(axis=0)).max())
     if 0 < span < SMALLEST_SPAN:
         raise ValueError(
-            f"image has values that differ by {span:.3g} at most: squares of such numbers are lost "
-            "in underflow; scale it up first"
+            f"{name} has values that differ by {span:.3g} at most: squares of such numbers are "
+            "lost in underflow; scale it up first, so that they differ by about 1"
         )
 
 
-def check_every_pixel(image: NDArray[Any], mask: object, has_alpha: bool) -> None:
-    """Check an image for the lessons: two axes and channels, and every pixel takes part."""
-    if image.ndim > 3 or mask is not None or has_alpha:
+def check_one_picture(image: NDArray[Any]) -> None:
+    """Check an image for the lessons: two axes and channels."""
+    if image.ndim > 3:
         raise ValueError(
-            f"image has shape {image.shape}: the lessons take a gray or RGB image (H, W) or "
-            "(H, W, C) without transparency; choose one picture, and drop the alpha channel"
+            f"image has shape {image.shape}: the lessons take an image (H, W) or (H, W, C); "
+            "choose one picture"
+        )
+
+
+def check_takes_part(row: int, column: int, label: int) -> None:
+    """Check that a pixel has a label."""
+    if label < 0:
+        raise ValueError(
+            f"pixel ({row}, {column}) is transparent and takes no part: choose another"
         )
 
 
@@ -379,145 +535,25 @@ def check_srgb(image: NDArray[Any]) -> None:
         )
 
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
-SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
-STACK_SUFFIXES = (".tif", ".tiff", ".gif", ".webp", ".png")
-
-
-def as_image_suffix(path: str | os.PathLike[str]) -> str:
-    """Check that a file name ends like an image that can be written; return how, in lower case."""
-    # Not by pathlib: importing it takes longer than importing the rest of the package.
-    suffix = os.path.splitext(os.fspath(path))[1].lower()  # noqa: PTH122
-    if suffix not in IMAGE_SUFFIXES:
-        ending = f"suffix {suffix!r} is not known" if suffix else "the name has no suffix"
-        raise ValueError(
-            f"{os.fspath(path)}: {ending}, and the suffix chooses the format: "
-            f"end the name in one of {', '.join(IMAGE_SUFFIXES)}"
-        )
-    return suffix
-
-
-def as_writable(path: str | os.PathLike[str], image: ArrayLike) -> NDArray[Any]:
-    """Check an image for the file at `path`; it comes back as uint8 or uint16.
-
-    The label -1, of pixels that took no part, becomes the largest value of its dtype.
-    """
-    name, suffix = os.fspath(path), as_image_suffix(path)
-    array = np.asarray(image)
-    if array.dtype.kind not in "bui":
-        raise TypeError(
-            f"{name}: an image of dtype {array.dtype} cannot be written: it must hold integers; "
-            "if it is in [0, 1], write (image * 255).round().astype(numpy.uint8)"
-        )
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim == 4 and array.shape[3] == 1:
-        array = array[..., 0]
-    many = is_stack(array)
-    channels = array.shape[-1] if array.ndim == 3 + many else 1
-    if array.ndim not in (2, 3, 4) or array.size == 0 or channels > 4:
-        raise ValueError(
-            f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W), "
-            "(H, W, C), or a stack of such, not empty, with at most 4 channels; "
-            "write its channels one by one, or to .npy"
-        )
-    if many and suffix not in STACK_SUFFIXES:
-        raise ValueError(
-            f"{name}: this format holds one picture, not a stack of shape {array.shape}: "
-            f"write to one of {', '.join(STACK_SUFFIXES)} instead"
-        )
-    if array.dtype == np.bool_:
-        return array * np.uint8(255)
-    low, high = int(array.min()), int(array.max())
-    sixteen = high > 255 or (array.dtype == np.uint16) or (low < 0 and high == 255)
-    if low == -1 and high < 65535:  # labels, of which some pixels have none
-        array = np.where(array == -1, 65535 if sixteen else 255, array)
-        low, high = 0, int(array.max())
-    if low < 0 or high > 65535:
-        raise ValueError(
-            f"{name}: an image with values from {low} to {high} cannot be written: "
-            "shift and scale them to 0 to 255, or to 0 to 65535 for 16 bits, or write to .npy"
-        )
-    if high <= 255 and not sixteen:
-        return array.astype(np.uint8)
-    if suffix not in SIXTEEN_BIT_SUFFIXES or (many and suffix == ".png"):
-        if high <= 255:
-            return array.astype(np.uint8)
-        raise ValueError(
-            f"{name}: this format cannot hold 16 bits, dtype {array.dtype} with values up to "
-            f"{high}: write to .tif{'' if many else ' or .png'} instead"
-        )
-    return array.astype(np.uint16)
-
-
-def is_stack(image: NDArray[Any]) -> bool:
-    """Say whether an image to be written is a stack: of gray frames more than 4 pixels wide."""
-    return image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
-
-
-def empty_file(path: str | os.PathLike[str]) -> FileError:
-    """Make the error for a file of no bytes."""
-    return FileError(f"{os.fspath(path)}: the file is empty: get it again")
-
-
-def unreadable_color(path: str | os.PathLike[str], mode: str) -> FileError:
-    """Make the error for colors that have no exact values in RGB."""
-    return FileError(
-        f"{os.fspath(path)}: the image has {mode} colors, which become RGB only by way of a color "
-        "profile: convert it to RGB with an image editor first"
-    )
-
-
-def unequal_pages(path: str | os.PathLike[str], shapes: Collection[tuple[int, ...]]) -> FileError:
-    """Make the error for a file of many pages that are no stack."""
-    listed = ", ".join(str(shape) for shape in sorted(shapes))
-    return FileError(
-        f"{os.fspath(path)}: its pages have different shapes, {listed}: "
-        "save the one to segment as a file of its own"
-    )
-
-
-def missing_tiff(path: str | os.PathLike[str]) -> FileError:
-    """Make the error for a TIFF that the extra `tiff` is needed for."""
-    return FileError(
-        f"{os.fspath(path)}: TIFF with 16 bits per color channel needs the package tifffile: "
-        'install it with pip install "kmeans_seg[tiff]", or use PNG'
-    )
-
-
-def unreadable_image(path: str | os.PathLike[str], error: Exception) -> ValueError:
-    """Make the error for a file that was read and could not be decoded."""
-    cause = error.__cause__ or error
-    match type(cause).__name__:  # by name, as importing them would import Pillow
-        case "InitializationError":
-            reason = "not an image of a known format: save it as PNG or JPEG first"
-        case "DecompressionBombError":
-            reason = f"the image is too large: scale it down first ({cause})"
-        case _:
-            reason = f"the image is damaged or cut short: get the file again ({cause})"
-    return ValueError(f"{os.fspath(path)}: {reason}")
-
-
-def unwritable_image(
-    path: str | os.PathLike[str], image: NDArray[Any], error: Exception
-) -> ValueError:
-    """Make the error for an image that its format cannot hold."""
-    return ValueError(
-        f"{os.fspath(path)}: this format cannot hold an image of shape {image.shape} and dtype "
-        f"{image.dtype}: write to {'.tif' if image.ndim == 4 else '.png'} instead ({error})"
-    )
-
-
 def as_picture(image: ArrayLike) -> NDArray[Any]:
-    """Check an image that can be shown, gray or RGB in a range that is known."""
-    array = as_numbers("image", image, advice="read it as numbers first")
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.size == 0 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+    """Check an image that can be shown, gray or RGB in a range that is known.
+
+    It keeps its alpha channel only if some of its pixels are fully transparent.
+    """
+    array = as_numbers("image", unwrapped(image), advice="read it as numbers first")
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.size == 0 or array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
         raise ValueError(
             f"image has shape {array.shape}: to be shown it must be gray (H, W) or RGB (H, W, 3), "
-            "and not empty; choose the channels to show first"
+            "with or without alpha, and not empty; choose the channels to show first"
         )
+    if channels in (2, 4):
+        if not array[:, :, -1].any():
+            raise ValueError("image has no pixel to show: alpha is 0 everywhere")
+        if array[:, :, -1].all():
+            array, channels = array[:, :, :-1], channels - 1
+    if array.ndim == 3 and channels == 1:
+        array = array[:, :, 0]
     if array.dtype.kind == "f":
         low, high = array.min(), array.max()
         if low < 0 or high > 1:
@@ -535,9 +571,11 @@ def as_picture(image: ArrayLike) -> NDArray[Any]:
 
 def as_index(name: str, value: object, size: int) -> int:
     """Check an integer from 0 to size - 1."""
-    index = as_count(name, value, least=0)
+    index = as_count(name, value, least=0, most=math.inf)
     if index >= size:
-        raise ValueError(f"{name}={index} is outside the image: it must be from 0 to {size - 1}")
+        raise ValueError(
+            f"{name}={spelled(index)} is outside the image: it must be from 0 to {size - 1}"
+        )
     return index
 
 
@@ -552,18 +590,20 @@ def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
 
 def check_page_k(k: object) -> None:
     """Check a number of segments for a page, whose labels are stored in 8 bits."""
-    count = as_count("k", k)
-    if count > 256:
-        raise ValueError(f"k={count} is too many for a page: at most 256 segments can be shown")
+    count = as_count("k", k, most=math.inf)
+    if count > 255:
+        raise ValueError(
+            f"k={spelled(count)} is too many for a page: at most 255 segments can be shown"
+        )
 
 
 def check_gif_name(path: str | os.PathLike[str]) -> None:
     """Check that a file name ends in .gif."""
     if not os.fspath(path).lower().endswith(".gif"):
-        raise ValueError(f"{os.fspath(path)}: a film is written as GIF: end the name in .gif")
+        raise ValueError(f"{shown(path)}: a film is written as GIF: end the name in .gif")
 
 
 def check_page_name(path: str | os.PathLike[str]) -> None:
     """Check that a file name ends in .html or .htm."""
     if not os.fspath(path).lower().endswith((".html", ".htm")):
-        raise ValueError(f"{os.fspath(path)}: a page is written as HTML: end the name in .html")
+        raise ValueError(f"{shown(path)}: a page is written as HTML: end the name in .html")

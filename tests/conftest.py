@@ -6,7 +6,7 @@ import pytest
 from doses import dose
 from hypothesis import settings
 
-from kmeans_seg.lloyd import ASSIGNERS
+from kmeans_seg.strategies import STRATEGIES
 
 # No deadline: how long an example takes says more about the machine than about the code.
 settings.register_profile("kmeans_seg", deadline=None, max_examples=dose(50, 500))
@@ -18,8 +18,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # For the whole session, since Hypothesis refuses fixtures that live for one test.
-@pytest.fixture(params=ASSIGNERS, scope="session")
-def assign(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=STRATEGIES, scope="session")
+def strategy(request: pytest.FixtureRequest) -> str:
     """Return the name of every strategy of assignment in turn, the newest included."""
     name: str = request.param
     return name

@@ -7,13 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
+from doses import dose
+from numpy.typing import NDArray
 
-from kmeans_seg.cli import main
+from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
+from kmeans_seg.placing import Output
 from kmeans_seg.segmentation import segment
 
 COMMAND = [sys.executable, "-m", "kmeans_seg"]
@@ -312,6 +319,182 @@ def test_picture_and_labels_never_share_a_file(
     assert names(folder) == ["dots.png"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
+def test_only_regular_files_are_replaced(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(folder / "pipe.png")
+    for option in ("-o", "--labels"):
+        assert main(["dots.png", option, "pipe.png", "--force"]) == 1
+        assert "dots.png: pipe.png: this is a FIFO" in error_of(capsys)
+    assert names(folder) == ["dots.png", "pipe.png"]
+
+
+def test_a_link_that_leads_nowhere_is_a_name_that_exists(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "dots-segmented.png").symlink_to("out.png")
+    assert main(["dots.png"]) == 1
+    assert "dots-segmented.png: File exists: add --force" in error_of(capsys)
+    assert names(folder) == ["dots-segmented.png", "dots.png"]
+    assert main(["dots.png", "--force"]) == 0
+    assert names(folder) == ["dots-segmented.png", "dots.png", "out.png"]
+
+
+# All of an image's files or none
+
+
+@pytest.fixture
+def many_colors(folder: Path) -> Path:
+    """Make many.png, which has more than 255 colors."""
+    colors = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    write(folder / "many.png", colors)
+    return Path("many.png")
+
+
+def test_an_output_that_cannot_be_encoded_leaves_no_other(
+    many_colors: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["many.png", "-k", "300", "-o", "o.png", "--labels"]
+    assert main([*command, "l.bmp"]) == 1
+    assert "many.png: l.bmp: this format cannot hold 16 bits" in error_of(capsys)
+    assert names(folder) == ["many.png"]
+    assert main([*command, "l.png"]) == 0
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("failing", ["o.png", "l.png", "steps.html"])
+def test_an_output_that_cannot_be_put_in_place_leaves_all_as_it_was(
+    dots: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failing: str,
+    force: bool,
+) -> None:
+    command = ["dots.png", "-o", "o.png", "--labels", "l.png", "--explain", "steps.html"]
+    if force:
+        command.append("--force")
+        for name in ("o.png", "l.png", "steps.html"):
+            (folder / name).write_bytes(b"old")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    put = Output.put
+
+    def fail(output: Output, others: list[Output]) -> None:
+        if output.path == Path(failing):
+            raise OSError(5, "Input/output error", str(output.temporary))
+        put(output, others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Output, "put", fail)
+        assert main(command) == 1
+    assert f"dots.png: {failing}: Input/output error" in error_of(capsys)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert main(command) == 0
+
+
+# Where a signal stops it
+
+SIGNAL_AT = """
+import os, signal, sys
+from kmeans_seg import placing
+from kmeans_seg.cli import ENDING, main
+
+def then_signal(method):
+    def call(output, *args):
+        method(output, *args)
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    return call
+
+setattr(placing.Output, sys.argv[2], then_signal(getattr(placing.Output, sys.argv[2])))
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize(
+    ("name", "status"), [("SIGTERM", -signal.SIGTERM), ("SIGHUP", -signal.SIGHUP), ("SIGINT", 130)]
+)
+@pytest.mark.parametrize("moment", ["stage", "put", "clean_up"])
+def test_a_signal_while_files_are_put_in_place_waits_until_they_are(
+    dots: Path, folder: Path, name: str, status: int, moment: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNAL_AT, name, moment, "dots.png", "--labels", "l.png"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+    assert names(folder) == ["dots-segmented.png", "dots.png", "l.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_a_signal_at_any_moment_leaves_all_files_or_none(many_colors: Path, folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    statuses = set()
+    for number in range(dose(6, 120)):
+        process = subprocess.Popen(
+            [*COMMAND, "many.png", "--labels", "l.png", "--explain", "steps.html", "--force"],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(0.15 + rng.random() * 0.6)
+        process.send_signal(signal.SIGTERM if number % 2 else signal.SIGHUP)
+        _, err = process.communicate(timeout=60)
+        assert err == ""
+        statuses.add(process.returncode)
+        made = [name for name in names(folder) if name != "many.png"]
+        assert made in ([], ["l.png", "many-segmented.png", "steps.html"])
+        for name in made:
+            (folder / name).unlink()
+    assert statuses <= {0, -signal.SIGTERM, -signal.SIGHUP}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_a_signal_that_is_ignored_stays_so(dots: Path, folder: Path) -> None:
+    code = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{SIGNAL_AT}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "SIGHUP", "put", "dots.png"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(folder) == ["dots-segmented.png", "dots.png"]
+
+
+def test_a_signal_that_waits_is_not_lost_to_an_error(
+    dots: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(output: Output, others: list[Output]) -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise OSError(5, "Input/output error", str(output.temporary))
+
+    monkeypatch.setattr(Output, "put", fail)
+    assert main(["dots.png", "dots.png"]) == 130
+    assert names(folder) == ["dots.png"]
+
+
+def test_handlers_are_put_back(dots: Path) -> None:
+    before = [signal.getsignal(number) for number in ENDING]
+    assert main(["dots.png"]) == 0
+    assert [signal.getsignal(number) for number in ENDING] == before
+
+
+def test_the_command_runs_in_a_thread_too(dots: Path, folder: Path) -> None:
+    statuses: list[int] = []
+    thread = threading.Thread(target=lambda: statuses.append(main(["dots.png"])))
+    thread.start()
+    thread.join()
+    assert statuses == [0]
+    assert names(folder) == ["dots-segmented.png", "dots.png"]
+
+
 # Where it writes
 
 
@@ -354,6 +537,11 @@ def test_the_same_seed_gives_the_same_file(dots: Path) -> None:
         (["a.jpg", "b.jpg", "-o", "out.png"], "-o out.png: .*a directory that exists"),
         (["a.jpg", "b.jpg", "--labels", "l.png"], "--labels l.png: .*a directory that exists"),
         (["a.jpg", "--labels", "l.jpg"], "--labels l.jpg: JPEG would change the labels"),
+        (["-"], "- reads an image from stdin: say where to write by -o"),
+        (["-", "-", "-o", "."], "holds one image: name it once"),
+        (["a.jpg", "b.jpg", "-o", "-"], "-o -: for more than one image"),
+        (["a.jpg", "--labels", "-"], "--labels -: only the picture can go to stdout"),
+        (["a.jpg", "--explain", "-"], "--explain -: only the picture can go to stdout"),
         (["a.jpg", "-k", "2.5"], "-k: invalid int value: '2.5'"),
         (["a.jpg", "--space", "hsv"], "invalid choice: 'hsv'.*rgb.*lab.*raw"),
         (["a.jpg", "--forc"], "unrecognized arguments: --forc"),
@@ -391,6 +579,13 @@ def test_refusals(
     assert names(folder) == ["dots.png"]
 
 
+def test_the_limit_on_memory_can_be_set(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("flat.png", np.arange(60 * 60 * 3, dtype=np.uint8).reshape(60, 60, 3))
+    assert main(["flat.png", "--max-bytes", "10799"]) == 1
+    assert "flat.png: the image is too large: 10,800 bytes, and at most" in error_of(capsys)
+    assert main(["flat.png", "--max-bytes", "10800"]) == 0
+
+
 def test_a_directory_in_the_place_of_the_output(
     dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -418,10 +613,10 @@ def test_a_forbidden_directory(
         folder.chmod(0o555)
     else:  # nothing is forbidden to root
 
-        def forbid(self: Path, data: bytes) -> None:
-            raise PermissionError(13, "Permission denied", str(self))
+        def forbid(output: Output) -> None:
+            raise PermissionError(13, "Permission denied", str(output.temporary))
 
-        monkeypatch.setattr(Path, "write_bytes", forbid)
+        monkeypatch.setattr(Output, "stage", forbid)
     try:
         assert main(["dots.png"]) == 1
     finally:
@@ -433,10 +628,10 @@ def test_a_forbidden_directory(
 def test_a_forbidden_image(
     dots: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def forbid(self: Path) -> bytes:
+    def forbid(self: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied", str(self))
 
-    monkeypatch.setattr(Path, "read_bytes", forbid)
+    monkeypatch.setattr(Path, "open", forbid)
     assert main(["dots.png"]) == 1
     assert error_of(capsys).startswith("kmeans-seg: dots.png: Permission denied: ")
 
@@ -498,6 +693,15 @@ def test_a_warning_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str])
     assert err.count("\n") == 1
 
 
+def test_no_image_is_written_to_a_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with pytest.raises(SystemExit):
+        main(["a.jpg", "-o", "-"])
+    assert "-o - writes an image to stdout: send it to a file" in capsys.readouterr().err
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert re.fullmatch(r"kmeans-seg \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
@@ -515,6 +719,42 @@ def test_a_name_that_is_no_text(dots: Path, folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(r"caf\udce9.png: 9x8")
     assert os.fsdecode(b"caf\xe9-segmented.png") in names(folder)
+
+
+CONTROL = "bell\a and \x1b[31mred\x1b[0m,\nline two \u202eoverride.png"
+ESCAPED = r"bell\x07 and \x1b[31mred\x1b[0m,\nline two \u202eoverride"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere such names are forbidden")
+def test_control_characters_in_names_are_escaped(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(dots, CONTROL)
+    assert main([CONTROL]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(f"{ESCAPED}.png: 9x8, ")
+    assert out.endswith(f" -> {ESCAPED}-segmented.png\n")
+    for args, message in (
+        ([CONTROL], f"{ESCAPED}.png: {ESCAPED}-segmented.png: File exists: add --force"),
+        (["dots.png", "-o", CONTROL], f"dots.png: {ESCAPED}.png: File exists"),
+        ([CONTROL, "-o", CONTROL], f"{ESCAPED}.png: is an input or an output"),
+        ([CONTROL, "-o", f"{CONTROL}.x"], f"{ESCAPED}.png: {ESCAPED}.png.x: suffix '.x' is not"),
+        ([CONTROL, "-o", f"{CONTROL}/a.png"], f"{ESCAPED}.png: {ESCAPED}.png/a.png: no such dir"),
+        ([CONTROL, "-o", "a.png", "--explain", f"{CONTROL}.x"], f"{ESCAPED}.png.x: a page is"),
+        ([f"{CONTROL}.x"], f"{ESCAPED}.png.x: No such file or directory"),
+    ):
+        assert main(args) == 1
+        assert message in error_of(capsys)
+    Path(CONTROL).write_bytes(b"not an image")
+    assert main([CONTROL, "--force"]) == 1
+    assert error_of(capsys).startswith(f"kmeans-seg: {ESCAPED}.png: not an image of a known")
+    with pytest.raises(SystemExit):
+        main(["a", "b", "-o", CONTROL])
+    assert f"-o {ESCAPED}.png: for more than one image" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["a", "--bell\a"])
+    assert r"unrecognized arguments: --bell\x07" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes break differently elsewhere")
@@ -556,3 +796,111 @@ def test_an_animation_gets_one_palette(tmp_path: Path) -> None:
     done = run("film.tif", "--explain", "steps.html", "--force", cwd=tmp_path)
     assert done.returncode == 1
     assert "to be shown it must be gray (H, W) or RGB (H, W, 3)" in done.stderr
+
+
+def test_a_gray_stack_is_no_image_of_many_channels(folder: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 5, (3, 40, 50), dtype=np.uint8) * 50
+    write(folder / "stack.tif", frames, channel_axis=None)
+    assert main(["stack.tif", "-k", "4", "--labels", "labels.tif"]) == 0
+    expected = segment(frames, 4, channel_axis=None)
+    assert np.array_equal(read(folder / "stack-segmented.tif"), expected.painted)
+    assert np.array_equal(read(folder / "labels.tif"), expected.labels)
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_bands_that_are_not_alpha_need_another_space(
+    folder: Path, capsys: pytest.CaptureFixture[str], planes: str
+) -> None:
+    bands = np.random.default_rng(0).integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    stored = bands if planes == "contig" else np.moveaxis(bands, -1, 0)
+    tifffile.imwrite(
+        *("bands.tif", stored),
+        photometric="rgb",
+        planarconfig=planes,
+        extrasamples=["unspecified"],
+    )
+    assert main(["bands.tif"]) == 1
+    assert "4 channels, none of which is alpha: cluster them all by --space raw" in error_of(capsys)
+    assert main(["bands.tif", "--space", "raw", "-o", "out.npy", "--labels", "l.png"]) == 0
+    expected = segment(bands, 3, space="raw")
+    assert np.array_equal(read(folder / "out.npy"), expected.painted)
+    assert np.array_equal(read(folder / "l.png"), expected.labels)
+
+
+def test_many_bands_are_segmented_and_painted(folder: Path) -> None:
+    bands = np.random.default_rng(0).integers(0, 256, (9, 40, 7), dtype=np.uint8)
+    write(folder / "bands.tif", bands)
+    assert main(["bands.tif", "--space", "raw", "-o", "out.tif", "--labels", "l.png"]) == 0
+    assert np.array_equal(read(folder / "out.tif"), segment(bands, 3, space="raw").painted)
+
+
+# Pipes
+
+
+def piped(data: bytes, *args: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run the command with an image on stdin."""
+    return subprocess.run([*COMMAND, *args], cwd=cwd, input=data, capture_output=True, timeout=60)
+
+
+def test_an_image_goes_through_pipes(dots: Path, folder: Path) -> None:
+    data = dots.read_bytes()
+    expected = segment(read(dots), 4)
+    done = piped(data, "-", "-k", "4", "-o", "-", "--labels", "l.png", cwd=folder)
+    assert done.returncode == 0
+    assert np.array_equal(read(done.stdout), expected.painted)
+    assert done.stderr.decode().startswith("stdin: 9x8, k=4, ")
+    assert done.stderr.decode().endswith(" -> -, l.png\n")
+    assert np.array_equal(read(folder / "l.png"), expected.labels)
+    done = piped(data, "-", "-k", "4", "-o", ".", cwd=folder)
+    assert done.returncode == 0
+    assert np.array_equal(read(folder / "stdin-segmented.png"), expected.painted)
+    assert names(folder) == ["dots.png", "l.png", "stdin-segmented.png"]
+    stack = np.random.default_rng(0).integers(0, 5, (3, 9, 8, 3), dtype=np.uint8)
+    write(folder / "film.tif", stack)
+    done = piped(b"", "film.tif", "-o", "-", cwd=folder)
+    assert np.array_equal(read(done.stdout), segment(stack, 3).painted)
+
+
+def test_a_bad_image_on_stdin_writes_nothing(folder: Path) -> None:
+    for data, message in ((b"", "the file is empty"), (b"text", "not an image of a known format")):
+        done = piped(data, "-", "-o", "-", cwd=folder)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode().startswith(f"kmeans-seg: stdin: {message}")
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 3)], ids=str)
+def test_images_of_other_dtypes(
+    folder: Path, capsys: pytest.CaptureFixture[str], dtype: type, shape: tuple[int, ...]
+) -> None:
+    image: NDArray[Any] = np.random.default_rng(0).integers(-1, 500, shape).astype(dtype)
+    write(folder / "a.npy", image)
+    expected = segment(image, 3)
+    assert main(["a.npy", "--labels", "l.png"]) == 0
+    assert capsys.readouterr().out.endswith(" -> a-segmented.tif, l.png\n")
+    assert np.array_equal(read(folder / "a-segmented.tif"), expected.painted)
+    assert np.array_equal(read(folder / "l.png"), expected.labels)
+    assert main(["a.npy", "-o", "out.npy"]) == 0
+    assert np.array_equal(read(folder / "out.npy"), expected.painted)
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jpg", "out.gif"])
+def test_what_cannot_be_written_is_found_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("segmented")
+
+    write(folder / "a.npy", np.random.default_rng(0).random((9, 8, 3)))
+    monkeypatch.setattr("kmeans_seg.cli.segment", work)
+    assert main(["a.npy", "-o", name]) == 1
+    assert f"{name}: this format cannot hold dtype float64: write to .tif or" in error_of(capsys)
+
+
+def test_one_page_of_a_file(folder: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 5, (3, 9, 8, 3), dtype=np.uint8) * 50
+    write(folder / "film.tif", frames)
+    assert main(["film.tif", "--page", "1"]) == 0
+    expected = segment(frames[1], 3)
+    assert np.array_equal(read(folder / "film-segmented.png"), expected.painted)

@@ -1,14 +1,17 @@
-"""Tests of kmeans_seg.colorspace: the published constants, exact grays, and the way back."""
+"""Tests of kmeans_seg.colorspace: published constants, exact grays, accuracy, and the inverse."""
 
+import hashlib
 import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import skimage.color
 import skimage.data
+from doses import THOROUGH
 from numpy.typing import NDArray
 
 from kmeans_seg import colorspace
@@ -148,15 +151,115 @@ def test_neutral_lab_comes_back_exactly_gray() -> None:
     np.testing.assert_allclose(rgb[[0, -1], 0], [0, 1], rtol=0, atol=1e-15)
 
 
-# --- the way back -----------------------------------------------------------------------------
+# --- accuracy, and one answer everywhere ------------------------------------------------------
 
 
+def ulps(values: Colors, exact: list[Any]) -> float:
+    """Return the largest error, in units of the last place of the values."""
+    return max(
+        float(abs(value - right) / unit)
+        for value, right, unit in zip(
+            values.tolist(), exact, np.spacing(np.abs(values)).tolist(), strict=True
+        )
+    )
+
+
+def exactly_decoded(encoded: float) -> Any:
+    if encoded <= 0.04045:
+        return encoded / mpmath.mpf("12.92")
+    return ((encoded + mpmath.mpf("0.055")) / mpmath.mpf("1.055")) ** mpmath.mpf("2.4")
+
+
+def exactly_encoded(linear: float) -> Any:
+    if linear <= 0.0031308:
+        return linear * mpmath.mpf("12.92")
+    return mpmath.mpf("1.055") * linear ** (1 / mpmath.mpf("2.4")) - mpmath.mpf("0.055")
+
+
+def exact_lab(rgb: list[float]) -> list[Any]:
+    linear = [exactly_decoded(value) for value in rgb]
+    roots = []
+    for row in (colorspace._X_FROM_RGB, colorspace._Y_FROM_RGB, colorspace._Z_FROM_RGB):
+        decimals = [mpmath.mpf(str(value)) for value in row]
+        ratio = mpmath.fdot(decimals, linear) / mpmath.fsum(decimals)
+        small = ratio <= mpmath.mpf(216) / 24389
+        roots.append((mpmath.mpf(24389) / 27 * ratio + 16) / 116 if small else mpmath.cbrt(ratio))
+    x, y, z = roots
+    return [116 * y - 16, 500 * (x - y), 200 * (y - z)]
+
+
+@pytest.mark.parametrize(("n", "bound"), [(3, 0.67), (5, 0.8)])
+def test_roots_are_accurate_over_the_whole_range_of_normal_numbers(n: int, bound: float) -> None:
+    limits = np.finfo(np.float64)
+    everywhere = np.ldexp(1 + random_colors(2046), np.arange(-1022, 1024)[:, np.newaxis])
+    ends = [limits.smallest_normal, limits.max, np.nextafter(1, 0), 1, np.nextafter(1, 2)]
+    x = np.concatenate((everywhere.ravel(), random_colors(1_000).ravel(), ends))
+    with mpmath.workprec(120):
+        assert ulps(colorspace._root(x, n), [mpmath.root(value, n) for value in x.tolist()]) < bound
+    whole = np.arange(1, 1_000)
+    np.testing.assert_array_equal(colorspace._root((whole**n).astype(float), n), whole)
+
+
+def test_the_transfer_function_is_accurate() -> None:
+    levels = np.arange(0, 65_536, 1 if THOROUGH else 50) / 65_535
+    some = random_colors(5_000 if THOROUGH else 500)
+    encoded = np.concatenate((levels, some.ravel(), 0.04 + 0.01 * some.ravel()))
+    linear = colorspace._decode(encoded)
+    with mpmath.workprec(120):
+        assert ulps(linear, [exactly_decoded(value) for value in encoded.tolist()]) < 8
+        back = colorspace._encode(linear)
+        assert ulps(back, [exactly_encoded(value) for value in linear.tolist()]) < 8
+
+
+def test_lab_is_accurate() -> None:
+    some = random_colors(5_000 if THOROUGH else 500)
+    corners = np.stack(np.meshgrid([0, 5e-324, 1e-310, 0.04045, 1], [0, 1], [0, 1]), axis=-1)
+    colors = np.concatenate((some, np.rint(some * 255) / 255, some * 0.1, corners.reshape(-1, 3)))
+    with mpmath.workprec(120):
+        for lab, color in zip(srgb_to_lab(colors).tolist(), colors.tolist(), strict=True):
+            for value, right in zip(lab, exact_lab(color), strict=True):
+                assert abs(value - right) < 5e-13
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "<u2", ">u2"])
+def test_integers_are_converted_like_their_share_of_white(dtype: str) -> None:
+    white = np.iinfo(dtype).max
+    grays = np.arange(white + 1).repeat(3).reshape(-1, 3)
+    colors = np.concatenate((grays, grays.ravel()[::-1].reshape(-1, 3), random_colors() * white))
+    colors = colors.astype(dtype)
+    np.testing.assert_array_equal(srgb_to_lab(colors), srgb_to_lab(colors / white))
+
+
+def test_every_machine_has_the_same_bits() -> None:
+    # Computed from integers, so that the colors themselves are the same.
+    colors = np.arange(300_000).reshape(-1, 3) * [10_007, 30_011, 50_021] % 65_536
+    lab = srgb_to_lab(colors / 65_535)
+    beyond_the_gamut = lab * [1.0, 1.5, 1.5]
+    found = [lab, lab_to_srgb(lab), lab_to_srgb(beyond_the_gamut), luma(colors)]
+    assert [hashlib.sha256(part.astype("<f8").tobytes()).hexdigest()[:16] for part in found] == [
+        "409078064146e9a6",
+        "c495940165df1773",
+        "e8b3ec8d8563975d",
+        "8ecf068779af10fd",
+    ]
+
+
+# --- the inverse ------------------------------------------------------------------------------
+
+
+def assert_round_trip(red: Any, green: Any, blue: Any) -> None:
+    colors = np.stack(np.meshgrid(red, green, blue), axis=-1).astype(np.uint8)
+    np.testing.assert_array_equal(np.rint(lab_to_srgb(srgb_to_lab(colors)) * 255), colors)
+
+
+def test_round_trip_of_8_bit_colors() -> None:
+    assert_round_trip(*[range(0, 256, 5)] * 3)
+
+
+@pytest.mark.skipif(not THOROUGH, reason="heavy: set KMEANS_SEG_THOROUGH=1")
 def test_round_trip_of_every_8_bit_color() -> None:
-    green, blue = np.mgrid[0:256, 0:256]
     for red in range(256):
-        colors = np.stack((np.full_like(green, red), green, blue), axis=-1)
-        back = lab_to_srgb(srgb_to_lab(colors / 255)) * 255
-        np.testing.assert_array_equal(np.rint(back), colors)
+        assert_round_trip(red, range(256), range(256))
 
 
 def test_round_trip_of_floats() -> None:

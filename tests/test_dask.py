@@ -71,7 +71,25 @@ def test_the_chunks_stay() -> None:
     assert result.labels.chunks == image.chunks[:2]  # type: ignore[attr-defined]
 
 
-def test_empty_chunks_stay_empty() -> None:
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((1, 6), None), ((6, 1, 3), -1), ((3, 1, 6), 0), ((1, 5, 2, 4), -1)]
+)
+def test_empty_chunks_beside_single_pixels(
+    shape: tuple[int, ...], axis: int | None, masked: bool
+) -> None:
+    image = RNG.integers(1, 9, shape, dtype=np.uint8)
+    mask: NDArray[np.bool_] = kmeans_seg.segment(image, 1, channel_axis=axis).labels == 0
+    mask.flat[0] = not masked
+    expected = kmeans_seg.segment(image, 2, channel_axis=axis, mask=mask)
+    lazy = da.from_array(image, chunks=tuple((0, 0, 1, 0, n - 1) for n in shape))
+    lazy_mask = da.from_array(mask, chunks=tuple((n - 1, 0, 1) for n in mask.shape))
+    result = segment(lazy, 2, channel_axis=axis, mask=lazy_mask if masked else None)
+    np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+    np.testing.assert_array_equal(np.asarray(result.painted), expected.painted)
+
+
+def test_empty_chunks_make_no_difference() -> None:
     for name in ("RGB", "transparent", "channels first"):
         image, options = IMAGES[name]
         chunked = da.from_array(image, chunks=5)
@@ -113,6 +131,16 @@ def test_a_mask(name: str) -> None:
     np.testing.assert_array_equal(np.asarray(result.painted), expected.painted)
     with pytest.raises(ValueError, match="no pixel left"):
         segment(da.from_array(image, chunks=7), 5, mask=da.zeros_like(lazy_mask), **options)
+
+
+def test_an_image_that_changes_between_its_two_readings() -> None:
+    image = np.array([[[1, 2, 3], [7, 8, 9], [7, 8, 8]]], np.uint8)
+    meta = np.empty((0, 0, 0), np.uint8)
+    lazy = da.map_blocks(image.copy, chunks=((1,), (3,), (3,)), dtype=np.uint8, meta=meta)
+    result = segment(lazy, 2)
+    image[0, 0] = 200
+    with pytest.raises(ValueError, match=r"image changed .* color \[200, 200, 200\] was not there"):
+        result.labels.compute()  # type: ignore[attr-defined]
 
 
 def load(block_id: tuple[int, ...], log: str = "", pause: float = 0) -> NDArray[np.uint8]:
@@ -201,3 +229,11 @@ def test_what_is_no_dask_array_is_refused() -> None:
         segment(gray[gray[:, 0] > 9], 2)
     with pytest.raises(ValueError, match="k=0 is too small"):
         segment(gray, 0)
+
+
+def test_a_list_of_pixels_is_asked_about() -> None:
+    image = da.from_array(np.zeros((50, 3), np.uint8))
+    with pytest.warns(kmeans_seg.AmbiguousShapeWarning, match="a list of pixels") as caught:
+        segment(image, 1)
+    assert [warning.filename for warning in caught] == [__file__]
+    segment(image, 1, channel_axis=None)

@@ -28,7 +28,7 @@ def test_importing_brings_nothing_heavy(module: str) -> None:
     assert modules & HEAVY == set()
 
 
-def test_reading_a_file_brings_imageio_and_pillow_only(tmp_path: Path) -> None:
+def test_reading_a_file_brings_pillow_only(tmp_path: Path) -> None:
     path = str(tmp_path / "dot.png")
     code = f"from kmeans_seg.files import read, write; write({path!r}, [[0]]); read({path!r})"
-    assert modules_after(code) & HEAVY == {"imageio", "PIL"}
+    assert modules_after(code) & HEAVY == {"PIL"}

@@ -1,7 +1,9 @@
 """The loop: an example by hand, and plain loops as the judge of every single step."""
 
 import functools
+import importlib
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +14,9 @@ from doses import dose
 from numpy.typing import NDArray
 
 from kmeans_seg import Step, lloyd
-from kmeans_seg.lloyd import ASSIGNERS
+from kmeans_seg.exact import Floats
+from kmeans_seg.lloyd import Clusters
+from kmeans_seg.strategies import STRATEGIES
 
 Weights = NDArray[np.int64] | None
 
@@ -26,10 +30,10 @@ def assert_by_the_book(steps: Sequence[Step], expected: Sequence[oracle.Pass]) -
         assert step.reassigned.tolist() == pass_.reassigned
 
 
-def test_an_example_worked_by_hand(assign: str) -> None:
+def test_an_example_worked_by_hand(strategy: str) -> None:
     # Two squares of side 2 with the corner (0, 0) and (10, 0), and both seeds in the first.
     points = [[0, 0], [2, 0], [0, 2], [2, 2], [10, 0], [12, 0], [10, 2], [12, 2]]
-    steps = list(lloyd(points, [[0, 0], [2, 2]], assign=assign))
+    steps = list(lloyd(points, [[0, 0], [2, 2]], strategy=strategy))
 
     # (2, 0) and (0, 2) are as near to one seed as to the other: the lowest index gets them.
     assert steps[0].centers.tolist() == [[0, 0], [2, 2]]
@@ -90,12 +94,12 @@ def tiny_passes(seed: int) -> list[oracle.Pass]:
 
 
 @pytest.mark.parametrize("hundred", range(dose(10, 60)))
-def test_tiny_grids_full_of_ties_go_by_the_book(assign: str, hundred: int) -> None:
+def test_tiny_grids_full_of_ties_go_by_the_book(strategy: str, hundred: int) -> None:
     for seed in range(100 * hundred, 100 * hundred + 100):
         points, centers, weights = tiny_grid(seed)
         expected = tiny_passes(seed)
         # Not to the end: with a wrong rule for ties there may be none.
-        steps = lloyd(points, centers, weights=weights, assign=assign)
+        steps = lloyd(points, centers, weights=weights, strategy=strategy)
         assert_by_the_book(list(itertools.islice(steps, len(expected) + 1)), expected)
 
 
@@ -139,11 +143,11 @@ def about_to_be_empty(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return rng.permutation(points), centers
 
 
-def test_centers_emptied_on_the_way_go_by_the_book(assign: str) -> None:
+def test_centers_emptied_on_the_way_go_by_the_book(strategy: str) -> None:
     for seed in range(200):
         points, centers = about_to_be_empty(seed)
         expected = list(oracle.lloyd(points.tolist(), centers.tolist()))
-        steps = list(lloyd(points, centers, assign=assign))
+        steps = list(lloyd(points, centers, strategy=strategy))
         assert_by_the_book(steps, expected)
         rows = [points[steps[0].labels == index] for index in range(len(centers))]
         means = np.array([row.mean(axis=0) for row in rows])
@@ -152,69 +156,69 @@ def test_centers_emptied_on_the_way_go_by_the_book(assign: str) -> None:
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("k", [1, 3, 12])
-def test_larger_clouds_go_by_the_book(assign: str, channels: int, k: int) -> None:
+def test_larger_clouds_go_by_the_book(strategy: str, channels: int, k: int) -> None:
     rng = np.random.default_rng(10 * channels + k)
     points = rng.integers(0, 256, (150, channels))
     weights = rng.integers(1, 50, 150)
     centers = points[rng.choice(150, k, replace=False)]
     expected = list(oracle.lloyd(points.tolist(), centers.tolist(), weights.tolist()))
-    assert_by_the_book(list(lloyd(points, centers, weights=weights, assign=assign)), expected)
+    assert_by_the_book(list(lloyd(points, centers, weights=weights, strategy=strategy)), expected)
 
 
-def test_halves_and_quarters_as_weights_go_by_the_book(assign: str) -> None:
+def test_halves_and_quarters_as_weights_go_by_the_book(strategy: str) -> None:
     rng = np.random.default_rng(0)
     points = rng.integers(0, 16, (60, 2)) / 8
     weights = rng.integers(1, 9, 60) / 4
     centers = points[:5]
     expected = list(oracle.lloyd(points.tolist(), centers.tolist(), weights.tolist()))
-    assert_by_the_book(list(lloyd(points, centers, weights=weights, assign=assign)), expected)
+    assert_by_the_book(list(lloyd(points, centers, weights=weights, strategy=strategy)), expected)
 
 
 # Centers without points.
 
 
-def test_the_farthest_point_takes_an_empty_center(assign: str) -> None:
-    step = next(lloyd([[0], [1], [7], [10]], [[0], [100]], assign=assign))
+def test_the_farthest_point_takes_an_empty_center(strategy: str) -> None:
+    step = next(lloyd([[0], [1], [7], [10]], [[0], [100]], strategy=strategy))
     assert step.centers.ravel().tolist() == [0, 10]
     assert step.labels.tolist() == [0, 0, 1, 1]
 
 
-def test_how_far_it_is_counts_and_not_its_weight(assign: str) -> None:
-    step = next(lloyd([[0], [6], [-7]], [[0], [100]], weights=[1, 1000, 1], assign=assign))
+def test_how_far_it_is_counts_and_not_its_weight(strategy: str) -> None:
+    step = next(lloyd([[0], [6], [-7]], [[0], [100]], weights=[1, 1000, 1], strategy=strategy))
     assert step.centers.ravel().tolist() == [0, -7]
 
 
-def test_of_equally_far_points_the_smallest_takes_an_empty_center(assign: str) -> None:
+def test_of_equally_far_points_the_smallest_takes_an_empty_center(strategy: str) -> None:
     points = np.array([[5, 5], [5, 9], [9, 5], [5, 1], [1, 5]])
     for order in itertools.permutations(range(5)):
-        step = next(lloyd(points[list(order)], [[5, 5], [99, 99]], assign=assign))
+        step = next(lloyd(points[list(order)], [[5, 5], [99, 99]], strategy=strategy))
         assert step.centers.tolist() == [[5, 5], [1, 5]]
 
 
-def test_several_empty_centers_take_one_point_each(assign: str) -> None:
+def test_several_empty_centers_take_one_point_each(strategy: str) -> None:
     points = [[0], [1], [20], [21], [50]]
-    step = next(lloyd(points, [[0], [900], [901], [902]], assign=assign))
+    step = next(lloyd(points, [[0], [900], [901], [902]], strategy=strategy))
     # First the farthest, 50; then 21, which is now farther from 0 than from 50; then 20 and 1
     # are equally far from their nearest, and the smaller one goes.
     assert step.centers.ravel().tolist() == [0, 50, 21, 1]
     assert step.labels.tolist() == [0, 3, 2, 2, 1]
 
 
-def test_a_center_emptied_by_a_rescue_is_rescued_too(assign: str) -> None:
+def test_a_center_emptied_by_a_rescue_is_rescued_too(strategy: str) -> None:
     # The point 10 is all that center 1 has, and it is the farthest: center 2 takes it away.
-    step = next(lloyd([[0], [1], [10]], [[0], [15], [99]], assign=assign))
+    step = next(lloyd([[0], [1], [10]], [[0], [15], [99]], strategy=strategy))
     assert step.centers.ravel().tolist() == [0, 1, 10]
     assert step.labels.tolist() == [0, 1, 2]
 
 
-def test_equal_centers_part(assign: str) -> None:
-    *_, last = lloyd([[0], [2], [4], [9]], [[2], [2], [2], [2]], assign=assign)
+def test_equal_centers_part(strategy: str) -> None:
+    *_, last = lloyd([[0], [2], [4], [9]], [[2], [2], [2], [2]], strategy=strategy)
     assert sorted(last.centers.ravel().tolist()) == [0, 2, 4, 9]
     assert last.weights.tolist() == [1, 1, 1, 1]
 
 
-def test_a_center_emptied_on_the_way_is_rescued(assign: str) -> None:
-    first, second, last = lloyd([[-4], [4], [-2], [2]], [[-5], [5], [0]], assign=assign)
+def test_a_center_emptied_on_the_way_is_rescued(strategy: str) -> None:
+    first, second, last = lloyd([[-4], [4], [-2], [2]], [[-5], [5], [0]], strategy=strategy)
     assert first.labels.tolist() == [0, 1, 2, 2]
     # The centers would now be -4, 4 and 0. Both points of the last are ties, which it loses.
     assert second.centers.ravel().tolist() == [-4, 4, -2]
@@ -223,92 +227,92 @@ def test_a_center_emptied_on_the_way_is_rescued(assign: str) -> None:
     assert last.centers.ravel().tolist() == [-4, 3, -2]
 
 
-def test_no_center_stays_empty_while_there_are_points_to_have(assign: str) -> None:
+def test_no_center_stays_empty_while_there_are_points_to_have(strategy: str) -> None:
     for seed in range(300):
         points, centers, _ = tiny_grid(seed)
         wanted = min(len(centers), len(np.unique(points, axis=0)))
-        for step in lloyd(points, centers, assign=assign):
+        for step in lloyd(points, centers, strategy=strategy):
             assert np.count_nonzero(step.weights) == wanted
 
 
-def test_with_too_few_distinct_points_some_centers_stay_empty(assign: str) -> None:
-    *_, last = lloyd([[3], [3], [8]], [[8], [9], [10], [11]], assign=assign)
+def test_with_too_few_distinct_points_some_centers_stay_empty(strategy: str) -> None:
+    *_, last = lloyd([[3], [3], [8]], [[8], [9], [10], [11]], strategy=strategy)
     assert last.reassigned.size == 0
     assert last.weights.tolist() == [1, 2, 0, 0]
     assert last.labels.tolist() == [1, 1, 0]
     assert last.centers.ravel().tolist() == [8, 3, 10, 11]
 
 
-def test_a_rounded_mean_of_equal_points_is_not_worth_a_rescue(assign: str) -> None:
+def test_a_rounded_mean_of_equal_points_is_not_worth_a_rescue(strategy: str) -> None:
     # Three times 0.1, divided by 3, is not 0.1; moving the spare center there would never end.
     points, weights = [[0.1], [0.3]], [3, 7]
-    steps = lloyd(points, [[0.1], [0.3], [9.0]], weights=weights, assign=assign)
+    steps = lloyd(points, [[0.1], [0.3], [9.0]], weights=weights, strategy=strategy)
     *_, last = itertools.islice(steps, 20)
     assert last.reassigned.size == 0
     assert last.labels.tolist() == [0, 1]
     assert last.weights.tolist() == [3, 7, 0]
 
 
-def test_equal_points_are_one_point_to_a_rescue(assign: str) -> None:
+def test_equal_points_are_one_point_to_a_rescue(strategy: str) -> None:
     for seed in range(200):
         rng = np.random.default_rng(seed)
         colors = rng.normal(size=(rng.integers(1, 6), 3)) * 10.0 ** rng.integers(-3, 4)
         points = colors[rng.integers(0, len(colors), 40)]
         centers = rng.normal(size=(len(colors) + rng.integers(1, 4), 3)) * 20
         weights = rng.random(40) + 0.1 if seed % 2 else None
-        steps = lloyd(points, centers, weights=weights, assign=assign)
+        steps = lloyd(points, centers, weights=weights, strategy=strategy)
         *_, last = itertools.islice(steps, 50)
         assert last.reassigned.size == 0
         assert np.count_nonzero(last.weights) == len(np.unique(points, axis=0))
 
 
-def test_labels_to_go_on_from_decide_what_counts_as_reassigned(assign: str) -> None:
+def test_labels_to_go_on_from_decide_what_counts_as_reassigned(strategy: str) -> None:
     points, centers = [[0], [1], [8], [9]], [[0.5], [8.5]]
-    (step,) = lloyd(points, centers, labels=[0, 0, 1, 1], assign=assign)
+    (step,) = lloyd(points, centers, labels=[0, 0, 1, 1], strategy=strategy)
     assert step.reassigned.size == 0
     assert step.weights.tolist() == [2, 2]
-    first, last = lloyd(points, centers, labels=[0, 1, 1, 1], assign=assign)
+    first, last = lloyd(points, centers, labels=[0, 1, 1, 1], strategy=strategy)
     assert first.reassigned.tolist() == [1]
     assert first.weights.tolist() == [2, 2]
     assert last.reassigned.size == 0
 
 
-def test_going_on_from_any_step_is_as_if_never_stopped(assign: str) -> None:
+def test_going_on_from_any_step_is_as_if_never_stopped(strategy: str) -> None:
     rng = np.random.default_rng(1)
     points, weights = rng.integers(0, 256, (300, 3)), rng.integers(1, 9, 300)
-    steps = list(lloyd(points, points[:8], weights=weights, assign=assign))
+    steps = list(lloyd(points, points[:8], weights=weights, strategy=strategy))
     for before, after in itertools.pairwise(steps):
         again = next(
-            lloyd(points, after.centers, weights=weights, labels=before.labels, assign=assign)
+            lloyd(points, after.centers, weights=weights, labels=before.labels, strategy=strategy)
         )
         np.testing.assert_array_equal(again.labels, after.labels)
         np.testing.assert_array_equal(again.reassigned, after.reassigned)
         np.testing.assert_array_equal(again.weights, after.weights)
 
 
-def test_moved_is_the_weight_of_what_was_reassigned(assign: str) -> None:
+def test_moved_is_the_weight_of_what_was_reassigned(strategy: str) -> None:
     points, weights = [[0], [4], [5], [9]], [1, 2, 30, 400]
-    counted = list(lloyd(points, [[0], [4]], weights=weights, assign=assign))
+    counted = list(lloyd(points, [[0], [4]], weights=weights, strategy=strategy))
     assert [step.moved for step in counted] == [
         sum(weights[index] for index in step.reassigned) for step in counted
     ]
     assert counted[0].moved == 433
     assert counted[-1].moved == 0
-    plain = list(lloyd(points, [[0], [4]], assign=assign))
+    plain = list(lloyd(points, [[0], [4]], strategy=strategy))
     assert [step.moved for step in plain] == [step.reassigned.size for step in plain]
 
 
-def test_the_weights_of_a_step_are_those_of_its_labels(assign: str) -> None:
+def test_the_weights_of_a_step_are_those_of_its_labels(strategy: str) -> None:
     rng = np.random.default_rng(2)
     points, weights = rng.integers(0, 50, (200, 2)), rng.integers(1, 9, 200)
-    for step in lloyd(points, points[:9], weights=weights, assign=assign):
+    for step in lloyd(points, points[:9], weights=weights, strategy=strategy):
         np.testing.assert_array_equal(step.weights, np.bincount(step.labels, weights, 9))
 
 
-def test_the_inertia_of_a_step_is_that_of_its_labels_and_centers(assign: str) -> None:
+def test_the_inertia_of_a_step_is_that_of_its_labels_and_centers(strategy: str) -> None:
     rng = np.random.default_rng(3)
     points, weights = rng.integers(0, 50, (200, 2)), rng.integers(1, 9, 200)
-    for step in lloyd(points, points[:9], weights=weights, assign=assign):
+    for step in lloyd(points, points[:9], weights=weights, strategy=strategy):
         gaps = np.square(points - step.centers[step.labels]).sum(axis=1)
         assert step.inertia == pytest.approx(gaps @ weights, rel=1e-12)
 
@@ -320,11 +324,11 @@ def test_steps_are_made_as_they_are_asked_for() -> None:
     assert next(steps).iteration == 2
 
 
-def test_steps_kept_are_not_changed_by_those_that_follow(assign: str) -> None:
+def test_steps_kept_are_not_changed_by_those_that_follow(strategy: str) -> None:
     rng = np.random.default_rng(4)
     points = rng.integers(0, 256, (100, 3))
     kept, copies = [], []
-    for step in lloyd(points, points[:6], assign=assign):
+    for step in lloyd(points, points[:6], strategy=strategy):
         kept.append(step)
         copies.append((step.centers.copy(), step.labels.copy(), step.weights.copy(), step.inertia))
     for step, (centers, labels, weights, inertia) in zip(kept, copies, strict=True):
@@ -334,8 +338,8 @@ def test_steps_kept_are_not_changed_by_those_that_follow(assign: str) -> None:
         assert step.inertia == inertia
 
 
-def test_types_are_what_the_docstring_says(assign: str) -> None:
-    for step in lloyd(np.eye(4, dtype=np.uint8), np.eye(4, dtype=np.uint8)[:2], assign=assign):
+def test_types_are_what_the_docstring_says(strategy: str) -> None:
+    for step in lloyd(np.eye(4, dtype=np.uint8), np.eye(4, dtype=np.uint8)[:2], strategy=strategy):
         assert step.centers.dtype == np.float64
         assert step.labels.dtype == np.int32
         assert step.reassigned.dtype == np.intp
@@ -344,7 +348,7 @@ def test_types_are_what_the_docstring_says(assign: str) -> None:
         assert isinstance(step.moved, float)
 
 
-def test_the_arguments_are_left_alone(assign: str) -> None:
+def test_the_arguments_are_left_alone(strategy: str) -> None:
     rng = np.random.default_rng(6)
     points = np.asfortranarray(rng.random((60, 2)))
     centers, weights, labels = points[:7].copy(), rng.random(60) + 0.1, np.arange(60) % 7
@@ -352,25 +356,25 @@ def test_the_arguments_are_left_alone(assign: str) -> None:
     copies = [argument.copy() for argument in arguments]
     for argument in arguments:
         argument.flags.writeable = False
-    list(lloyd(points, centers, weights=weights, labels=labels, assign=assign))
+    list(lloyd(points, centers, weights=weights, labels=labels, strategy=strategy))
     for argument, copy in zip(arguments, copies, strict=True):
         np.testing.assert_array_equal(argument, copy)
 
 
-def test_a_step_does_not_change_with_the_array_that_was_given(assign: str) -> None:
+def test_a_step_does_not_change_with_the_array_that_was_given(strategy: str) -> None:
     centers = np.array([[0.0], [4.0]])
-    step = next(lloyd([[1], [4]], centers, assign=assign))
+    step = next(lloyd([[1], [4]], centers, strategy=strategy))
     centers[:] = 99
     assert step.centers.ravel().tolist() == [0, 4]
 
 
-def test_bytes_never_wrap_around(assign: str) -> None:
+def test_bytes_never_wrap_around(strategy: str) -> None:
     rng = np.random.default_rng(7)
     points = rng.choice(np.array([0, 1, 127, 128, 254, 255], np.uint8), (80, 3))
     start = points[:4]
     for step, wide in zip(
-        lloyd(points, start, assign=assign),
-        lloyd(points.astype(np.int64), start.astype(np.int64), assign=assign),
+        lloyd(points, start, strategy=strategy),
+        lloyd(points.astype(np.int64), start.astype(np.int64), strategy=strategy),
         strict=True,
     ):
         np.testing.assert_array_equal(step.centers, wide.centers)
@@ -378,11 +382,69 @@ def test_bytes_never_wrap_around(assign: str) -> None:
         assert step.inertia == wide.inertia
 
 
-@pytest.mark.parametrize("assign", ASSIGNERS)
-def test_the_labels_of_a_step_are_int32_and_the_callers_own(assign: str) -> None:
-    first = next(steps := lloyd([[0], [1], [5], [9]], [[0], [1]], assign=assign))
-    assert first.labels.dtype == np.int32
-    first.labels[:] = 7
-    last = [first, *steps][-1]
-    assert first.labels.tolist() == [0, 1, 1, 1]
-    assert last.labels.tolist() == [0, 0, 1, 1]
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("name", ["centers", "labels", "reassigned", "weights"])
+def test_the_arrays_of_a_step_are_read_only(name: str, strategy: str) -> None:
+    # The third center is empty at first.
+    for step in lloyd([[0], [1], [5], [9]], [[0], [1], [99]], strategy=strategy):
+        array = getattr(step, name)
+        assert array.size or name == "reassigned"
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 7
+
+
+def test_the_centers_given_stay_writable() -> None:
+    centers = np.array([[0.0], [4.0]])
+    next(lloyd([[1], [4]], centers))
+    centers[:] = 99
+
+
+def test_labels_that_agree_with_centers_that_are_no_means_do_not_end_it() -> None:
+    points, labels = np.array([[0], [1], [5], [9]]), [0, 0, 1, 1]
+    steps = list(lloyd(points, [[0], [6]], labels=labels))
+    assert [step.reassigned.size for step in steps] == [0, 0]
+    assert steps[-1].centers.ravel().tolist() == [0.5, 7]
+    assert len(list(lloyd(points, [[0.5], [7.0]], labels=labels))) == 1
+
+
+def round_means_to_the_farther_integer(monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
+    """Let means be rounded so badly that the loop often comes back to earlier centers."""
+    clusters = STRATEGIES[strategy].clusters
+    exact_means = clusters.means
+
+    def means(self: Clusters, otherwise: Floats) -> Floats:
+        exact = exact_means(self, otherwise)
+        return np.where(exact % 1 > 0.5, np.floor(exact), np.ceil(exact))
+
+    monkeypatch.setattr(clusters, "means", means)
+
+
+def test_a_cycle_ends_with_its_best_step(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    round_means_to_the_farther_integer(monkeypatch, strategy)
+    rng = np.random.default_rng(0)
+    lengths = Counter[int]()
+    for _ in range(200):
+        points = rng.integers(0, 24, (int(rng.integers(4, 20)), 2)) / 4
+        steps = list(lloyd(points, points[:3], strategy=strategy))
+        last = steps[-1]
+        found = [step.iteration for step in steps if (step.centers == last.centers).all()]
+        if not last.reassigned.size:
+            continue
+        # Once through it before it is noticed, once to compare, and then on to the best.
+        first, _, end = found
+        length = end - first >> 1
+        cycle = steps[first - 1 : first - 1 + length]
+        assert last.inertia == min(step.inertia for step in cycle)
+        assert end <= len({step.centers.tobytes() for step in steps}) + 2 * length
+        lengths[length] += 1
+    assert len(lengths) > 1
+
+
+def test_equal_hashes_of_other_centers_are_no_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.random.default_rng(1).integers(0, 50, (300, 2))
+    start = points[:5].astype(np.float64)
+    expected = [step.centers.tolist() for step in lloyd(points, start)]
+    assert len(expected) > 5
+    module = importlib.import_module("kmeans_seg.lloyd")
+    monkeypatch.setattr(module, "hash", lambda _: 0, raising=False)
+    assert [step.centers.tolist() for step in lloyd(points, start)] == expected

@@ -38,10 +38,10 @@ def peer(channels: int, k: int, algorithm: str, weighted: bool) -> KMeans:
 @pytest.mark.parametrize("k", [2, 5, 16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
 def test_the_same_as_scikit_learn(
-    channels: int, k: int, algorithm: str, weighted: bool, assign: str
+    channels: int, k: int, algorithm: str, weighted: bool, strategy: str
 ) -> None:
     points, init, weights = start(channels, k)
-    result = kmeans(points, k, init=init, weights=weights if weighted else None, assign=assign)
+    result = kmeans(points, k, init=init, weights=weights if weighted else None, strategy=strategy)
     expected = peer(channels, k, algorithm, weighted)
     np.testing.assert_array_equal(result.labels, expected.labels_)
     np.testing.assert_allclose(result.centers, expected.cluster_centers_, rtol=0, atol=1e-9)

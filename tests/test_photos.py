@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
 from kmeans_seg import Segmentation, kmeans_plusplus, lloyd, segment
-from kmeans_seg.assignment import nearest_center
-from kmeans_seg.lloyd import ASSIGNERS
+from kmeans_seg.lloyd import nearest_center
+from kmeans_seg.strategies import STRATEGIES
 
 Image = NDArray[Any]
 
@@ -65,8 +65,8 @@ def photo(name: str) -> Image:
 
 
 @functools.cache  # several tests look at the same result
-def segmented(name: str, assign: str) -> Segmentation:
-    return segment(photo(name), 8, assign=assign)
+def segmented(name: str, strategy: str) -> Segmentation:
+    return segment(photo(name), 8, strategy=strategy)
 
 
 def sha256(array: Image) -> str:
@@ -74,14 +74,14 @@ def sha256(array: Image) -> str:
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_the_labels_are_the_ones_we_know(name: str, assign: str) -> None:
+def test_the_labels_are_the_ones_we_know(name: str, strategy: str) -> None:
     assert sha256(photo(name)) == PHOTOS[name].pixels, "it is the photo that is another one"
-    assert sha256(segmented(name, assign).labels.astype("<i4")) == PHOTOS[name].labels
+    assert sha256(segmented(name, strategy).labels.astype("<i4")) == PHOTOS[name].labels
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_everything_belongs_together(name: str, assign: str) -> None:
-    image, result = photo(name), segmented(name, assign)
+def test_everything_belongs_together(name: str, strategy: str) -> None:
+    image, result = photo(name), segmented(name, strategy)
     pixels = image.reshape(result.labels.size, -1).astype(np.int64)
     labels = result.labels.ravel()
     assert result.converged
@@ -119,7 +119,7 @@ REARRANGEMENTS: dict[str, Callable[[Image], Image]] = {
 @pytest.mark.parametrize("name", ["flower", "coffee", "camera"])
 def test_a_rearranged_photo_has_rearranged_labels(name: str, how: str) -> None:
     rearrange = REARRANGEMENTS[how]
-    expected = segmented(name, "broadcast")
+    expected = segmented(name, "plain")
     result = segment(rearrange(photo(name)), 8)
     np.testing.assert_array_equal(result.labels, rearrange(expected.labels))
     np.testing.assert_array_equal(result.centers, expected.centers)
@@ -137,15 +137,15 @@ def test_that_holds_in_lab_too(how: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "k"), [("flower", 8), ("flower", 40), ("camera", 64)])
-@pytest.mark.parametrize("assign", [name for name in ASSIGNERS if name != "broadcast"])
-def test_every_step_assigns_to_the_nearest(name: str, k: int, assign: str) -> None:
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "plain"])
+def test_every_step_assigns_to_the_nearest(name: str, k: int, strategy: str) -> None:
     image = photo(name)
     colors, counts = np.unique(
         image.reshape(image.shape[0] * image.shape[1], -1), axis=0, return_counts=True
     )
     start = kmeans_plusplus(colors, k, weights=counts)
     some = colors[::37].astype(np.float64)
-    for step in lloyd(colors, start, weights=counts, assign=assign):
+    for step in lloyd(colors, start, weights=counts, strategy=strategy):
         np.testing.assert_array_equal(step.labels[::37], nearest_center(some, step.centers))
 
 

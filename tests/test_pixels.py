@@ -1,5 +1,6 @@
 """What segment takes: axes, transparency, masks, positions, scales, and arrays in files."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kmeans_seg import kmeans, segment
-from kmeans_seg.assignment import nearest_center
+from kmeans_seg import AmbiguousShapeWarning, kmeans, segment
+from kmeans_seg.lloyd import nearest_center
 from kmeans_seg.pixels import tiles
 
 
@@ -130,6 +131,42 @@ def test_the_original_alpha_is_kept_whatever_becomes_of_the_image() -> None:
     result = segment(image, 2)
     image[:] = 0
     np.testing.assert_array_equal(result.painted[..., 3], alpha)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("space", "bad", "dtype"),
+    [
+        *itertools.product(
+            ("rgb", "lab"), (np.nan, np.inf, -np.inf, -0.5), (np.float16, np.float64)
+        ),
+        ("rgb", -3, np.int16),  # which Lab does not take
+    ],
+)
+def test_alpha_is_finite_and_not_negative(
+    space: str, channels: int, bad: float, dtype: Any
+) -> None:
+    image = np.ones((5, 6, channels + 1), dtype)
+    image[1, 1, -1] = 0
+    image[2, 3, -1] = bad
+    said = rf"image contains {bad} in its last channel, taken for alpha.*mask="
+    with pytest.raises(ValueError, match=said):
+        segment(image, 1, space=space)
+    with pytest.raises(ValueError, match=said):
+        segment(image, 1, space=space, position=1)
+    mask = np.ones((5, 6), np.bool_)
+    mask[2, 3] = False
+    result = segment(image, 1, space=space, mask=mask)
+    np.testing.assert_array_equal(result.labels == -1, ~mask | (image[..., -1] == 0))
+    np.testing.assert_array_equal(result.painted[..., -1], image[..., -1])
+    with pytest.raises(ValueError, match=said):
+        result.predict(image)
+    np.testing.assert_array_equal(result.predict(image, mask=mask), result.labels)
+
+
+def test_negative_zero_is_transparent() -> None:
+    image = np.array([[[5, 1], [7, -0.0]]])
+    assert segment(image, 1).labels.tolist() == [[0, -1]]
 
 
 # Masks.
@@ -306,6 +343,66 @@ class Rows:
         raise AssertionError("read whole")
 
 
+class Changing(Rows):
+    """An image or a mask that is another one once it has been read so many times."""
+
+    def __init__(self, first: NDArray[Any], then: NDArray[Any], reads: int = 1) -> None:
+        super().__init__(first)
+        self.then, self.reads = then, reads
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: D105
+        if self.reads == 0:
+            self.array = self.then
+        self.reads -= 1
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [(np.uint8, (9, 8, 3)), (np.int16, (9, 8)), (np.uint16, (9, 8, 3)), (np.int64, (9, 8))],
+)
+def test_a_color_that_appears_between_the_readings(dtype: Any, shape: tuple[int, ...]) -> None:
+    image = 2 * noise(*shape, high=60).astype(dtype)
+    for color in (1, 59, 119, 121, np.iinfo(dtype).max):
+        then = image.copy()
+        then[4, 5] = color
+        said = rf"image changed between its two readings: the color \[{color}.*was not there"
+        with pytest.raises(ValueError, match=said):
+            segment(Changing(image, then), 3, space="raw")
+        result = segment(image, 3, space="raw")
+        with pytest.raises(ValueError, match=said):
+            result.predict(Changing(image, then))
+
+
+def test_colors_that_only_change_places_between_the_readings() -> None:
+    image = noise(9, 8, 3)
+    expected = segment(image, 3).labels
+    turned = image[::-1]
+    np.testing.assert_array_equal(segment(Changing(image, turned), 3).labels, expected[::-1])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("position", [0, 1])
+def test_pixels_that_come_or_go_between_the_readings(dtype: Any, position: float) -> None:
+    image = (noise(9, 8, 4) | 1).astype(dtype)
+    transparent = image.copy()
+    transparent[2, 2, 3] = 0
+    for first, then in ((image, transparent), (transparent, image)):
+        said = r"image changed between its two readings: 7\d pixels of a block.*7\d did"
+        for reads in range(1, 2 + (position > 0)):
+            with pytest.raises(ValueError, match=said):
+                segment(Changing(first, then, reads), 3, position=position)
+            mask, new_mask = (part[..., 3] > 0 for part in (first, then))
+            with pytest.raises(ValueError, match=said):
+                segment(image, 3, position=position, mask=Changing(mask, new_mask, reads))
+
+
+def test_a_float_image_is_labeled_as_it_was_first_read() -> None:
+    image = noise(9, 8, 3).astype(np.float32)
+    result = segment(Changing(image, image * 0), 3)
+    np.testing.assert_array_equal(result.labels, segment(image, 3).labels)
+
+
 @pytest.mark.parametrize("axis", [-1, 0])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_an_image_in_a_file_is_read_in_blocks(
@@ -384,6 +481,57 @@ def test_out_takes_any_integers_that_are_wide_enough() -> None:
         np.testing.assert_array_equal(out, expected)
 
 
+def assert_shared(image: Any, out: Any, name: str = "image", **options: Any) -> None:
+    before = np.array(out[...])
+    with pytest.raises(ValueError, match=f"out shares memory with {name}: .*an array of its own"):
+        segment(image, 2, out=out, **options)
+    np.testing.assert_array_equal(out[...], before)
+
+
+def test_out_shares_no_memory_with_the_image_or_the_mask() -> None:
+    rgba = noise(8, 9, 4) | 1
+    assert_shared(rgba[..., 0], rgba[..., 0])
+    assert_shared(rgba[..., :3], rgba[..., 2])
+    assert_shared(rgba[:, :6], rgba[:, 3:, 0].view(np.int8)[::-1])
+    mask = np.ones((8, 9), np.bool_)
+    assert_shared(rgba, mask.view(np.uint8), "mask", mask=mask)
+    # Side by side in the same memory they share none.
+    out = rgba[..., 3]
+    expected = segment(rgba[..., :3], 2).labels
+    np.testing.assert_array_equal(segment(rgba[..., :3], 2, out=out).labels, expected)
+
+
+def test_out_is_no_other_map_of_the_file_of_the_image(tmp_path: Path) -> None:
+    path = tmp_path / "pixels"
+    noise(20, 10).tofile(path)
+    (tmp_path / "link").symlink_to(path)
+
+    def mapped(first: int, name: str = "pixels", dtype: Any = np.uint8) -> NDArray[Any]:
+        return np.memmap(tmp_path / name, dtype, "r+", offset=10 * first, shape=(6, 10))
+
+    image = mapped(3)
+    for out in (mapped(3), mapped(0), mapped(8), mapped(3, "link"), mapped(0, dtype=np.int16)):
+        assert_shared(image, out)
+        assert_shared(np.asarray(image)[::-1], out[:, ::-1])
+    assert_shared(noise(6, 10), image, "mask", mask=mapped(8).view(np.bool_))
+    # What only begins where the other ends is apart from it, and so is a part.
+    expected = segment(image, 2).labels
+    for out in (mapped(9), mapped(8)[1:]):
+        part = image[-len(out) :]
+        np.testing.assert_array_equal(segment(part, 2, out=out).labels, segment(part, 2).labels)
+    np.testing.assert_array_equal(segment(image, 2).labels, expected)
+
+
+def test_out_is_no_dataset_that_the_image_is(tmp_path: Path) -> None:
+    image = noise(6, 10)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"] = image
+        assert_shared(file["image"], file["image"])
+    stored = zarr.create_array(tmp_path / "a.zarr", data=image)
+    assert_shared(stored, zarr.open_array(tmp_path / "a.zarr"))
+    assert_shared(stored, stored)
+
+
 # What people have.
 
 
@@ -436,3 +584,42 @@ def test_tiny_differences_are_refused_rather_than_lost() -> None:
     with pytest.raises(ValueError, match=r"differ by 9e-200 at most.*scale it up"):
         segment(image, 2)
     assert segment(image * 2.0**600, 2).labels.tolist() == [[0, 0], [0, 1]]
+
+
+# Shapes that may mean something else.
+
+
+def test_bands_on_the_first_axis_are_asked_about() -> None:
+    image = noise(4, 40, 60)
+    question = r"\(4, 40, 60\).*the first holds them say channel_axis=0, else channel_axis=2"
+    with pytest.warns(AmbiguousShapeWarning, match=question) as caught:
+        segment(image, 3, space="raw")
+    assert [warning.filename for warning in caught] == [__file__]
+    assert segment(image, 3, space="raw", channel_axis=2).labels.shape == (4, 40)
+    assert segment(image, 3, space="raw", channel_axis=0).labels.shape == (40, 60)
+    assert segment(np.moveaxis(image, 0, -1), 3, space="raw").labels.shape == (40, 60)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 60), (4, 40, 60), (1, 40, 60)])
+def test_the_error_of_bands_on_the_first_axis_leads_to_the_right_axis(
+    shape: tuple[int, ...],
+) -> None:
+    image = noise(*shape)
+    with pytest.raises(ValueError, match=r"60 channels.*alpha; say channel_axis=0 if the first"):
+        segment(image, 3)
+    assert segment(image, 3, channel_axis=0).labels.shape == (40, 60)
+    with pytest.raises(ValueError, match=r"60 channels.*alpha; say channel_axis=None for gray"):
+        segment(noise(9, 40, 60), 3)
+    assert segment(noise(9, 40, 60), 3, channel_axis=None).labels.shape == (9, 40, 60)
+
+
+@pytest.mark.parametrize("columns", [3, 4])
+def test_a_list_of_pixels_is_asked_about(columns: int) -> None:
+    pixels = noise(50, columns)
+    with pytest.warns(AmbiguousShapeWarning, match=r"gray image.*use kmeans, or reshape it to"):
+        segment(pixels, 3)
+    assert segment(pixels, 3, channel_axis=None).labels.shape == (50, columns)
+    assert segment(pixels.reshape(1, -1, columns), 3).labels.shape == (1, 50)
+    assert kmeans(pixels, 3).labels.shape == (50,)
+    segment(noise(50, 5), 3)
+    segment(noise(31, columns), 3)

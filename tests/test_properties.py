@@ -49,16 +49,18 @@ def choose(points: Points, k: int, seed: int) -> tuple[Points, Points]:
     return centers, rng.integers(1, 9, len(points)).astype(np.float64)
 
 
-def passes(points: Points, centers: Points, weights: Points | None, assign: str) -> list[Step]:
-    return list(itertools.islice(lloyd(points, centers, weights=weights, assign=assign), PASSES))
+def passes(points: Points, centers: Points, weights: Points | None, strategy: str) -> list[Step]:
+    return list(
+        itertools.islice(lloyd(points, centers, weights=weights, strategy=strategy), PASSES)
+    )
 
 
 @given(all_points, ks, seeds, st.booleans())
 def test_the_inertia_never_rises(
-    assign: str, points: Points, k: int, seed: int, weighted: bool
+    strategy: str, points: Points, k: int, seed: int, weighted: bool
 ) -> None:
     centers, weights = choose(points, k, seed)
-    steps = passes(points, centers, weights if weighted else None, assign)
+    steps = passes(points, centers, weights if weighted else None, strategy)
     # A center is rounded to the last bit of its coordinates, which shifts it by that much.
     last_bit = float(np.spacing(np.abs(points).max(initial=1))) ** 2 * weights.sum() * 100
     for before, after in itertools.pairwise(steps):
@@ -66,9 +68,9 @@ def test_the_inertia_never_rises(
 
 
 @given(whole_points, ks, seeds)
-def test_at_the_end_all_is_at_rest(assign: str, points: Points, k: int, seed: int) -> None:
+def test_at_the_end_all_is_at_rest(strategy: str, points: Points, k: int, seed: int) -> None:
     centers, weights = choose(points, k, seed)
-    *_, last = passes(points, centers, weights, assign)
+    *_, last = passes(points, centers, weights, strategy)
     assert last.reassigned.size == 0
     rows = [tuple(center) for center in last.centers.tolist()]
     values = points.astype(np.float64).tolist()
@@ -89,12 +91,14 @@ def test_at_the_end_all_is_at_rest(assign: str, points: Points, k: int, seed: in
 
 
 @given(whole_points, ks, seeds)
-def test_counted_points_are_repeated_points(assign: str, points: Points, k: int, seed: int) -> None:
+def test_counted_points_are_repeated_points(
+    strategy: str, points: Points, k: int, seed: int
+) -> None:
     centers, _ = choose(points, k, seed)
     distinct, which, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
     which = which.ravel()
-    every = passes(points, centers, None, assign)
-    counted = passes(distinct, centers, counts, assign)
+    every = passes(points, centers, None, strategy)
+    counted = passes(distinct, centers, counts, strategy)
     assert len(every) == len(counted)
     for one, other in zip(every, counted, strict=True):
         np.testing.assert_array_equal(one.centers, other.centers)
@@ -108,12 +112,12 @@ def test_counted_points_are_repeated_points(assign: str, points: Points, k: int,
 
 @given(all_points, ks, seeds, st.booleans())
 def test_rearranging_the_points_rearranges_the_labels_and_nothing_else(
-    assign: str, points: Points, k: int, seed: int, weighted: bool
+    strategy: str, points: Points, k: int, seed: int, weighted: bool
 ) -> None:
     centers, weights = choose(points, k, seed)
     order = np.random.default_rng(seed).permutation(len(points))
-    steps = passes(points, centers, weights if weighted else None, assign)
-    again = passes(points[order], centers, weights[order] if weighted else None, assign)
+    steps = passes(points, centers, weights if weighted else None, strategy)
+    again = passes(points[order], centers, weights[order] if weighted else None, strategy)
     assert len(steps) == len(again)
     for one, other in zip(steps, again, strict=True):
         np.testing.assert_array_equal(one.centers, other.centers)
@@ -125,23 +129,23 @@ def test_rearranging_the_points_rearranges_the_labels_and_nothing_else(
 
 
 @given(all_points, ks, seeds)
-def test_equal_points_share_a_label(assign: str, points: Points, k: int, seed: int) -> None:
+def test_equal_points_share_a_label(strategy: str, points: Points, k: int, seed: int) -> None:
     centers, _ = choose(points, k, seed)
     _, which = np.unique(points, axis=0, return_inverse=True)
-    for step in passes(points, centers, None, assign):
+    for step in passes(points, centers, None, strategy):
         pairs = set(zip(which.ravel().tolist(), step.labels.tolist(), strict=True))
         assert len(pairs) == len(set(which.ravel().tolist()))
 
 
 @given(all_points, ks, seeds, st.booleans())
 def test_every_step_is_true_to_itself(
-    assign: str, points: Points, k: int, seed: int, weighted: bool
+    strategy: str, points: Points, k: int, seed: int, weighted: bool
 ) -> None:
     centers, weights = choose(points, k, seed)
     weights = weights if weighted else np.ones(len(points))
     distinct = len(np.unique(points, axis=0))
     previous = np.full(len(points), -1)
-    for step in passes(points, centers, weights if weighted else None, assign):
+    for step in passes(points, centers, weights if weighted else None, strategy):
         rows = [tuple(center) for center in step.centers.tolist()]
         labels = [oracle.nearest(tuple(map(float, point)), rows) for point in points.tolist()]
         assert step.labels.tolist() == labels
@@ -154,10 +158,10 @@ def test_every_step_is_true_to_itself(
 
 @given(whole_points, ks, seeds, st.sampled_from(["k-means++", "random"]))
 def test_a_clustering_delivers_what_was_asked(
-    assign: str, points: Points, k: int, seed: int, init: str
+    strategy: str, points: Points, k: int, seed: int, init: str
 ) -> None:
     assume(k <= len(np.unique(points, axis=0)))
-    result = kmeans(points, k, init=init, rng=seed, assign=assign)
+    result = kmeans(points, k, init=init, rng=seed, strategy=strategy)
     assert result.converged
     assert result.centers.shape == (k, points.shape[1])
     assert (result.weights > 0).all()
@@ -175,13 +179,13 @@ images = st.one_of(
 
 @given(images, ks, seeds, st.sampled_from(["rgb", "raw"]))
 def test_a_segmentation_does_not_depend_on_where_the_pixels_stand(
-    assign: str, image: Points, k: int, seed: int, space: str
+    strategy: str, image: Points, k: int, seed: int, space: str
 ) -> None:
     pixels = image.reshape(-1, image.shape[2])
     assume(k <= len(np.unique(pixels, axis=0)))
-    result = segment(image, k, space=space, rng=seed, assign=assign)
+    result = segment(image, k, space=space, rng=seed, strategy=strategy)
     order = np.random.default_rng(seed).permutation(len(pixels))
-    shuffled = segment(pixels[order][np.newaxis], k, space=space, rng=seed, assign=assign)
+    shuffled = segment(pixels[order][np.newaxis], k, space=space, rng=seed, strategy=strategy)
     np.testing.assert_array_equal(shuffled.labels, result.labels.ravel()[order][np.newaxis])
     np.testing.assert_array_equal(shuffled.centers, result.centers)
     np.testing.assert_array_equal(shuffled.palette, result.palette)
@@ -192,11 +196,11 @@ def test_a_segmentation_does_not_depend_on_where_the_pixels_stand(
 
 @given(images, ks, seeds, st.sampled_from(["rgb", "lab", "raw"]))
 def test_a_segmentation_is_true_to_itself(
-    assign: str, image: Points, k: int, seed: int, space: str
+    strategy: str, image: Points, k: int, seed: int, space: str
 ) -> None:
     assume(space != "lab" or image.dtype != np.int16)
     assume(k <= len(np.unique(image.reshape(-1, image.shape[2]), axis=0)))
-    result = segment(image, k, space=space, rng=seed, assign=assign)
+    result = segment(image, k, space=space, rng=seed, strategy=strategy)
     np.testing.assert_array_equal(result.predict(image), result.labels)
     np.testing.assert_array_equal(result.counts, np.bincount(result.labels.ravel(), minlength=k))
     assert (result.counts > 0).all()

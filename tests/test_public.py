@@ -13,9 +13,11 @@ import pytest
 import kmeans_seg
 
 PUBLIC = {
+    "AmbiguousShapeWarning",
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",
+    "NodataWarning",
     "Segmentation",
     "Step",
     "kmeans",
@@ -115,7 +117,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         for name, parameter in inspect.signature(kmeans_seg.segment).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    assert defaults.pop("assign") in importlib.import_module("kmeans_seg.lloyd").ASSIGNERS
+    assert defaults.pop("strategy") in importlib.import_module("kmeans_seg.strategies").STRATEGIES
     assert defaults == {
         "space": "rgb",
         "channel_axis": -1,

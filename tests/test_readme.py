@@ -68,9 +68,9 @@ def test_links_lead_to_files(page: str) -> None:
 
 
 def test_every_file_of_the_package_is_in_the_reading_order() -> None:
-    listed = re.findall(r"^\d+\. \[(\w+\.py|teaching/)\]", README, re.MULTILINE)
+    listed = re.findall(r"^\d+\. \[(\w+\.py|fast/|teaching/)\]", README, re.MULTILINE)
     files = [path.name for path in DEMO.parents[1].glob("*.py") if not path.name.startswith("__")]
-    assert sorted(listed) == sorted([*files, "teaching/"])
+    assert sorted(listed) == sorted([*files, "fast/", "teaching/"])
 
 
 def test_the_six_steps_stand_where_it_says() -> None:

@@ -16,9 +16,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from kmeans_seg import kmeans_plusplus
-from kmeans_seg.assignment import Floats, squared_distances
-from kmeans_seg.cells import CELL
-from kmeans_seg.seeding import INITS, Potential, Seed, Seeds, draw, plusplus_seeds, random_seeds
+from kmeans_seg.clustering import INITS
+from kmeans_seg.exact import Floats
+from kmeans_seg.seeding import Seed, Seeds, draw, plusplus, random
+from kmeans_seg.strategies import STRATEGIES
 
 Draw = tuple[int, ...]
 Probabilities = dict[Draw, Fraction]
@@ -33,6 +34,11 @@ def finish(seeds: Seeds) -> tuple[list[Seed], Floats]:
         except StopIteration as stop:
             centers: Floats = stop.value
             return found, centers
+
+
+def draws(init: str, points: Floats, k: int, rng: np.random.Generator) -> Seeds:
+    """Draw initial centers among points that all weigh the same."""
+    return (plusplus if init == "k-means++" else random)(points, np.ones(len(points)), k, rng)
 
 
 def fake(random: list[float]) -> np.random.Generator:
@@ -120,9 +126,7 @@ def test_the_centers_are_distinct_points(
 ) -> None:
     k = min(k, len(points))
     distinct = {tuple(point) for point in points.tolist()}
-    found, centers = finish(
-        INITS[init](points.astype(np.float64), k, None, np.random.default_rng(seed))
-    )
+    found, centers = finish(draws(init, points.astype(np.float64), k, np.random.default_rng(seed)))
     rows = [tuple(row) for row in centers.tolist()]
     assert len(set(rows)) == len(rows) == min(k, len(distinct))
     assert set(rows) <= distinct
@@ -132,7 +136,7 @@ def test_the_centers_are_distinct_points(
 @pytest.mark.parametrize("init", INITS)
 def test_each_seed_comes_with_the_distances_before_it(init: str) -> None:
     points = np.random.default_rng(2).integers(0, 50, (30, 3)).astype(np.float64)
-    found, centers = finish(INITS[init](points, 8, None, np.random.default_rng(3)))
+    found, centers = finish(draws(init, points, 8, np.random.default_rng(3)))
     assert len(found) == 8
     assert found[0].distances is None
     for number, seed in enumerate(found[1:], start=1):
@@ -147,9 +151,9 @@ def test_fewer_distinct_points_give_fewer_centers() -> None:
     assert kmeans_plusplus([[3]] * 5, 5).tolist() == [[3]]
 
 
-def test_distances_too_small_to_be_weighed_are_none() -> None:
+def test_drawing_goes_on_while_distinct_points_remain() -> None:
     centers = kmeans_plusplus([[0.0], [1e-100]], 2, weights=[1e-200, 1e-200])
-    assert len(centers) == 1
+    assert sorted(centers.ravel().tolist()) == [0.0, 1e-100]
 
 
 def test_seeds_are_as_large_as_the_points() -> None:
@@ -168,7 +172,7 @@ def test_greedy_keeps_the_best_of_its_candidates() -> None:
         points = rng.integers(0, 12, (25, 2)).astype(np.float64)
         weights = rng.integers(1, 4, 25).astype(np.float64)
         trials = int(rng.integers(2, 6))
-        found, _ = finish(plusplus_seeds(points, 7, weights, np.random.default_rng(seed), trials))
+        found, _ = finish(plusplus(points, weights, 7, np.random.default_rng(seed), trials=trials))
         same = np.random.default_rng(seed)
         assert found[0].index == draw(weights, 1, same)[0]
         for chosen in found[1:]:
@@ -206,7 +210,7 @@ def test_there_are_four_candidates_and_one_more_for_every_e_fold_of_k(
         return real.random(size)
 
     rng = cast(np.random.Generator, SimpleNamespace(random=random))
-    finish(plusplus_seeds(np.arange(30.0)[:, np.newaxis], k, None, rng))
+    finish(plusplus(np.arange(30.0)[:, np.newaxis], np.ones(30), k, rng))
     assert asked == [1] + [expected] * (k - 1)
 
 
@@ -217,7 +221,7 @@ def test_random_draws_in_proportion_to_the_weights_without_putting_back() -> Non
     points, weights = np.array([[0.0], [1.0], [3.0]]), np.array([1.0, 2.0, 5.0])
     rng = np.random.default_rng(6)
     drawn = [
-        tuple(seed.index for seed in finish(random_seeds(points, 2, weights, rng))[0])
+        tuple(seed.index for seed in finish(random(points, weights, 2, rng))[0])
         for _ in range(5000)
     ]
     expected: Probabilities = {
@@ -234,7 +238,7 @@ def test_random_takes_equal_points_together() -> None:
     rng = np.random.default_rng(7)
     first: list[Draw] = []
     for _ in range(2000):
-        _, centers = finish(random_seeds(points, 4, None, rng))
+        _, centers = finish(random(points, np.ones(4), 4, rng))
         assert sorted(centers.ravel()) == [2, 4]
         first.append((int(centers[0, 0]),))
     assert_frequencies(first, {(4,): Fraction(3, 4), (2,): Fraction(1, 4)})
@@ -243,7 +247,7 @@ def test_random_takes_equal_points_together() -> None:
 def test_random_leaves_the_weights_alone() -> None:
     weights = np.array([1.0, 2.0, 3.0])
     weights.flags.writeable = False
-    finish(random_seeds(np.array([[1.0], [2.0], [3.0]]), 3, weights, np.random.default_rng(0)))
+    finish(random(np.array([[1.0], [2.0], [3.0]]), weights, 3, np.random.default_rng(0)))
     assert weights.tolist() == [1, 2, 3]
 
 
@@ -271,7 +275,9 @@ def test_the_largest_random_number_draws_the_last(size: int, scale: float) -> No
 
 
 def test_potentials_of_very_different_size() -> None:
-    assert draw(np.array([1e-300, 1e300, 1e-300]), 3, fake([0, 0.5, 0.999])).tolist() == [1] * 3
+    potential = np.array([1e-300, 1e300, 1e-300])
+    assert draw(potential, 3, fake([2.0**-53, 0.5, 0.999])).tolist() == [1] * 3
+    assert draw(potential, 1, fake([0.0])).tolist() == [0]  # it has a chance, however small
 
 
 # The argument rng, as SPEC 7 has it.
@@ -341,79 +347,25 @@ def test_bytes_never_wrap_around() -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("channels", "scale", "shift"),
-    [
-        (1, 1.0, 0.0),
-        (2, 0.5, 1e9),
-        (3, 1e-3, 1e5),
-        (3, 1 / 3, 0.0),
-        (3, 1e-140, 0.0),
-        (24, 0.1, -7.0),
-    ],
-)
-def test_cells_are_left_alone_only_where_nothing_changes(
-    channels: int, scale: float, shift: float
-) -> None:
-    rng = np.random.default_rng(5)
-    # A coarse grid, so that many points are as far from one seed as from another.
-    points = rng.integers(0, 12, (40 * CELL, channels)).astype(np.float64) * scale + shift
-    points = points[np.lexsort(np.round((points - shift) / (3 * scale)).T)]
-    weights = rng.integers(1, 9, len(points)).astype(np.float64)
-    seeds = points[rng.integers(0, len(points), 30)]
-    potential = Potential(points, weights, seeds[0])
-    left_alone = 0
-    for number in range(1, len(seeds)):
-        _, change = potential.best_of(seeds[number][np.newaxis])
-        potential.accept(seeds[number], change)
-        left_alone += 40 - len(change[1])
-        near = [squared_distances(points, seed) for seed in seeds[: number + 1]]
-        np.testing.assert_array_equal(potential._closest.ravel(), np.min(near, axis=0))
-    assert left_alone or channels == 24
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 9])
-@pytest.mark.parametrize("scale", [1.0, 0.37])
-def test_the_best_of_some_seeds_is_that_of_the_plain_way(channels: int, scale: float) -> None:
-    rng = np.random.default_rng(6)
-    grid = rng.integers(0, 30, (7 * CELL + 5, channels))
-    points = np.sort(grid, axis=0).astype(np.float64) * scale
-    weights = rng.integers(1, 9, len(points)).astype(np.float64)
-    potential = Potential(points, weights, points[3])
-    closest = squared_distances(points, points[3])
-    for _ in range(20):
-        seeds = points[rng.integers(0, len(points), 6)]
-        seeds[4] = seeds[rng.integers(0, 4)]  # of equals the first counts
-        distances = [np.minimum(closest, squared_distances(points, seed)) for seed in seeds]
-        totals = np.array([(weights * d).sum() for d in distances])
-        index, change = potential.best_of(seeds)
-        if scale == 1:
-            assert index == totals.argmin()
-        assert index == (seeds == seeds[index]).all(axis=1).argmax()
-        assert totals[index] == pytest.approx(totals.min())
-        assert change[0] == pytest.approx(totals.min())
-        if potential.total:
-            potential.accept(seeds[index], change)
-            closest = distances[index]
-
-
-def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() -> None:
-    # Points of a circle: 1 from its center, anything from one another.
-    triples = [(3, 4), (5, 12), (8, 15), (7, 24), (20, 21), (12, 35), (9, 40), (28, 45), (11, 60)]
-    signs = list(itertools.product((-1, 1), repeat=2))
-    circle = np.array([[a, b] for a, b in triples] + [[b, a] for a, b in triples], np.float64)
-    circle /= np.hypot(*circle.T)[:, np.newaxis]
-    circle = np.concatenate([circle * sign for sign in signs])
-    circle = circle[squared_distances(circle, np.zeros(2)) == 1]
-    assert len(circle) > 20
-    seeds = circle[[3, 10, 17]]
-    rng = np.random.default_rng(0)
-    totals = set()
-    for _ in range(50):
-        points = np.concatenate((circle[rng.permutation(len(circle))], [[0, 0]]))
-        potential = Potential(points, np.ones(len(points)), np.zeros(2))
-        for seed in seeds:
-            _, change = potential.best_of(seed[np.newaxis])
-            potential.accept(seed, change)
-        totals.add(potential.total)
-    assert len(totals) == 1
+@pytest.mark.parametrize("kind", ["grid", "floats", "fill values"])
+def test_every_strategy_draws_the_same_centers(kind: str) -> None:
+    rng = np.random.default_rng(8)
+    for seed in range(30):
+        n, channels = int(rng.integers(300, 800)), int(rng.integers(1, 12))
+        points = rng.integers(0, 4, (n, channels)).astype(np.float64)
+        if kind != "grid":
+            points += rng.normal(size=points.shape) / 10
+        if kind == "fill values":
+            points[rng.random(n) < 0.05] = 1e30
+        points = np.asfortranarray(points[np.lexsort(points.T)])
+        weights = rng.integers(1, 4, n).astype(np.float64)
+        found = [
+            [
+                drawn.index
+                for drawn in plusplus(
+                    points, weights, 9, np.random.default_rng(seed), potential=strategy.potential
+                )
+            ]
+            for strategy in STRATEGIES.values()
+        ]
+        assert all(indices == found[0] for indices in found)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import operator
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +19,14 @@ from numpy.typing import NDArray
 from kmeans_seg import (
     ConvergenceWarning,
     FewerClustersWarning,
+    NodataWarning,
     Segmentation,
     Step,
     kmeans,
     segment,
 )
 from kmeans_seg.colorspace import lab_to_srgb, luma, srgb_to_lab
+from kmeans_seg.segmentation import nodata
 
 Image = NDArray[Any]
 
@@ -94,9 +97,9 @@ def assert_belongs_together(result: Segmentation, image: Image) -> None:
         assert result.inertia == pytest.approx(gaps, rel=1e-12, abs=1e-300)
 
 
-def test_an_example_worked_by_hand(assign: str) -> None:
+def test_an_example_worked_by_hand(strategy: str) -> None:
     image = np.array([[0, 0, 10], [250, 250, 0], [10, 10, 250]], np.uint8)
-    result = segment(image, 2, init=[[255], [0]], assign=assign)
+    result = segment(image, 2, init=[[255], [0]], strategy=strategy)
     assert result.labels.tolist() == [[0, 0, 0], [1, 1, 0], [0, 0, 1]]
     assert result.labels.dtype == np.int32
     assert result.centers.tolist() == [[5], [250]]
@@ -137,10 +140,10 @@ IMAGES: dict[str, Image] = {
 
 @pytest.mark.parametrize("name", IMAGES)
 @pytest.mark.parametrize("k", [1, 2, 4])
-def test_everything_belongs_together(name: str, k: int, assign: str) -> None:
+def test_everything_belongs_together(name: str, k: int, strategy: str) -> None:
     image = IMAGES[name]
     k = min(k, len(np.unique(plane(image), axis=0)))
-    result = segment(image, k, assign=assign)
+    result = segment(image, k, strategy=strategy)
     assert len(result.centers) == k
     assert result.converged
     assert_belongs_together(result, image)
@@ -148,9 +151,9 @@ def test_everything_belongs_together(name: str, k: int, assign: str) -> None:
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 8, 9])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_raw_takes_any_number_of_channels(channels: int, dtype: Any, assign: str) -> None:
+def test_raw_takes_any_number_of_channels(channels: int, dtype: Any, strategy: str) -> None:
     image = noise(6, 7, channels, dtype=dtype)
-    result = segment(image, 5, space="raw", assign=assign)
+    result = segment(image, 5, space="raw", strategy=strategy)
     assert len(result.centers) == 5
     assert_belongs_together(result, image)
 
@@ -164,11 +167,11 @@ LAB_IMAGES = {
 
 
 @pytest.mark.parametrize("name", LAB_IMAGES)
-def test_lab_clusters_lab_and_paints_in_the_colors_of_the_image(name: str, assign: str) -> None:
+def test_lab_clusters_lab_and_paints_in_the_colors_of_the_image(name: str, strategy: str) -> None:
     image = LAB_IMAGES[name]
     white = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
     k = min(4, len(np.unique(plane(image), axis=0)))
-    result = segment(image, k, space="lab", assign=assign)
+    result = segment(image, k, space="lab", strategy=strategy)
     assert_belongs_together(result, image)
     assert result.space == "lab"
 
@@ -191,11 +194,11 @@ def test_lab_clusters_lab_and_paints_in_the_colors_of_the_image(name: str, assig
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
-def test_gray_in_lab_is_like_the_same_gray_in_three_channels(dtype: Any, assign: str) -> None:
+def test_gray_in_lab_is_like_the_same_gray_in_three_channels(dtype: Any, strategy: str) -> None:
     gray = noise(9, 8)
     gray = gray.astype(dtype) if np.dtype(dtype).kind == "u" else (gray / 255).astype(dtype)
-    result = segment(gray, 4, space="lab", assign=assign)
-    color = segment(np.repeat(gray[:, :, np.newaxis], 3, axis=2), 4, space="lab", assign=assign)
+    result = segment(gray, 4, space="lab", strategy=strategy)
+    color = segment(np.repeat(gray[:, :, np.newaxis], 3, axis=2), 4, space="lab", strategy=strategy)
     np.testing.assert_array_equal(result.labels, color.labels)
     np.testing.assert_array_equal(result.centers, color.centers)
     np.testing.assert_array_equal(result.palette, color.palette[:, :1])
@@ -203,9 +206,9 @@ def test_gray_in_lab_is_like_the_same_gray_in_three_channels(dtype: Any, assign:
 
 
 @pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
-def test_an_axis_for_the_one_channel_of_gray_makes_no_difference(space: str, assign: str) -> None:
-    flat = segment(noise(8, 9), 3, space=space, assign=assign)
-    deep = segment(noise(8, 9, 1), 3, space=space, assign=assign)
+def test_an_axis_for_the_one_channel_of_gray_makes_no_difference(space: str, strategy: str) -> None:
+    flat = segment(noise(8, 9), 3, space=space, strategy=strategy)
+    deep = segment(noise(8, 9, 1), 3, space=space, strategy=strategy)
     np.testing.assert_array_equal(flat.labels, deep.labels)
     np.testing.assert_array_equal(flat.centers, deep.centers)
     np.testing.assert_array_equal(flat.palette, deep.palette)
@@ -227,7 +230,7 @@ def by_the_book(
 
 @pytest.mark.parametrize("space", ["rgb", "raw"])
 @pytest.mark.parametrize("seed", range(40))
-def test_tiny_images_full_of_ties_go_by_the_book(seed: int, space: str, assign: str) -> None:
+def test_tiny_images_full_of_ties_go_by_the_book(seed: int, space: str, strategy: str) -> None:
     rng = np.random.default_rng(seed)
     channels = int(rng.choice([1, 3] if space == "rgb" else [1, 2, 3, 4]))
     image = rng.integers(0, 4, (rng.integers(2, 7), rng.integers(2, 7), channels)).astype(np.uint8)
@@ -235,7 +238,7 @@ def test_tiny_images_full_of_ties_go_by_the_book(seed: int, space: str, assign: 
     k = int(rng.integers(1, min(6, distinct) + 1))
     init = rng.integers(0, 7, (k, channels)) / 2
     labels, centers = by_the_book(image, init.tolist(), space)
-    result = segment(image, k, init=init, space=space, assign=assign)
+    result = segment(image, k, init=init, space=space, strategy=strategy)
     assert result.labels.ravel().tolist() == labels
     assert result.centers.tolist() == centers
     assert_belongs_together(result, image)
@@ -273,13 +276,13 @@ def partition(labels: Image) -> frozenset[frozenset[int]]:
     "image", [noise(5, 6, values=4), noise(4, 4, 3, values=2), noise(5, 5, 2, values=3)]
 )
 def test_equal_partitions_have_equal_labels_whatever_the_seed(
-    image: Image, init: str, assign: str
+    image: Image, init: str, strategy: str
 ) -> None:
     for k in (2, 3, 4):
         found: dict[frozenset[frozenset[int]], Segmentation] = {}
         repeated = 0
         for seed in range(dose(15, 40)):
-            result = segment(image, k, space="raw", init=init, rng=seed, assign=assign)
+            result = segment(image, k, space="raw", init=init, rng=seed, strategy=strategy)
             assert_belongs_together(result, image)
             first = found.setdefault(partition(result.labels), result)
             repeated += first is not result
@@ -320,21 +323,23 @@ INTEGER_IMAGES = {
 
 
 @functools.cache  # every rearrangement is compared with it
-def segmented(name: str, k: int, space: str, init: str, n_init: int, assign: str) -> Segmentation:
+def segmented(name: str, k: int, space: str, init: str, n_init: int, strategy: str) -> Segmentation:
     image = INTEGER_IMAGES[name]
-    return segment(image, k, space=space, init=init, n_init=n_init, assign=assign)
+    return segment(image, k, space=space, init=init, n_init=n_init, strategy=strategy)
 
 
 @pytest.mark.parametrize("how", REARRANGEMENTS)
 @pytest.mark.parametrize("name", INTEGER_IMAGES)
 @pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
 def test_rearranging_the_pixels_rearranges_the_labels_and_nothing_else(
-    how: str, name: str, space: str, assign: str
+    how: str, name: str, space: str, strategy: str
 ) -> None:
     image, rearrange = INTEGER_IMAGES[name], REARRANGEMENTS[how]
     for k, init, n_init in ((2, "k-means++", 1), (5, "k-means++", 3), (5, "random", 1)):
-        expected = segmented(name, k, space, init, n_init, assign)
-        result = segment(rearrange(image), k, space=space, init=init, n_init=n_init, assign=assign)
+        expected = segmented(name, k, space, init, n_init, strategy)
+        result = segment(
+            rearrange(image), k, space=space, init=init, n_init=n_init, strategy=strategy
+        )
         np.testing.assert_array_equal(result.labels, rearrange(expected.labels))
         np.testing.assert_array_equal(result.painted, rearrange(expected.painted))
         for name_ in ("centers", "palette", "counts", "inertia", "n_iter", "converged"):
@@ -344,12 +349,12 @@ def test_rearranging_the_pixels_rearranges_the_labels_and_nothing_else(
 @pytest.mark.parametrize("how", REARRANGEMENTS)
 @pytest.mark.parametrize("shape", [(12, 10, 3), (12, 10)])
 def test_with_given_centers_that_holds_for_floats_too(
-    how: str, shape: tuple[int, ...], assign: str
+    how: str, shape: tuple[int, ...], strategy: str
 ) -> None:
     image, rearrange = np.random.default_rng(1).random(shape), REARRANGEMENTS[how]
     init = plane(image)[:6]
-    expected = segment(image, 6, init=init, assign=assign)
-    result = segment(rearrange(image), 6, init=init, assign=assign)
+    expected = segment(image, 6, init=init, strategy=strategy)
+    result = segment(rearrange(image), 6, init=init, strategy=strategy)
     np.testing.assert_array_equal(result.labels, rearrange(expected.labels))
     np.testing.assert_array_equal(result.centers, expected.centers)
     assert result.inertia == expected.inertia
@@ -371,13 +376,13 @@ def layouts(image: Image) -> dict[str, Image]:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
 def test_the_layout_in_memory_makes_no_difference(
-    layout: str, dtype: Any, space: str, assign: str
+    layout: str, dtype: Any, space: str, strategy: str
 ) -> None:
     image = noise(9, 8, 3).astype(dtype)
     if image.dtype.kind == "f":
         image /= 255
-    expected = segment(image, 4, space=space, assign=assign)
-    result = segment(layouts(image)[layout], 4, space=space, assign=assign)
+    expected = segment(image, 4, space=space, strategy=strategy)
+    result = segment(layouts(image)[layout], 4, space=space, strategy=strategy)
     np.testing.assert_array_equal(result.labels, expected.labels)
     np.testing.assert_array_equal(result.centers, expected.centers)
     np.testing.assert_array_equal(result.palette, expected.palette)
@@ -386,30 +391,30 @@ def test_the_layout_in_memory_makes_no_difference(
 
 @pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
-def test_identical_pixels_share_a_label(space: str, dtype: Any, assign: str) -> None:
+def test_identical_pixels_share_a_label(space: str, dtype: Any, strategy: str) -> None:
     image = few_colors(30, 30, 3, colors=20).astype(dtype)
     if dtype is np.float64:
         image /= 255
-    result = segment(image, 7, space=space, assign=assign)
+    result = segment(image, 7, space=space, strategy=strategy)
     _, which = np.unique(plane(image), axis=0, return_inverse=True)
     for color in range(20):
         assert len(set(result.labels.ravel()[which.ravel() == color])) == 1
 
 
 @pytest.mark.parametrize("k", [2, 5, 9])
-def test_bytes_never_wrap_around(k: int, assign: str) -> None:
+def test_bytes_never_wrap_around(k: int, strategy: str) -> None:
     rng = np.random.default_rng(2)
     image = rng.choice(np.array([0, 1, 2, 126, 128, 130, 253, 254, 255], np.uint8), (20, 20, 3))
-    narrow = segment(image, k, assign=assign)
-    wide = segment(image.astype(np.int16), k, assign=assign)
+    narrow = segment(image, k, strategy=strategy)
+    wide = segment(image.astype(np.int16), k, strategy=strategy)
     np.testing.assert_array_equal(narrow.labels, wide.labels)
     np.testing.assert_array_equal(narrow.centers, wide.centers)
     np.testing.assert_array_equal(narrow.palette, wide.palette)
     assert narrow.inertia == wide.inertia
 
     init = plane(image)[:k].astype(np.uint8)
-    narrow = segment(image, k, init=init, assign=assign)
-    wide = segment(image.astype(np.float64), k, init=init.astype(np.float64), assign=assign)
+    narrow = segment(image, k, init=init, strategy=strategy)
+    wide = segment(image.astype(np.float64), k, init=init.astype(np.float64), strategy=strategy)
     np.testing.assert_array_equal(narrow.labels, wide.labels)
     np.testing.assert_array_equal(narrow.centers, wide.centers)
 
@@ -418,10 +423,10 @@ def test_bytes_never_wrap_around(k: int, assign: str) -> None:
     ("space", "name"),
     [*(("rgb", name) for name in IMAGES), *(("lab", name) for name in LAB_IMAGES)],
 )
-def test_the_image_is_left_alone(space: str, name: str, assign: str) -> None:
+def test_the_image_is_left_alone(space: str, name: str, strategy: str) -> None:
     image = IMAGES[name].copy()
     image.flags.writeable = False
-    result = segment(image, 2, space=space, assign=assign)
+    result = segment(image, 2, space=space, strategy=strategy)
     result.predict(image)
     np.testing.assert_array_equal(image, IMAGES[name])
     for part in (result.labels, result.centers, result.palette, result.painted):
@@ -446,12 +451,12 @@ def test_lists_and_memory_maps_are_images(tmp_path: Path) -> None:
 # The arguments.
 
 
-def test_the_same_call_gives_the_same_answer(assign: str) -> None:
+def test_the_same_call_gives_the_same_answer(strategy: str) -> None:
     image = noise(20, 20, 3)
-    expected = segment(image, 6, assign=assign)
-    assert_same(segment(image, 6, assign=assign), expected)
-    assert_same(segment(image, 6, rng=0, assign=assign), expected)
-    assert_same(segment(image, 6, rng=np.random.default_rng(0), assign=assign), expected)
+    expected = segment(image, 6, strategy=strategy)
+    assert_same(segment(image, 6, strategy=strategy), expected)
+    assert_same(segment(image, 6, rng=0, strategy=strategy), expected)
+    assert_same(segment(image, 6, rng=np.random.default_rng(0), strategy=strategy), expected)
 
 
 def test_a_generator_goes_on_and_none_is_a_fresh_seed() -> None:
@@ -469,28 +474,28 @@ def test_the_run_of_lowest_inertia_is_kept(init: str) -> None:
     assert costs[-1] < costs[0]
 
 
-def test_weighted_colors_are_what_kmeans_clusters(assign: str) -> None:
+def test_weighted_colors_are_what_kmeans_clusters(strategy: str) -> None:
     image = noise(30, 30, 3, values=6)
     init = plane(image)[:5]
-    result = segment(image, 5, init=init, assign=assign)
-    pixels = kmeans(plane(image), 5, init=init, assign=assign)
+    result = segment(image, 5, init=init, strategy=strategy)
+    pixels = kmeans(plane(image), 5, init=init, strategy=strategy)
     order = np.lexsort((*pixels.centers.T[::-1], luma(pixels.centers)))
     np.testing.assert_array_equal(result.centers, pixels.centers[order])
     assert result.inertia == pytest.approx(pixels.inertia, rel=1e-12)
     assert result.n_iter == pixels.n_iter  # bringing them into order takes no pass of its own
 
 
-def test_empty_segments_are_rescued(assign: str) -> None:
+def test_empty_segments_are_rescued(strategy: str) -> None:
     image = noise(9, 9, 3)
-    result = segment(image, 6, init=np.full((6, 3), -1000.0), assign=assign)
+    result = segment(image, 6, init=np.full((6, 3), -1000.0), strategy=strategy)
     assert len(result.centers) == 6
     assert_belongs_together(result, image)
 
 
-def test_the_callback_sees_the_steps_over_the_distinct_colors(assign: str) -> None:
+def test_the_callback_sees_the_steps_over_the_distinct_colors(strategy: str) -> None:
     image = few_colors(20, 20, 3, colors=12)
     steps: list[Step] = []
-    result = segment(image, 3, callback=steps.append, assign=assign)
+    result = segment(image, 3, callback=steps.append, strategy=strategy)
     distinct = len(np.unique(plane(image), axis=0))
     assert all(step.labels.shape == (distinct,) for step in steps)
     assert all(step.weights.sum() == 400 for step in steps)
@@ -515,18 +520,19 @@ def only_warning(action: Callable[[], Segmentation]) -> warnings.WarningMessage:
 @pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
 @pytest.mark.parametrize("image", [noise(7, 7, 3), noise(8, 8, values=9), noise(6, 6, 3, values=3)])
 def test_cut_short_it_says_so_and_still_belongs_together(
-    image: Image, space: str, assign: str
+    image: Image, space: str, strategy: str
 ) -> None:
     for k, seed in ((3, 0), (5, 1), (5, 2)):
-        whole = segment(image, k, space=space, rng=seed, assign=assign)
+        whole = segment(image, k, space=space, rng=seed, strategy=strategy)
         for max_iter in range(1, whole.n_iter):
             with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter} "):
-                cut = segment(image, k, space=space, rng=seed, max_iter=max_iter, assign=assign)
+                cut = segment(image, k, space=space, rng=seed, max_iter=max_iter, strategy=strategy)
             assert cut.converged is False
             assert cut.n_iter == max_iter
             assert_belongs_together(cut, image)
         assert_same(
-            segment(image, k, space=space, rng=seed, max_iter=whole.n_iter, assign=assign), whole
+            segment(image, k, space=space, rng=seed, max_iter=whole.n_iter, strategy=strategy),
+            whole,
         )
 
 
@@ -543,11 +549,11 @@ def test_one_warning_says_that_it_gave_up() -> None:
 @pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("init", ["k-means++", "random", [[9.0, 9, 9]] * 5])
-def test_fewer_colors_than_segments(space: str, dtype: Any, init: Any, assign: str) -> None:
+def test_fewer_colors_than_segments(space: str, dtype: Any, init: Any, strategy: str) -> None:
     image = np.array([[[0, 0, 0], [1, 0, 1]], [[1, 0, 1], [1, 1, 1]]], dtype)
     image = image.repeat(3, axis=0)
     with pytest.warns(FewerClustersWarning):
-        result = segment(image, 5, space=space, init=init, assign=assign)
+        result = segment(image, 5, space=space, init=init, strategy=strategy)
     assert result.labels.tolist() == [[0, 1]] * 3 + [[1, 2]] * 3
     assert result.counts.tolist() == [3, 6, 3]
     # In Lab the mean of equal colors may differ from them in the last bit.
@@ -559,7 +565,7 @@ def test_fewer_colors_than_segments(space: str, dtype: Any, init: Any, assign: s
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 @pytest.mark.parametrize("space", ["rgb", "lab"])
-def test_fewer_colors_than_given_centers(space: str, dtype: Any, assign: str) -> None:
+def test_fewer_colors_than_given_centers(space: str, dtype: Any, strategy: str) -> None:
     # A mean that differs from its equal points in the last bit is not worth a rescue.
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -570,7 +576,7 @@ def test_fewer_colors_than_given_centers(space: str, dtype: Any, assign: str) ->
         k = distinct + int(rng.integers(1, 4))
         with pytest.warns(FewerClustersWarning):
             result = segment(
-                image, k, space=space, init=rng.normal(size=(k, 3)) * 40, assign=assign
+                image, k, space=space, init=rng.normal(size=(k, 3)) * 40, strategy=strategy
             )
         assert len(result.centers) == distinct
         assert result.converged
@@ -586,17 +592,118 @@ def test_one_warning_says_that_segments_are_missing() -> None:
     )
 
 
-def test_an_image_of_one_color(assign: str) -> None:
+def with_nodata(value: float, dtype: Any, number: int, *shape: int) -> NDArray[Any]:
+    image = (noise(*shape) / 255).astype(dtype)
+    size = shape[0] * shape[1]
+    image.reshape(size, -1)[size // 3 : size // 3 + number, -1] = value
+    return image
+
+
+@pytest.mark.parametrize("options", [{}, {"position": 1}, {"normalize": True}])
+@pytest.mark.parametrize("channels", [1, 3, 9])
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        (np.float16, -9999),
+        (np.float32, -3.4028234663852886e38),
+        (np.float32, 9.969209968386869e36),
+        (np.float64, 1e20),
+        (np.float64, -102.0),
+        (np.longdouble, 1e20),
+    ],
+)
+def test_a_value_that_looks_like_nodata(
+    dtype: Any, value: float, channels: int, options: dict[str, Any]
+) -> None:
+    image = with_nodata(value, dtype, 4, 20, 20, channels)
+    options = {**options, "space": "raw"}
+    with pytest.warns(NodataWarning) as caught:
+        segment(image, 1, **options)
+    (warning,) = caught
+    assert Path(warning.filename) == Path(__file__)
+    said = str(warning.message)
+    remedy = f"mask=image[:, :, {channels - 1}] != {dtype(value)!s}"
+    assert said.startswith(
+        f"1 % of the pixels have the value {dtype(value)!s} in image[:, :, {channels - 1}], "
+    )
+    assert said.endswith(remedy)
+    # The advice works, word by word.
+    mask = eval(remedy.removeprefix("mask="), {"image": image})
+    assert mask.sum() == 396
+    segment(image, 1, mask=mask, **options)
+
+
+def looks_like_nodata(values: Image, counts: Image) -> float | None:
+    """Go by the book: sort the distinct values, and compare."""
+    distinct = np.unique(values)
+    for value, others in ((distinct[0], distinct[1:]), (distinct[-1], distinct[:-1])):
+        fills = counts[values == value].sum() >= 0.01 * counts.sum()
+        if fills and len(others) > 1 and np.abs(others - value).min() > 100 * np.ptp(others):
+            return float(value)
+    return None
+
+
+def test_nodata_is_found_by_the_book() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(3000):
+        values = rng.normal(size=rng.integers(1, 400))
+        share, far = rng.choice([0, 0.005, 0.02, 0.3]), rng.uniform(90, 110)
+        end = rng.choice([values.min() - far * np.ptp(values), values.max() + far * np.ptp(values)])
+        values[rng.random(len(values)) < share] = end
+        counts = rng.integers(1, 9, len(values)).astype(np.float64)
+        for each in (np.ones(len(values)), counts):
+            expected = looks_like_nodata(values, each)
+            result = nodata(values, each, values.min(), values.max())
+            assert (None if result is None else result[0]) == expected
+            found.append(expected is not None)
+    assert 0.2 < np.mean(found) < 0.8
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_nodata_on_any_axis_and_in_lab(axis: int) -> None:
+    image = 0.5 + with_nodata(-0.5, np.float64, 4, 20, 20, 3) / 1000
+    image[image < 0.5] = 0
+    image = np.moveaxis(image, 2, axis)
+    for space in ("rgb", "lab"):
+        with pytest.warns(NodataWarning, match=re.escape(f"in image[{':, ' * axis}2]")):
+            segment(image, 1, space=space, channel_axis=axis)
+    segment(image, 1, space="lab", channel_axis=axis, position=1)
+    with pytest.warns(NodataWarning, match=r"in image, .* by mask=image != 0\.0"):
+        segment(image.take(2, axis), 1)
+
+
+def test_what_does_not_look_like_nodata() -> None:
+    few = with_nodata(-1e20, np.float64, 3, 20, 20, 3)  # less than 1 %
+    near = with_nodata(-99.0, np.float64, 9, 20, 20, 3)
+    near[0, 0], near[0, 1] = 0, 1
+    inside = with_nodata(-1e20, np.float64, 9, 20, 20, 3)
+    inside[-1, -1] = -2e20
+    outside = with_nodata(1e20, np.float64, 9, 20, 20, 3)
+    mask = outside[..., 2] < 1
+    binary = (noise(20, 20) > 99) * 1.0
+    flat = np.full((20, 20), 7.0)
+    for image in (few, near, inside, binary, flat):
+        segment(image, 1)
+    segment(outside, 1, mask=mask)
+    integers = with_nodata(-9999, np.float64, 9, 20, 20, 3).astype(np.int16)
+    segment(integers, 1)
+    with pytest.warns(NodataWarning):
+        result = segment(outside, 2)
+    result.predict(outside)
+
+
+def test_an_image_of_one_color(strategy: str) -> None:
     image = np.full((4, 5, 3), 77, np.uint8)
     with pytest.warns(FewerClustersWarning, match="only 1 distinct"):
-        result = segment(image, 3, assign=assign)
+        result = segment(image, 3, strategy=strategy)
     assert (result.labels == 0).all()
     assert result.counts.tolist() == [20]
     np.testing.assert_array_equal(result.painted, image)
 
 
-def test_one_pixel(assign: str) -> None:
-    result = segment(np.array([[[1, 2, 3]]], np.uint8), 1, assign=assign)
+def test_one_pixel(strategy: str) -> None:
+    result = segment(np.array([[[1, 2, 3]]], np.uint8), 1, strategy=strategy)
     assert result.labels.tolist() == [[0]]
     assert result.palette.tolist() == [[1, 2, 3]]
 
@@ -664,8 +771,75 @@ def test_a_segmentation_sums_itself_up() -> None:
     )
 
 
+@pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"position": 0.5}])
+def test_the_arrays_of_a_segmentation_are_the_callers_own(
+    space: str, dtype: Any, options: dict[str, Any]
+) -> None:
+    image = noise(9, 8, 3).astype(dtype)
+    if dtype is np.float64:
+        image /= 255
+    before = image.copy()
+    expected, result = (segment(image, 4, space=space, **options) for _ in range(2))
+    for array in (result.centers, result.palette, result.counts):
+        array[...] = 7
+    np.testing.assert_array_equal(result.predict(image), expected.labels)
+    np.testing.assert_array_equal(result.painted, expected.painted)
+    np.testing.assert_array_equal(result.labels, expected.labels)
+    result.painted[...] = 1
+    result.labels[...] = 3
+    assert (result.palette == 7).all()
+    np.testing.assert_array_equal(result.predict(image), expected.labels)
+    np.testing.assert_array_equal(image, before)
+
+
 def test_a_segmentation_is_frozen_and_painted_once() -> None:
     result = segment(noise(4, 4), 2)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.labels = result.labels  # type: ignore[misc]
     assert result.painted is result.painted
+
+
+# Painting other labels
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_any_labels_are_painted_as_the_image_is(axis: int) -> None:
+    image = np.moveaxis(np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8), -1, axis)
+    mask = np.random.default_rng(1).random((9, 8)) < 0.8
+    result = segment(image, 3, channel_axis=axis, mask=mask)
+    assert (result.labels == -1).any()
+    np.testing.assert_array_equal(result.paint(result.labels), result.painted)
+    np.testing.assert_array_equal(result.paint(result.labels.astype(np.int8)), result.painted)
+    other = result.paint(np.zeros((2, 4, 5), np.uint16))
+    assert other.size == 2 * 4 * 5 * 3
+    assert other.dtype == image.dtype
+
+
+def test_gray_and_transparent_images_paint_other_labels() -> None:
+    gray = segment(np.array([[0, 9, 200]], np.uint8), 2)
+    assert gray.paint([-1, 0, 1]).tolist() == [0, 4, 200]
+    image = np.random.default_rng(0).integers(1, 256, (9, 8, 4), np.uint8)
+    image[:4, :, 3] = 0
+    result = segment(image, 3)
+    painted = result.paint(result.predict(image))
+    np.testing.assert_array_equal(painted, result.painted[..., :3])
+    assert not painted[:4].any()
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0, 3], ValueError, r"labels goes from 0 to 3: with 3 segments .* from 0 to 2, or -1"),
+        ([-2, 0], ValueError, "labels goes from -2 to 0"),
+        ([0.0], TypeError, "labels has dtype float64"),
+        ([True], TypeError, "labels has dtype bool"),
+    ],
+)
+def test_labels_that_cannot_be_painted(
+    labels: list[Any], error: type[Exception], message: str
+) -> None:
+    result = segment(np.array([[0, 9, 200]], np.uint8), 3)
+    with pytest.raises(error, match=message):
+        result.paint(labels)

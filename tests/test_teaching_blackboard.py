@@ -107,8 +107,15 @@ def test_at_any_moment_of_a_trace() -> None:
             assert explanation.label == record.labels[6, 2] == explanation.distances.argmin()
 
 
+def test_an_explanation_does_not_refer_to_the_image() -> None:
+    image = np.array([[0.0, 0.25, 1.0]])
+    explanation = explain(image, 2, 0, 1)
+    explanation.color[...] = explanation.point[...] = 7
+    assert image.tolist() == [[0, 0.25, 1]]
+
+
 def test_many_channels_are_shortened() -> None:
-    image = RNG.normal(size=(4, 5, 40))
+    image = RNG.normal(size=(4, 5, 31))
     text = str(explain(image, 2, 1, 1, space="raw"))
     assert max(map(len, text.splitlines())) < 250
 

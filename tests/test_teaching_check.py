@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kmeans_seg.teaching.check import STAGES, main
+from kmeans_seg.teaching.check import STAGES, check, main
 
 GOOD = {
     "squared_distances": """
@@ -71,7 +71,8 @@ def test_what_is_right_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     status, out = run(tmp_path, source(), capsys)
     assert status == 0
     assert out.splitlines() == [
-        f"stage {number}, {stage.name}: passed" for number, stage in enumerate(STAGES, 1)
+        *(f"stage {number}, {stage.name}: passed" for number, stage in enumerate(STAGES, 1)),
+        "next: segment a photo of your own with it",
     ]
 
 
@@ -311,9 +312,141 @@ def test_as_a_command(tmp_path: Path) -> None:
     path.write_text("import numpy as np\n" + GOOD["squared_distances"])
     command = [sys.executable, "-W", "error", "-m", "kmeans_seg.teaching.check"]
     done = subprocess.run([*command, path], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("stage 1, squared_distances: passed\n", "")
+    passed, following = done.stdout.split("\n", 1)
+    assert (passed, done.stderr) == ("stage 1, squared_distances: passed", "")
+    assert following.startswith("next: write nearest_center(points, centers), which returns for")
     done = subprocess.run([*command, tmp_path / "no.py"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == f"{tmp_path / 'no.py'}: No such file or directory: check the name\n"
     done = subprocess.run([*command, "--help"], capture_output=True, text=True)
     assert all(stage.call in done.stdout for stage in STAGES)
+
+
+INTEGER_MEANS = """
+def update_centers(points, labels, k):
+    centers = np.zeros((k, points.shape[1]), points.dtype)
+    for i in range(k):
+        centers[i] = points[labels == i].mean(axis=0)
+    return centers
+"""
+
+
+def test_means_in_an_array_of_integers_are_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out = run(tmp_path, source(update_centers=INTEGER_MEANS), capsys)
+    assert status == 1
+    assert "stage 3, update_centers: failed" in out
+    assert "stage 4, lloyd: failed" in out
+    assert "arrays of" in out
+    assert "collect the means in an array of floats" in " ".join(out.split())
+
+
+def test_a_seeding_that_ignores_the_generator_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = GOOD["kmeans_plusplus"].replace("rng.", "np.random.").replace("integers", "randint")
+    status, out = run(tmp_path, source(kmeans_plusplus=own), capsys)
+    assert status == 1
+    assert "stage 5, kmeans_plusplus: failed" in out
+    assert "draws without it" in out
+
+
+@pytest.mark.parametrize(
+    ("stage", "body", "hint"),
+    [
+        ("lloyd", "if points == points: pass", "np.array_equal(a, b)"),
+        ("kmeans_plusplus", "rng.choice(2, p=[0.3, 0.3])", "divide the weights by their sum"),
+        ("nearest_center", "return points.tolist().shape", "np.array(...) makes an array"),
+        ("nearest_center", "return points.tolist()[0, 0]", "np.array(...) makes an array"),
+        ("squared_distances", "return points.tolist() - centers.tolist()", "np.array(...) makes"),
+    ],
+)
+def test_common_errors_have_a_hint(
+    stage: str, body: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = GOOD[stage].strip().splitlines()[0]
+    status, out = run(tmp_path, f"import numpy as np\n{head}\n    {body}\n", capsys)
+    assert status == 1
+    assert hint in " ".join(out.split())
+    assert f"in line 3 of mine.py: {body}" in out
+
+
+def test_a_misspelled_name_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD["nearest_center"].replace("nearest_center", "nearest_centre")
+    status, out = run(tmp_path, text, capsys, "stage2.py")
+    assert status == 1
+    assert "the name is nearest_center, not nearest_centre" in out
+    status, out = run(tmp_path, text, capsys)
+    assert "the name is nearest_center, not nearest_centre" in " ".join(out.split())
+
+
+def test_what_is_printed_follows_the_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = GOOD["squared_distances"].replace("    diff", "    print('here')\n    diff", 1)
+    status, out = run(tmp_path, "import numpy as np\n" + text, capsys)
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[:3] == [
+        "stage 1, squared_distances: passed",
+        "    your function printed:",
+        "        here",
+    ]
+    assert "lines more" in out
+
+
+def test_an_endless_loop_that_catches_everything_ends(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    body = """
+def nearest_center(points, centers):
+    while True:
+        try:
+            while True:
+                points + centers
+        except:
+            pass
+"""
+    path.write_text(body)
+    command = [sys.executable, "-m", "kmeans_seg.teaching.check", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "it goes on without end" in done.stdout
+    assert "of mine.py" in done.stdout
+    assert "An `except:` without the name" in " ".join(done.stdout.split())
+
+
+def test_endless_recursion_names_the_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "def nearest_center(points, centers):\n    return nearest_center(points, centers)\n"
+    status, out = run(tmp_path, text, capsys)
+    assert status == 1
+    assert "in line 2 of mine.py: return nearest_center(points, centers)" in out
+
+
+def test_a_slow_stage_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kmeans_seg.teaching.check.SLOW", 0.01)
+    text = GOOD["squared_distances"].replace(
+        "    diff", "    __import__('time').sleep(0.01)\n    diff", 1
+    )
+    _, out = run(tmp_path, "import numpy as np\n" + text, capsys)
+    assert "stage 1, squared_distances: this takes a while ..." in out
+
+
+def test_functions_of_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
+    cell = "def nearest_center(points, centers):\n    return points\n"
+    names: dict[str, object] = {}
+    exec(compile(cell, "<ipython-input-1-abc>", "exec"), names)
+    function = names["nearest_center"]
+    assert callable(function)
+    assert not check(function)
+    assert "stage 2, nearest_center: failed" in capsys.readouterr().out
+
+    def nearest_centre(points: object, centers: object) -> object:
+        return points
+
+    with pytest.raises(ValueError, match="name the function nearest_center"):
+        check(nearest_centre)

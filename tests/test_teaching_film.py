@@ -140,12 +140,26 @@ def test_what_is_wrong_is_said_before_the_work(tmp_path: Path) -> None:
         filmstrip(PHOTO, 2, tmp_path / "a.xyz")
     with pytest.raises(ValueError, match="max_frames=0"):
         animate(PHOTO, 2, tmp_path / "a.gif", max_frames=0)
+    with pytest.raises(ValueError, match=r"milliseconds=60001 is too large: .* at most 60000"):
+        animate(PHOTO, 2, tmp_path / "a.gif", milliseconds=60_001)
     with pytest.raises(ValueError, match="milliseconds=0"):
         animate(PHOTO, 2, tmp_path / "a.gif", milliseconds=0)
     with pytest.raises(ValueError, match="frames=0"):
         filmstrip(PHOTO, 2, tmp_path / "a.png", frames=0)
+    with pytest.raises(ValueError, match=r"width=10001 is too large: .* at most 10000"):
+        animate(PHOTO, 2, tmp_path / "a.gif", width=10_001)
     with pytest.raises(ValueError, match="width=0"):
         filmstrip(PHOTO, 2, tmp_path / "a.png", width=0)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         animate(PHOTO, 2, tmp_path / "nowhere" / "a.gif", width=20)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_letters_of_a_film_stay_gray(tmp_path: Path) -> None:
+    photo = np.random.default_rng(0).integers(256, size=(90, 150, 3)).astype(np.uint8)
+    photo[..., 1] = 0  # no gray in it
+    animate(photo, 4, tmp_path / "steps.gif", max_frames=9, width=150)
+    for frame in read(tmp_path / "steps.gif"):
+        caption = frame[: MARGIN + LINE - 6].astype(int)  # above the picture
+        assert caption.min() < 200
+        assert np.ptp(caption, axis=2).max() == 0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kmeans_seg import ConvergenceWarning, FewerClustersWarning, segment
-from kmeans_seg.assignment import nearest_center, squared_distances
 from kmeans_seg.colorspace import srgb_to_lab
+from kmeans_seg.lloyd import nearest_center, squared_distances
 from kmeans_seg.teaching import Assign, Done, Seeding, Update
 from kmeans_seg.teaching.lessons import (
     LESSONS,

@@ -74,3 +74,28 @@ def test_what_cannot_be_shown_is_refused(image: NDArray[Any], error: type[Except
 def test_the_width_must_be_a_count(width: int, error: type[Exception]) -> None:
     with pytest.raises(error, match="width"):
         preview(spots(3, 3), width)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_only_visible_pixels_are_averaged(channels: int) -> None:
+    image = np.full((2, 4, channels + 1), 200, np.uint8)
+    image[:, :2, :-1] = 80
+    image[0, 0] = 0  # transparent, and black
+    image[:, 2:, -1] = 0
+    small = preview(image, width=2)
+    assert small.shape == (1, 2, channels + 1)
+    assert small[0, 0].tolist() == [80] * channels + [255]
+    assert small[0, 1, -1] == 0
+
+
+def test_alpha_that_hides_nothing_is_dropped() -> None:
+    image = spots(4, 6, 4)
+    image[..., 3] |= 1
+    np.testing.assert_array_equal(preview(image), image[..., :3])
+    image[0, 0, 3] = 0  # hidden, but its area has other pixels
+    assert preview(image, width=3).shape == (2, 3, 3)
+
+
+def test_where_nothing_is_visible_there_is_no_preview() -> None:
+    with pytest.raises(ValueError, match="alpha is 0 everywhere"):
+        preview(np.zeros((2, 3, 4), np.uint8))

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 import kmeans_seg
-from kmeans_seg import kmeans, kmeans_plusplus, lloyd, segment
-from kmeans_seg.lloyd import ASSIGNERS
+from kmeans_seg import FewerClustersWarning, kmeans, kmeans_plusplus, lloyd, segment
+from kmeans_seg.strategies import STRATEGIES
+from kmeans_seg.teaching import explain
 
 IMAGE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
 POINTS = [[0, 0], [1, 5], [9, 9], [7, 2]]
@@ -53,6 +55,67 @@ COUNTS: dict[str, tuple[str, Call]] = {
 def test_a_count_below_one(place: str, value: int) -> None:
     name, call = COUNTS[place]
     assert_refused(call, value, ValueError, f"{name}={int(value)} is too small", "at least 1")
+
+
+# The last has too many digits for Python to spell it out, for pytest too.
+HUGE = [2**63, 10**400, 10**5000]
+HUGE_NAMES = ["64 bits", "400 digits", "5000 digits"]
+
+
+def spelled(value: int) -> str:
+    sign = "a negative" if value < 0 else "an"
+    return f"<{sign} integer of {value.bit_length()} bits>" if abs(value) >> 128 else str(value)
+
+
+@pytest.mark.parametrize("place", COUNTS)
+@pytest.mark.parametrize("value", HUGE, ids=HUGE_NAMES)
+def test_a_count_that_is_too_large(place: str, value: int) -> None:
+    name, call = COUNTS[place]
+    assert_refused(call, value, ValueError, f"{name}={spelled(value)} is", "at most")
+    assert_refused(call, -value, ValueError, f"{name}={spelled(-value)} is too small", "at least 1")
+
+
+@pytest.mark.parametrize("place", [place for place in COUNTS if "max_iter" in place])
+def test_the_largest_max_iter_is_no_limit(place: str) -> None:
+    _, call = COUNTS[place]
+    call(sys.maxsize)
+    assert_refused(call, sys.maxsize + 1, ValueError, "too large", f"at most {sys.maxsize}")
+
+
+def test_as_many_trials_as_would_fill_the_memory() -> None:
+    def call(trials: int) -> Any:
+        return kmeans_plusplus(POINTS, 2, trials=trials)
+
+    assert len(call(1000)) == 2
+    assert_refused(call, 1001, ValueError, "trials=1001 is too large", "at most 1000")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("size", HUGE, ids=HUGE_NAMES)
+def test_other_numbers_that_are_too_large(size: int, sign: int) -> None:
+    value = sign * size
+    image = (lambda x: segment(IMAGE, 2, channel_axis=x), "channel_axis", "-3")
+    index = (lambda x: explain(IMAGE, 2, x, 0), "row", "0")
+    place = (lambda x: segment(IMAGE, 2, position=x), "position", "from 1e-100 to 1e+06")
+    for call, name, said in (image, index, place):
+        assert_refused(call, value, ValueError, f"{name}={spelled(value)} is ", said)
+    assert_refused(lambda x: segment(IMAGE, 2, space=x), value, ValueError, spelled(value))
+    if value > 0:
+        segment(IMAGE, 2, rng=value)
+    else:
+        said = f"rng={spelled(value)} is no seed"
+        assert_refused(lambda x: segment(IMAGE, 2, rng=x), value, ValueError, said)
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.0, None, "no", "", [], np.array(True)])
+def test_normalize_is_true_or_false(value: object) -> None:
+    def call(normalize: Any) -> Any:
+        return segment(IMAGE, 2, normalize=normalize)
+
+    said = f"normalize must be True or False, not {value!r}"
+    assert_refused(call, value, TypeError, said)
+    for flag in (True, False):
+        np.testing.assert_array_equal(call(np.bool_(flag)).labels, call(flag).labels)
 
 
 @pytest.mark.parametrize("place", COUNTS)
@@ -154,7 +217,10 @@ def test_none_and_strings_are_no_arrays(place: str) -> None:
     name, _, call = ARRAYS[place]
     if "weights" not in place and "labels" not in place:
         assert_refused(call, None, TypeError, f"{name} has dtype object")
-    if "init" not in place:
+    if name == "image":
+        for file in ("photo.jpg", Path("photo.jpg"), b"content"):
+            assert_refused(call, file, TypeError, "read it first, by kmeans_seg.read")
+    elif "init" not in place:
         assert_refused(call, "photo.jpg", TypeError, f"{name} has dtype <U9", "first")
 
 
@@ -171,6 +237,56 @@ def test_values_too_large_to_be_squared(place: str, bad: float) -> None:
     array = np.full(shape, 0.5)
     array.flat[0] = bad
     assert_refused(call, array, ValueError, f"{name} contains", f"{abs(bad):.3g}", "scale it down")
+
+
+@pytest.mark.filterwarnings("ignore::kmeans_seg.NodataWarning")
+@pytest.mark.parametrize("bad", [1e91, -1.7e308, 2**53 + 2])
+def test_the_advice_for_values_too_large_works(bad: float) -> None:
+    image = np.array([[1, 2, 7, bad]])
+    said = "image contains a value of size", "scale it down first, or leave it out by mask="
+    assert_refused(lambda image: segment(image, 2), image, ValueError, *said)
+    assert_refused(segment(image[:, :3], 2).predict, image, ValueError, *said)
+    assert segment(image, 2, mask=image != bad).labels.tolist() == [[0, 0, 1, -1]]
+    assert segment(image / abs(bad), 2).labels.tolist() in ([[0, 0, 0, 1]], [[1, 1, 1, 0]])
+
+
+TINY: dict[str, tuple[str, Call]] = {
+    "segment": ("image", lambda points: segment(points[np.newaxis], 2, space="raw")),
+    "segment with position": (
+        "image",
+        lambda points: segment(points[np.newaxis], 2, space="raw", position=1),
+    ),
+    "kmeans": ("points", lambda points: kmeans(points, 2)),
+    "kmeans_plusplus": ("points", lambda points: kmeans_plusplus(points, 2)),
+    "lloyd": ("points", lambda points: lloyd(points, points[:2])),
+}
+
+
+@pytest.mark.parametrize("place", TINY)
+@pytest.mark.parametrize("unit", [5e-324, 1e-320, 1e-170, 9e-141])
+def test_differences_whose_squares_are_lost(place: str, unit: float) -> None:
+    name, call = TINY[place]
+    points = np.array([[1, 0], [0, 0], [1, 1], [0, 1]]) * unit
+    said = f"{name} has values that differ by {unit:.3g} at most", "underflow", "scale it up"
+    assert_refused(call, points, ValueError, *said)
+    call(points / unit)  # so that they differ by about 1
+    call(points * [2e-140 / unit, 1])
+
+
+def test_tiny_differences_beside_wide_ones_count_as_none() -> None:
+    points = np.array([[0, 0], [0, 1e-170], [1, 0]])
+    with pytest.warns(FewerClustersWarning, match="2 distinct points"):
+        assert len(kmeans(points, 3).centers) == 2
+    with pytest.warns(FewerClustersWarning, match="2 distinct colors"):
+        assert len(segment(points[np.newaxis], 3, space="raw").centers) == 2
+    assert len(kmeans_plusplus(points, 3)) == 2
+
+
+def test_a_channel_too_narrow_to_be_normalized() -> None:
+    image = np.array([[[0, 0, 5], [0, 1e-170, 5], [1, 0, 5]]])
+    said = "channel 1 of the image has values that differ by 1e-170 at most", "scale it up"
+    assert_refused(lambda image: segment(image, 3, normalize=True), image, ValueError, *said)
+    assert len(segment(image * [1, 1e150, 1], 3, normalize=True).centers) == 3
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
@@ -234,10 +350,10 @@ def test_an_integer_image_of_unknown_range_in_lab(dtype: str) -> None:
 CHOICES: dict[str, tuple[str, list[str], Call]] = {
     "segment space": ("space", ["rgb", "lab", "raw"], lambda x: segment(IMAGE, 2, space=x)),
     "segment init": ("init", ["k-means++", "random"], lambda x: segment(IMAGE, 2, init=x)),
-    "segment assign": ("assign", list(ASSIGNERS), lambda x: segment(IMAGE, 2, assign=x)),
+    "segment strategy": ("strategy", list(STRATEGIES), lambda x: segment(IMAGE, 2, strategy=x)),
     "kmeans init": ("init", ["k-means++", "random"], lambda x: kmeans(POINTS, 2, init=x)),
-    "kmeans assign": ("assign", list(ASSIGNERS), lambda x: kmeans(POINTS, 2, assign=x)),
-    "lloyd assign": ("assign", list(ASSIGNERS), lambda x: lloyd(POINTS, POINTS, assign=x)),
+    "kmeans strategy": ("strategy", list(STRATEGIES), lambda x: kmeans(POINTS, 2, strategy=x)),
+    "lloyd strategy": ("strategy", list(STRATEGIES), lambda x: lloyd(POINTS, POINTS, strategy=x)),
 }
 
 
@@ -300,9 +416,9 @@ def test_weights_of_the_wrong_shape(place: str, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("place", WEIGHT_PLACES)
-@pytest.mark.parametrize("bad", [0, -1, -0.5])
+@pytest.mark.parametrize("bad", [0, -1, -0.5, np.longdouble("1e-4000")])
 def test_weights_that_are_not_positive(place: str, bad: float) -> None:
-    said = f"weights contains {bad}", "must be positive", "leave out"
+    said = f"weights contains {float(bad)}", "must be positive", "leave out"
     assert_refused(ARRAYS[place][2], np.array([1, 1, bad, 1]), ValueError, *said)
 
 
@@ -371,6 +487,7 @@ def test_lloyd_refuses_at_the_call_and_not_at_the_first_step() -> None:
         lloyd(POINTS, [[1, 2, 3]])
 
 
+@pytest.mark.filterwarnings("ignore::kmeans_seg.NodataWarning")
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_floating_point_of_every_precision_passes_without_a_warning(dtype: Any) -> None:
     # The limit for large values is beyond what the shorter ones can hold.
@@ -381,7 +498,7 @@ def test_floating_point_of_every_precision_passes_without_a_warning(dtype: Any) 
 
 def test_no_other_module_of_the_core_checks_or_raises() -> None:
     package = Path(inspect.getfile(kmeans_seg)).parent
-    core = ["assignment", "clustering", "distinct", "lloyd", "seeding", "segmentation", "sums"]
+    core = ["clustering", "distinct", "exact", "features", "lloyd", "seeding", "segmentation"]
     for name in core:
         tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
         raised = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Raise)]

@@ -45,7 +45,7 @@ def main() -> None:
     panels = [with_palette(small, colors[order], counts[order])]
     for k in (3, 8):
         result = segment(photo, k)
-        painted = result.palette[result.predict(small)]
+        painted = result.paint(result.predict(small))
         panels.append(with_palette(painted, result.palette, result.counts))
     gap = np.zeros((len(panels[0]), GAP, 4), np.uint8)
     strip = np.concatenate((panels[0], gap, panels[1], gap, panels[2]), axis=1)

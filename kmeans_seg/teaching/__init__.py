@@ -11,6 +11,7 @@ from .blackboard import Explanation, explain
 from .film import animate, filmstrip
 from .page import write_page
 from .trace import Assign, Done, Record, Seeding, Update, trace
+from .written import WrittenFile
 
 __all__ = [
     "Assign",
@@ -19,6 +20,7 @@ __all__ = [
     "Record",
     "Seeding",
     "Update",
+    "WrittenFile",
     "animate",
     "explain",
     "filmstrip",

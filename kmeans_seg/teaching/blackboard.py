@@ -9,15 +9,19 @@ which a trace has the centers before and after each update.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
-from ..assignment import Floats, squared_distances
-from ..clustering import drain, warn_of_shortcomings
-from ..segmentation import SPACES, Segmentation, as_pixels, prepare
+from ..clustering import run_to_end, warn_of_shortcomings
+from ..errstate import default_errstate
+from ..exact import Floats
+from ..features import SPACES
+from ..lloyd import squared_distances
+from ..segmentation import Segmentation, as_pixels, prepare
 from ..validation import RandomGenerator
 from .trace import Assign
 
@@ -85,6 +89,7 @@ class Explanation:
             f"<table><tbody>{''.join(cells)}</tbody></table><p>{verdict}</p>"
         )
 
+    @default_errstate
     def _worked_out(self) -> tuple[str, list[tuple[str, str]], str]:
         """Write the pixel, then for each center the center and its distance, and the verdict."""
         digits, of_squares = digits_to_show(self.point, self.centers, self.distances)
@@ -98,14 +103,14 @@ class Explanation:
         for center, distance in zip(self.centers, self.distances, strict=True):
             shown = [written(value, digits) for value in center]
             terms = [f"({one} - {as_term(two)})²" for one, two in zip(point, shown, strict=True)]
-            squares = (self.point - center) ** 2
+            squares = np.square(self.point - center)
             results = [written(value, of_squares) for value in squares]
             total = written(distance, of_squares)
             exact = is_rounded(np.stack([self.point, center]), digits)
             exact = exact and is_rounded(squares, of_squares)
             sums = f"{added(terms)} {'=' if exact else '≈'} {added(results)}"
             if len(results) > 1:
-                rest = sum(map(float, results)) - float(total)
+                rest = math.fsum(map(float, results)) - float(total)
                 sums += f" {'≈' if round(rest, of_squares) else '='} {total}"
             rows.append((vector(shown), sums))
 
@@ -128,7 +133,7 @@ def explain(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
 ) -> Explanation:
     """Work out the distances of one pixel to every center, as on a blackboard.
 
@@ -141,7 +146,7 @@ def explain(
     at
         A record from a trace of the same image in the same space: the centers
         are those of that moment. By default they are those of the result.
-    space, init, max_iter, rng, assign
+    space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
@@ -153,7 +158,8 @@ def explain(
     ------
     TypeError, ValueError
         If an argument is not of the form that `segment` asks for, if there is
-        no such pixel, or if the record is of another image.
+        no such pixel, if it is transparent, or if the record is of another
+        image.
 
     Examples
     --------
@@ -164,21 +170,25 @@ def explain(
     to center 1 = (0.5, 4.5, 7): (8 - 0.5)² + (2 - 4.5)² + (2 - 7)² = 56.25 + 6.25 + 25 = 87.50
     nearest: center 0
     """
-    job = prepare(image, k, space, init, 1, max_iter, rng, assign)
-    validation.check_every_pixel(job.pixels.array, job.pixels.mask, job.pixels.has_alpha)
-    shape = job.pixels.shape
+    problem = prepare(
+        image, k, space=space, init=init, max_iter=max_iter, rng=rng, strategy=strategy
+    )
+    validation.check_one_picture(problem.pixels.array)
+    shape = problem.pixels.shape
     row = validation.as_index("row", row, shape[0])
     column = validation.as_index("column", column, shape[1])
     state: Assign | Segmentation
     if at is None:
-        clustering = drain(job.events, None)
-        warn_of_shortcomings(clustering, job.k, job.settings, "colors")
-        state = job.finish(clustering)
+        clustering = run_to_end(problem.events(), None)
+        warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+        state = problem.segmentation(clustering)
     else:
         validation.check_same_shape(shape, at.labels.shape)
         state = at
-    color = as_pixels(job.pixels.array[row : row + 1, column : column + 1])[0]
-    point = SPACES[space].to_points(color[np.newaxis])[0]
+    validation.check_takes_part(row, column, int(state.labels[row, column]))
+    color = as_pixels(problem.pixels.array[row : row + 1, column : column + 1])[0].copy()
+    color = color[: problem.pixels.channels]
+    point, distances = measured(color, space, state.centers)
     return Explanation(
         (row, column),
         color,
@@ -186,9 +196,16 @@ def explain(
         point,
         state.centers,
         state.palette,
-        squared_distances(point, state.centers),
+        distances,
         int(state.labels[row, column]),
     )
+
+
+@default_errstate
+def measured(color: NDArray[Any], space: str, centers: Floats) -> tuple[Floats, Floats]:
+    """Return a color as a point of a color space, and its squared distances to centers."""
+    point = SPACES[space].to_points(np.array([color]))[0]
+    return point, squared_distances(point, centers)
 
 
 def digits_to_show(point: Floats, centers: Floats, distances: Floats) -> tuple[int, int]:
@@ -196,7 +213,7 @@ def digits_to_show(point: Floats, centers: Floats, distances: Floats) -> tuple[i
     if is_rounded(point, 0) and is_rounded(centers, 0):
         return 0, 0
     smallest = np.unique(distances)[:2]
-    squares = (point - centers) ** 2
+    squares = np.square(point - centers)
 
     def tells_apart(digits: int) -> bool:
         """Whether the two smallest distances still differ when they are rounded."""
@@ -204,11 +221,11 @@ def digits_to_show(point: Floats, centers: Floats, distances: Floats) -> tuple[i
 
     def comes_out(digits: int) -> bool:
         """Whether rounded coordinates lead to the same rounded squares."""
-        again = (point.round(digits) - centers.round(digits)) ** 2
+        again = np.square(point.round(digits) - centers.round(digits))
         return np.array_equal(again.round(of_squares), squares.round(of_squares))
 
     largest = float(distances.max())
-    of_squares = fewest(tells_apart, max(0, 3 - math.floor(math.log10(largest or 1))))
+    of_squares = fewest(tells_apart, max(0, 3 - Decimal(largest).adjusted()))
     return fewest(comes_out, 1), of_squares
 
 

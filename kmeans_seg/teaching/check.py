@@ -2,6 +2,8 @@
 
     python -m kmeans_seg.teaching.check my_kmeans.py
 
+or, in a notebook, `check(squared_distances)`.
+
 The exercise rebuilds the library in six stages, a function each (`STAGES`).
 Every stage that is found in the file is compared with the library on small
 data, the smallest first, so that there is little to read where it fails. The
@@ -14,11 +16,15 @@ that means harm: the file is run as it is.
 
 import argparse
 import contextlib
+import difflib
+import io
 import linecache
+import math
 import os
 import re
 import sys
 import textwrap
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,9 +35,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..assignment import Floats, Labels, nearest_center, squared_distances
-from ..lloyd import lloyd
-from ..sums import ClusterSums
+from ..clustering import lloyd
+from ..exact import Floats
+from ..lloyd import Clusters, Labels, nearest_center, squared_distances
 from .lessons import bad_start, long_tail, tie, wrap_around
 
 Function: TypeAlias = Callable[..., Any]
@@ -43,8 +49,37 @@ Mistake: TypeAlias = tuple[str, Function]
 # an endless one.
 STEPS = 1_000_000
 
+# After so many seconds a stage says that it is still being checked.
+SLOW = 5.0
+# So long a call may go on after it was told to stop.
+GRACE = 2.0
+
 # How often seeds are drawn, and how far the shares of the outcomes, in sum, may be off.
 DRAWS, TOLERANCE = 2000, 0.1
+
+# What mostly leads to an error, by a part of its message.
+ERROR_HINTS = (
+    (
+        "truth value of an array",
+        "`if` and `while` need one answer: compare whole arrays with np.array_equal(a, b)",
+    ),
+    (
+        "do not sum to 1",
+        "divide the weights by their sum, and p adds up to 1",
+    ),
+    (
+        "'list' object has no attribute",
+        "this is a list: np.array(...) makes an array of it",
+    ),
+    (
+        "list indices must be integers",
+        "this is a list: np.array(...) makes an array of it, which arrays can index",
+    ),
+    (
+        "for -: 'list' and 'list'",
+        "lists cannot be subtracted: np.array(...) makes arrays of them",
+    ),
+)
 
 EIGHT_BITS = (
     "the pixels are 8-bit integers, which start over at 0 after 255: "
@@ -124,7 +159,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             [[0.5]]
         got
             [array([0.])]
-        hint: a mean may have a fraction: do not round it down (// and int do)
+        hint: a mean may have a fraction: do not round it down (//, int and arrays of
+        integers do)
     1
     """
     stages = [
@@ -145,12 +181,54 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{path}: {error.strerror}: check the name", file=sys.stderr)
         return 2
     try:
-        return int(not check(path, source))
+        return int(not check_file(path, source))
     except KeyboardInterrupt:
         return 130
 
 
-def check(path: Path, source: bytes) -> bool:
+def check(*functions: Function) -> bool:
+    """Check functions of the exercise in a notebook, and print what was found.
+
+    Parameters
+    ----------
+    *functions
+        Functions with the names of the stages.
+
+    Returns
+    -------
+    passed
+        Whether all of them passed.
+
+    Raises
+    ------
+    ValueError
+        If a function has no name of a stage.
+
+    Examples
+    --------
+    >>> def nearest_center(points, centers):
+    ...     return ((points[:, np.newaxis] - centers.astype(float)) ** 2).sum(axis=2).argmin(axis=1)
+    >>> check(nearest_center)
+    stage 2, nearest_center: passed
+    next: write update_centers(points, labels, k), which returns for each cluster the mean of its
+    points, an array (k, C); every cluster has points
+    True
+    """
+    stages = {stage.name: stage for stage in STAGES}
+    passed = []
+    for function in functions:
+        name = getattr(function, "__name__", repr(function))
+        if name not in stages:
+            raise ValueError(f"{name} is no stage: name the function {misspelled(name)}")
+        # Cells of a notebook are files in one directory, or names like <ipython-input-1>.
+        file = function.__code__.co_filename
+        folder = os.path.dirname(file) or file[:4]  # noqa: PTH120 - it need not be a path
+        passed.append(check_stage(stages[name], function, folder))
+    say_what_is_next([stages[f.__name__] for f in functions], all(passed))
+    return all(passed)
+
+
+def check_file(path: Path, source: bytes) -> bool:
     """Run a student's file and check every stage in it; print how each went."""
     with student_files(path.resolve().parent) as folder:
         try:
@@ -158,28 +236,72 @@ def check(path: Path, source: bytes) -> bool:
         except FailureError as failure:
             return report(f"{path.name}: cannot be run", failure)
         asked = re.search(r"stage\D?(\d)", path.stem)
-        passed = []
+        passed, found = [], []
+        own = [name for name, value in namespace.items() if callable(value)]
         for number, stage in enumerate(STAGES, 1):
             function = namespace.get(stage.name)
-            title = f"stage {number}, {stage.name}"
-            if not callable(function):
-                if asked and number == int(asked[1]):
-                    missing = f"write {stage.call}, which returns {stage.task}"
-                    passed.append(report(f"{title}: not there", FailureError(missing)))
-                continue
-            try:
-                stage.check(watched(function, stage, folder))
-            except FailureError as failure:
-                passed.append(report(f"{title}: failed", failure))
-            else:
-                print(f"{title}: passed")
-                passed.append(True)
+            if callable(function):
+                passed.append(check_stage(stage, function, folder))
+                found.append(stage)
+            elif asked and number == int(asked[1]):
+                missing = f"write {stage.call}, which returns {stage.task}"
+                problem = FailureError(missing, similar(stage.name, own))
+                passed.append(report(f"stage {number}, {stage.name}: not there", problem))
     if not passed:
         names = ", ".join(stage.name for stage in STAGES)
-        return report(
-            f"{path.name}: nothing to check", FailureError(f"write one of the functions {names}")
-        )
+        hints = [hint for stage in STAGES if (hint := similar(stage.name, own))]
+        problem = FailureError(f"write one of the functions {names}", "; ".join(hints))
+        return report(f"{path.name}: nothing to check", problem)
+    say_what_is_next(found, all(passed))
     return all(passed)
+
+
+def check_stage(stage: Stage, function: Function, folder: str) -> bool:
+    """Check one function and print how it went, and what it printed itself."""
+    title = f"stage {STAGES.index(stage) + 1}, {stage.name}"
+    slow = threading.Timer(SLOW, print, [f"{title}: this takes a while ..."], {"flush": True})
+    slow.daemon = True
+    slow.start()
+    prints = io.StringIO()
+    try:
+        stage.check(watched(function, stage, folder, prints))
+    except FailureError as failure:
+        passed = report(f"{title}: failed", failure)
+    else:
+        print(f"{title}: passed")
+        passed = True
+    finally:
+        slow.cancel()
+    lines = prints.getvalue().splitlines()
+    if lines:
+        shown = lines[:10] + [f"... and {len(lines) - 10} lines more"] * (len(lines) > 10)
+        print("    your function printed:\n" + textwrap.indent("\n".join(shown), " " * 8))
+    return passed
+
+
+def similar(name: str, own: Sequence[str]) -> str:
+    """Say which of a student's own names may be a misspelled one, if any."""
+    close = [other for other in difflib.get_close_matches(name, own, cutoff=0.75) if other != name]
+    return f"the name is {name}, not {close[0]}" if close else ""
+
+
+def misspelled(name: str) -> str:
+    """Return the name of the stage that a name is most like, or the names of all."""
+    names = [stage.name for stage in STAGES]
+    return " or ".join(difflib.get_close_matches(name, names, 1) or names)
+
+
+def say_what_is_next(found: Sequence[Stage], passed: bool) -> None:
+    """Print what to write next when everything has passed."""
+    if not passed:
+        return
+    last = max(STAGES.index(stage) for stage in found)
+    if last + 1 == len(STAGES):
+        print("next: segment a photo of your own with it")
+        return
+    following = STAGES[last + 1]
+    text = f"next: write {following.call}, which returns {following.task}"
+    print("\n".join(textwrap.wrap(text, 96)))
 
 
 def report(title: str, failure: FailureError) -> bool:
@@ -230,8 +352,14 @@ def guarded(folder: str, call: Callable[[], Any]) -> Any:
         frame.f_trace_opcodes = sys.version_info < (3, 12)
         left -= 1
         if left < 0:
+            # An `except:` without a name catches even this. Then nothing but the end of the
+            # process helps.
+            timer.start()
             raise EndlessError
         return count
+
+    timer = threading.Timer(GRACE, give_up, [folder, threading.get_ident()])
+    timer.daemon = True
 
     before = sys.gettrace()
     sys.settrace(count)
@@ -249,9 +377,30 @@ def guarded(folder: str, call: Callable[[], Any]) -> Any:
         raise FailureError(f"{type(error).__name__}: {error.msg}{where}") from None
     except BaseException as error:  # even SystemExit: the other stages are still to be checked
         problem = f"{type(error).__name__}: {error}" + location(folder, error)
-        raise FailureError(problem) from None
+        hints = (hint for part, hint in ERROR_HINTS if part in str(error))
+        raise FailureError(problem, next(hints, "")) from None
     finally:
+        timer.cancel()
         sys.settrace(before)
+
+
+def give_up(folder: str, thread: int) -> None:
+    """End the process, since a call cannot be stopped otherwise, and say where it is."""
+    if "ipykernel" in sys.modules:
+        return  # a notebook has a button for it
+    frame: FrameType | None = sys._current_frames()[thread]
+    while frame is not None and not frame.f_code.co_filename.startswith(folder):
+        frame = frame.f_back
+    where = line_of(frame.f_code.co_filename, frame.f_lineno) if frame is not None else ""
+    hint = (
+        "what makes the loop stop? An `except:` without the name of an error also catches what "
+        "would stop the program: name the error that you expect"
+    )
+    failure = FailureError("it goes on without end" + where, hint)
+    with contextlib.redirect_stdout(sys.__stdout__):
+        report("failed", failure)
+        sys.stdout.flush()
+    os._exit(1)
 
 
 def location(folder: str, error: BaseException) -> str:
@@ -259,22 +408,31 @@ def location(folder: str, error: BaseException) -> str:
     where = ""
     traceback = error.__traceback__
     while traceback is not None:
-        name, line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
-        if name.startswith(folder):
-            where = (
-                f"\nin line {line} of {Path(name).name}: {linecache.getline(name, line).strip()}"
-            )
+        code, line = traceback.tb_frame.f_code, traceback.tb_lineno
+        name = code.co_filename
+        # A call that was stopped before its first line is told by the line that made it.
+        if name.startswith(folder) and (line != code.co_firstlineno or not where):
+            where = line_of(name, line)
         traceback = traceback.tb_next
     return where
 
 
-def watched(function: Function, stage: Stage, folder: str) -> Function:
-    """Wrap a student's function so that it gets copies, and must leave them as they are."""
+def line_of(name: str, line: int) -> str:
+    """Write a line of a file of the student's."""
+    return f"\nin line {line} of {Path(name).name}: {linecache.getline(name, line).strip()}"
+
+
+def watched(function: Function, stage: Stage, folder: str, prints: io.StringIO) -> Function:
+    """Wrap a student's function so that it gets copies, and must leave them as they are.
+
+    What it prints goes to `prints`.
+    """
 
     def call(*args: Any) -> Any:
         given = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
         try:
-            got = guarded(folder, lambda: function(*given))
+            with contextlib.redirect_stdout(prints):
+                got = guarded(folder, lambda: function(*given))
         except FailureError as failure:
             raise FailureError(
                 f"{described(stage.call, args)}\n{failure.problem}", failure.hint
@@ -502,9 +660,7 @@ def check_nearest(call: Function) -> None:
 
 def means(points: NDArray[Any], labels: Labels, k: int) -> Floats:
     """Return the mean of the points of each cluster, as the library computes it."""
-    points = points.astype(float)
-    clusters = ClusterSums(points, None, k)
-    clusters.move(np.arange(len(points)), None, labels)
+    clusters = Clusters(points.astype(float), np.ones(len(points)), k, labels)
     return clusters.means(otherwise=np.zeros((k, points.shape[1])))
 
 
@@ -520,6 +676,9 @@ def check_update(call: Function) -> None:
         kept = np.unique(labels)  # every cluster has points: the others are left out
         cases.append((points, np.searchsorted(kept, labels), len(kept)))
     cases.append((np.array([[200], [240]], np.uint8), np.array([0, 0]), 1))
+    # Whole numbers whose means are not: an array of their dtype cannot hold them.
+    cases.append((np.array([[0], [1], [5]]), np.array([0, 0, 1]), 2))
+    cases.append((np.array([[201], [240]], np.uint8), np.array([0, 0]), 1))
 
     def sums(points: Floats, labels: Labels, k: int) -> Floats:
         return means(points, labels, k) * np.bincount(labels, minlength=k)[:, np.newaxis]
@@ -531,7 +690,8 @@ def check_update(call: Function) -> None:
         means,
         [
             (
-                "a mean may have a fraction: do not round it down (// and int do)",
+                "a mean may have a fraction: do not round it down "
+                "(//, int and arrays of integers do)",
                 lambda *args: np.floor(means(*args)),
             ),
             (
@@ -580,14 +740,17 @@ def check_loop(call: Function) -> None:
         *[case for case in grids(4) if never_empty(*case)],
         (tail.image.T.astype(float), np.array(tail.options["init"], float)),
         (slow, slow[:5]),
+        (np.array([[0], [1], [10], [12], [13]]), np.array([[0.0], [10.0]])),
     ]
 
-    def right(points: Floats, centers: Floats) -> tuple[Floats, Labels]:
-        return lloyd_passes(points, centers)[-1]
+    def right(points: NDArray[Any], centers: Floats) -> tuple[Floats, Labels]:
+        return lloyd_passes(points.astype(float), centers)[-1]
 
     def unfinished(args: Arguments, got: Any) -> str:
         """Say what is still to be done, which mostly is to go on."""
         (points, _), (centers, labels) = args, got
+        if points.dtype.kind in "iu":
+            return "a mean may have a fraction: collect the means in an array of floats"
         reassigned = int(np.count_nonzero(nearest_center(points, np.asarray(centers)) != labels))
         if reassigned:
             return (
@@ -669,6 +832,14 @@ def check_seeding(call: Function) -> None:
     """Check stage 5: draw many times, and compare how often each outcome comes."""
     signature = STAGES[4].call
     rng = np.random.default_rng(0)
+    grid = np.arange(8.0)[:, np.newaxis]
+    before = rng.bit_generator.state
+    call(grid, 3, rng)
+    if rng.bit_generator.state == before:
+        raise FailureError(
+            f"{described(signature, (grid, 3, rng))}\ndraws without it",
+            "draw with rng.integers and rng.choice: the same generator then draws the same centers",
+        )
     for values, k in (([0, 1, 3], 1), ([0, 1, 3], 2), ([0, 2, 3, 7], 3)):
         points = np.array(values, float)[:, np.newaxis]
         problem = described(signature, (points, k, rng))
@@ -703,7 +874,7 @@ def check_seeding(call: Function) -> None:
 
 def difference(one: Chances, other: Chances) -> float:
     """Return by how much the chances of all outcomes differ: 0 for not at all, 1 for entirely."""
-    return sum(abs(one.get(o, 0) - other.get(o, 0)) for o in {*one, *other}) / 2
+    return math.fsum(abs(one.get(o, 0) - other.get(o, 0)) for o in {*one, *other}) / 2
 
 
 def check_image(call: Function) -> None:

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..assignment import Floats, Labels
+from ..exact import Floats
+from ..lloyd import Labels
 from ..segmentation import Segmentation
 from .ink import Canvas, blank, draw_line, draw_text, text_width
 from .preview import preview
@@ -193,8 +194,9 @@ def heat(distances: Floats, width: int) -> Rgb:
     nearness = np.sqrt(distances[::step, ::step])  # the squares would leave most of it in the dark
     levels = np.rint(nearness / (nearness.max() or 1.0) * (HEAT_LEVELS - 1)).astype(np.intp)
     at = np.linspace(0, len(HEAT) - 1, HEAT_LEVELS)
-    table = [np.interp(at, range(len(HEAT)), channel) for channel in HEAT.T]
-    return fitted(finished(np.stack(table, axis=1))[levels], width)
+    below = np.minimum(at.astype(np.intp), len(HEAT) - 2)
+    table = HEAT[below] + (at - below)[:, np.newaxis] * (HEAT[below + 1] - HEAT[below])
+    return fitted(finished(table)[levels], width)
 
 
 def mark(picture: Rgb, pixel: tuple[int, int], shape: tuple[int, ...], color: Rgb) -> Rgb:

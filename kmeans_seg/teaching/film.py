@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import files, validation
+from ..placing import check_target, place
 from ..validation import RandomGenerator
 from .draw import (
     GRAY,
@@ -34,14 +35,16 @@ from .draw import (
     plural,
 )
 from .ink import Canvas, blank, draw_line, draw_text, text_width
-from .preview import preview
+from .preview import on_paper, preview
 from .trace import Assign, Done, Record, Seeding, trace
+from .written import WrittenFile, written
 
 RED = (205, 62, 62)
 # In pixels; the least width is what captions need.
 MARGIN, GAP, LINE, BAR, CURVE, LEAST_WIDTH = 16, 8, 22, 14, 56, 240
 # How much longer than the others the last frame stays, in milliseconds.
 ENCORE = 2000
+LONGEST = 60_000  # milliseconds of one frame; GIF allows ten times as much
 
 
 def animate(
@@ -56,9 +59,9 @@ def animate(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     overwrite: bool = True,
-) -> None:
+) -> WrittenFile:
     """Write an animated GIF of a run: every seed, then the painted image at each pass.
 
     A preview of the image is clustered, not the image itself, so the centers
@@ -83,11 +86,16 @@ def animate(
     width
         How wide the preview is at most, in pixels; see `preview`.
     milliseconds
-        How long each frame is shown; the last stays longer.
-    space, init, max_iter, rng, assign
+        How long each frame is shown, at most a minute; the last stays longer.
+    space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
     overwrite
-        Whether to replace a file that exists.
+        Whether to replace a file that exists, as for `kmeans_seg.write`.
+
+    Returns
+    -------
+    file
+        A `WrittenFile`; as the last line of a notebook's cell it shows itself.
 
     Raises
     ------
@@ -113,22 +121,24 @@ def animate(
     >>> ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "steps.gif")
-    ...     animate(ramp, 3, path, max_frames=10)
+    ...     _ = animate(ramp, 3, path, max_frames=10)
     ...     path.read_bytes()[:6]
     b'GIF89a'
     """
     validation.check_gif_name(path)
     max_frames = validation.as_count("max_frames", max_frames)
-    milliseconds = validation.as_count("milliseconds", milliseconds)
-    if not overwrite:
-        files.check_absent(path)
-    run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
+    milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
+    check_target(path, overwrite=overwrite)
+    run = functools.partial(
+        trace, k=k, space=space, init=init, max_iter=max_iter, strategy=strategy
+    )
     plot, moments = rehearse(run, image, width, rng)
     shown = evenly(plot.length, max_frames)
     pictures = [film_frame(plot, moment) for moment in moments if moment.number in shown]
     durations = [milliseconds] * len(pictures)
     durations[-1] += ENCORE
-    files.replace_file(path, gif_bytes(pictures, durations))
+    place([(path, gif_bytes(pictures, durations))], overwrite=overwrite)
+    return written(path)
 
 
 def filmstrip(
@@ -142,9 +152,9 @@ def filmstrip(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
     overwrite: bool = True,
-) -> None:
+) -> WrittenFile:
     """Write a picture of a run: frames beside each other, each with its colors beneath.
 
     The first frame is the image with the seeds marked in it. Then follow some
@@ -161,10 +171,15 @@ def filmstrip(
         How many frames there are at most.
     width
         How wide each frame is at most, in pixels; see `preview`.
-    space, init, max_iter, rng, assign
+    space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
     overwrite
-        Whether to replace a file that exists.
+        Whether to replace a file that exists, as for `kmeans_seg.write`.
+
+    Returns
+    -------
+    file
+        A `WrittenFile`; as the last line of a notebook's cell it shows itself.
 
     Raises
     ------
@@ -190,15 +205,16 @@ def filmstrip(
     >>> ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "strip.png")
-    ...     filmstrip(ramp, 3, path, frames=4, width=160)
+    ...     _ = filmstrip(ramp, 3, path, frames=4, width=160)
     ...     files.read(path).shape
     (236, 720, 3)
     """
     frames = validation.as_count("frames", frames)
-    validation.as_image_suffix(path)
-    if not overwrite:
-        files.check_absent(path)
-    run = functools.partial(trace, k=k, space=space, init=init, max_iter=max_iter, assign=assign)
+    files.as_image_suffix(path)
+    check_target(path, overwrite=overwrite)
+    run = functools.partial(
+        trace, k=k, space=space, init=init, max_iter=max_iter, strategy=strategy
+    )
     plot, moments = rehearse(run, image, width, rng)
     # The last seeding stands for them all; where centers are given, there is none.
     first = [plot.seeds - 1] if plot.seeds and frames > 1 else []
@@ -208,6 +224,7 @@ def filmstrip(
     gap = np.full((len(pictures[0]), MARGIN, 3), PAPER, np.uint8)
     row = [part for picture in pictures for part in (gap, picture)]
     files.write(path, np.hstack([*row, gap]), overwrite=overwrite)
+    return written(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +288,7 @@ def rehearse(
                 inertias.append(record.inertia)
             case Done():
                 passes, order = record.result.n_iter, record.order
-    plot = Plot(as_rgb(np.atleast_3d(small)), width, seeds, inertias, passes, order)
+    plot = Plot(as_rgb(on_paper(small, PAPER)), width, seeds, inertias, passes, order)
     # Not on to the end: warnings come with it, and have been given already.
     return plot, itertools.islice(watch(run(small, rng=generator)), plot.length)
 
@@ -317,7 +334,7 @@ def strip_frame(plot: Plot, moment: Moment) -> Rgb:
         left, right = plural(plot.seeds, "seed", "seeds"), ""
     else:
         left = f"pass {moment.record.iteration}"
-        right = f"{percent(moment.record.changed.mean())} changed"
+        right = f"{percent(moment.record.changed.sum() / moment.record.counts.sum())} changed"
     picture = scene(plot, moment)
     width = picture.shape[1]
     bar = MARGIN + len(picture) + GAP
@@ -422,6 +439,27 @@ def gif_bytes(pictures: list[Rgb], durations: list[int]) -> bytes:
     # Of a list of one Pillow makes nothing.
     duration = durations if len(durations) > 1 else durations[0]
     data: bytes = iio.imwrite(
-        "<bytes>", pictures, plugin="pillow", extension=".gif", duration=duration, loop=0
+        "<bytes>",
+        [few_colors(picture) for picture in pictures],
+        plugin="pillow",
+        extension=".gif",
+        duration=duration,
+        loop=0,
     )
     return data
+
+
+def few_colors(picture: Rgb) -> Rgb:
+    """Reduce a picture to the 256 colors of a GIF, and leave the gray of the text as it is."""
+    from PIL import Image  # which imageio brings
+
+    colors, place = np.unique(picture.reshape(-1, 3), axis=0, return_inverse=True)
+    if len(colors) <= 256:
+        return picture
+    vivid = (colors != colors[:, :1]).any(axis=1)
+    grays = int(np.count_nonzero(~vivid))
+    chosen = vivid[place.ravel()]
+    pixels = picture.reshape(-1, 3).copy()
+    strip = Image.fromarray(pixels[chosen][np.newaxis])
+    pixels[chosen] = np.asarray(strip.quantize(max(2, 256 - grays)).convert("RGB"))[0]
+    return pixels.reshape(picture.shape)

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..assignment import Floats
+from ..exact import Floats
 
 # Array (H, W, 3) of float64, from 0 to 255.
 Canvas: TypeAlias = Floats
@@ -149,7 +149,7 @@ def bent(stroke: str) -> Floats:
     # From the middle of one edge to that of the next, toward the point between: parabolas.
     t = np.linspace(0, 1, 8)[:, np.newaxis]
     arcs = [
-        (1 - t) ** 2 * one + 2 * t * (1 - t) * point + t**2 * two
+        (1 - t) * (1 - t) * one + 2 * t * (1 - t) * point + t * t * two
         for one, point, two in zip(middles, points[1:], middles[1:], strict=False)
     ]
     return np.vstack(arcs)
@@ -168,7 +168,8 @@ def cover(lines: list[Floats], height: int, width: int, thickness: float) -> Flo
             dx, dy = end - start
             along = ((x - start[0]) * dx + (y - start[1]) * dy) / (dx * dx + dy * dy or 1.0)
             along = along.clip(0, 1)
-            distance = np.hypot(x - start[0] - along * dx, y - start[1] - along * dy)
+            across, down = x - start[0] - along * dx, y - start[1] - along * dy
+            distance = np.sqrt(across * across + down * down)
             np.maximum(box, (reach - distance).clip(0, 1), out=box)
     return result
 

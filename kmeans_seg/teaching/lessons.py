@@ -6,6 +6,7 @@ the outcome as worked out by hand. The library's own tests run every case.
 Left out: real photos, on which the same things happen less visibly.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..colorspace import srgb_to_lab
 from ..segmentation import Segmentation, segment
-from .trace import Record, trace
+from .draw import as_rgb, hexadecimal, plural
+from .trace import Assign, Record, trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +56,35 @@ class Case:
         """Segment the image step by step."""
         return trace(self.image, self.k, **self.options)
 
+    def _repr_html_(self) -> str:
+        """Show every pass in a notebook, a row of pixels each."""
+
+        def cells(pixels: NDArray[np.uint8], write: bool) -> str:
+            values = pixels.reshape(pixels.shape[1], -1)
+            colors = as_rgb(values)
+            texts = [", ".join(map(str, value)) if write else "" for value in values.tolist()]
+            return "".join(
+                f'<td style="background:{hexadecimal(rgb)};min-width:3em;text-align:center;'
+                f'color:{"#000" if rgb[1] > 120 else "#fff"}">{text}</td>'
+                for rgb, text in zip(colors, texts, strict=True)
+            )
+
+        rows = [("the pixels", cells(self.image, write=True))]
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            for record in self.trace():
+                if isinstance(record, Assign):
+                    painted = record.palette[record.labels].reshape(self.image.shape)
+                    rows.append((f"pass {record.iteration}", cells(painted, write=True)))
+        body = "".join(f"<tr><th>{name}</th>{pixels}</tr>" for name, pixels in rows)
+        return (
+            f"<p>k = {self.k}: inertia {self.inertia:g} after "
+            f"{plural(self.n_iter, 'pass', 'passes')}. Each pixel has the color of its center.</p>"
+            f"<table>{body}</table>"
+        )
+
 
 def bad_start() -> tuple[Case, Case]:
-    """Show that a bad start can end in a poor optimum, and how k-means++ avoids it.
+    """Show that a bad start can end in a poor optimum, which k-means++ makes unlikely.
 
     Six pixels make three pairs: 0 and 1, 10 and 11, 20 and 21. From the
     centers 0, 1 and 10 the first pair keeps two centers for itself, and the
@@ -158,7 +186,7 @@ def wrap_around() -> Case:
            [  1,   0]], dtype=uint8)
     >>> squared_distances_wrapped(pixels, centers).argmin(axis=1)  # wrong
     array([0, 0, 1])
-    >>> from kmeans_seg.assignment import squared_distances
+    >>> from kmeans_seg.lloyd import squared_distances
     >>> squared_distances(pixels[:, np.newaxis].astype(float), centers.astype(float))
     array([[    0., 65025.],
            [57600.,   225.],

@@ -7,12 +7,15 @@ like those of the clusters.
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
+
+WIDEST = 10_000  # pixels: a picture of that many rows takes 300 MB
 
 
 def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
@@ -22,16 +25,19 @@ def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
     ----------
     image
         Array (H, W), (H, W, 1) or (H, W, 3) of uint8, uint16, bool, or
-        floating point in [0, 1].
+        floating point in [0, 1]; or with an alpha channel, (H, W, 2) or
+        (H, W, 4).
     width
         The preview is at most that wide, and has at most `width` squared
         pixels, which bounds the height of a tall one. An image that is small
-        enough keeps its size.
+        enough keeps its size. At most 10,000.
 
     Returns
     -------
     preview
-        Array (h, w) or (h, w, 3) of uint8.
+        Array (h, w) or (h, w, 3) of uint8. Where some pixels of the image are
+        fully transparent, (h, w, 2) or (h, w, 4): alpha is 0 where no pixel of
+        the area is visible, else 255, and only visible ones are averaged.
 
     Raises
     ------
@@ -44,29 +50,58 @@ def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
     array([[10, 50]], dtype=uint8)
     """
     picture = validation.as_picture(image)
-    width = validation.as_count("width", width)
+    width = validation.as_count("width", width, most=WIDEST)
     rows, columns = picture.shape[:2]
     scale = min(1, width / columns, width / math.sqrt(rows * columns))
     columns = max(1, round(columns * scale))
     rows = max(1, min(round(rows * scale), width**2 // columns))
-    small = shrink_rows(shrink_rows(picture, rows).swapaxes(0, 1), columns).swapaxes(0, 1)
+    visible = None
+    if picture.ndim == 3 and picture.shape[2] in (2, 4):
+        seen = picture[..., -1:] != 0
+        visible = shrunk(seen.astype(np.float64), rows, columns)
+        # Transparent pixels count as 0, and are then taken out of the mean.
+        small = shrunk(np.where(seen, picture[..., :-1], 0), rows, columns)
+        small = small / np.where(visible > 0, visible, 1)
+    else:
+        small = shrunk(picture, rows, columns)
     match picture.dtype.kind, picture.dtype.itemsize:
         case ("b", _) | ("f", _):
             small = small * 255
         case ("u", 2):
             small = small / 257
-    return np.ascontiguousarray(np.rint(small).astype(np.uint8))
+    result = np.rint(small).astype(np.uint8)
+    if visible is not None:
+        alpha = np.where(visible > 0, 255, 0).astype(np.uint8)
+        if alpha.all():
+            result = result if result.shape[2] == 3 else result[..., 0]
+        else:
+            result = np.concatenate([result, alpha], axis=2)
+    return np.ascontiguousarray(result)
+
+
+def on_paper(shown: NDArray[np.uint8], paper: Sequence[int]) -> NDArray[np.uint8]:
+    """Return the colors of a preview, (h, w, C), without alpha; transparent pixels are paper."""
+    pixels = np.atleast_3d(shown)
+    if pixels.shape[2] in (1, 3):
+        return pixels
+    colors = np.broadcast_to(pixels[..., :-1], (*pixels.shape[:2], 3))
+    return np.where(pixels[..., -1:] > 0, colors, np.asarray(paper, np.uint8))
+
+
+def shrunk(picture: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
+    """Average a picture down to so many rows and columns."""
+    return shrink_rows(shrink_rows(picture, rows).swapaxes(0, 1), columns).swapaxes(0, 1)
 
 
 def shrink_rows(image: NDArray[Any], size: int) -> NDArray[Any]:
     """Average the rows of an image down to `size` of them; a row may count in part."""
     if size == len(image):
         return image
-    rows = np.empty((size, *image.shape[1:]))
-    edges = np.linspace(0, len(image), size + 1)
-    for row, (start, stop) in enumerate(itertools.pairwise(edges)):
-        first, last = math.floor(start), math.ceil(stop)
-        starts = np.arange(first, last)
-        shares = np.minimum(starts + 1, stop) - np.maximum(starts, start)
-        rows[row] = np.average(image[first:last], axis=0, weights=shares)
+    rows = np.zeros((size, *image.shape[1:]))
+    edges = np.linspace(0, len(image), size + 1).tolist()
+    for row, (start, stop) in zip(rows, itertools.pairwise(edges), strict=True):
+        for index in range(math.floor(start), math.ceil(stop)):
+            share = min(index + 1, stop) - max(index, start)
+            row += share * image[index].astype(np.float64)
+        row /= stop - start
     return rows

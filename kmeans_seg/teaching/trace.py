@@ -15,16 +15,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
-from ..assignment import Floats, Labels, squared_distances
-from ..clustering import Clustering, Events, Result, dark_to_light, warn_of_shortcomings
-from ..lloyd import Step
+from ..clustering import (
+    Clustering,
+    Event,
+    Events,
+    Reordered,
+    Result,
+    warn_of_shortcomings,
+)
+from ..errstate import default_errstate
+from ..exact import Floats
+from ..lloyd import Labels, Step, squared_distances
 from ..seeding import Seed
-from ..segmentation import Job, Segmentation, prepare
+from ..segmentation import Problem, Segmentation, prepare
 from ..validation import RandomGenerator
 
 
 class Shown:
-    """What shows as a line at a prompt, and as a picture in a notebook."""
+    """A record: it shows as a line at a prompt, and as a picture in a notebook."""
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only, since one record may share them with the next."""
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
 
     def __repr__(self) -> str:
         """Sum it up in a line."""
@@ -59,8 +73,8 @@ class Seeding(Shown):
     distances
         Array (H, W) of float64: for each pixel the squared distance to the
         nearest of the seeds drawn before, in the color space that is
-        clustered. A pixel is drawn with a probability in proportion to it.
-        None for the first seed.
+        clustered. A pixel is drawn with a probability in proportion to it; one
+        that takes no part has 0. None for the first seed.
     """
 
     number: int
@@ -82,7 +96,8 @@ class Assign(Shown):
     palette
         Array (k, C) in the dtype of the image: the centers as colors.
     labels
-        Array (H, W) of int32: for each pixel the index of its center.
+        Array (H, W) of int32: for each pixel the index of its center, or -1
+        if it takes no part because its alpha is 0.
     changed
         Array (H, W) of bool: which pixels had another label before. All in
         the first pass, none in the last.
@@ -155,7 +170,7 @@ def trace(
     init: str | ArrayLike = "k-means++",
     max_iter: int = 1000,
     rng: RandomGenerator = 0,
-    assign: str = "pruned",
+    strategy: str = "fast",
 ) -> Iterator[Record]:
     """Segment an image and see every half-step of it.
 
@@ -170,7 +185,7 @@ def trace(
 
     Parameters
     ----------
-    image, k, space, init, max_iter, rng, assign
+    image, k, space, init, max_iter, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
@@ -178,6 +193,7 @@ def trace(
     records
         An iterator: a `Seeding` for each seed (none if `init` is an array),
         then `Assign`, `Update`, `Assign`, ..., `Assign`, and at last `Done`.
+        Their arrays are read-only.
 
     Raises
     ------
@@ -215,62 +231,75 @@ def trace(
     assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
     done [ 11. 174.] were [1 0]
     """
-    job = prepare(image, k, space, init, 1, max_iter, rng, assign)
-    validation.check_every_pixel(job.pixels.array, job.pixels.mask, job.pixels.has_alpha)
-    return records(job)
+    problem = prepare(
+        image, k, space=space, init=init, max_iter=max_iter, rng=rng, strategy=strategy
+    )
+    validation.check_one_picture(problem.pixels.array)
+    return records(problem)
 
 
-def records(job: Job) -> Iterator[Record]:
+def records(problem: Problem) -> Iterator[Record]:
     """Do the work of `trace`, whose arguments have been checked."""
     # Which of the distinct colors each pixel has: it turns a value per color into one per pixel.
-    count = len(job.found.colors)
-    color_at = job.pixels.spread(job.found.look_up(np.arange(count, dtype=np.int32)))
+    count = len(problem.found.colors)
+    color_at = problem.pixels.spread(problem.found.look_up(np.arange(count, dtype=np.int32)))
+    outside = color_at < 0  # pixels that take no part
     seeds = itertools.count()
     last: Step | None = None
-    for event in ending_in_the_result(job.events):
+    goes_on = False  # with the last step, in a new order
+    names = np.zeros(0, np.intp)  # the number in the records of each row of the centers
+    for event in ending_in_the_result(problem.events()):
         match event:
             case Seed():
                 row, column = np.unravel_index((color_at == event.index).argmax(), color_at.shape)
                 yield Seeding(
                     next(seeds),
                     (int(row), int(column)),
-                    job.found.colors[event.index],
-                    None if event.distances is None else event.distances[color_at],
+                    problem.found.colors[event.index],
+                    None
+                    if event.distances is None
+                    else np.where(outside, 0, event.distances[color_at]),
                 )
+            case Reordered():
+                names, goes_on = names[event.order], True
             case Step():
                 first = last is None
-                # Once it has ended it may go on with its clusters in a new order.
-                goes_on = last is not None and event.iteration == last.iteration
                 if last is None:
-                    names = np.arange(len(event.centers))  # the number in the records of each row
+                    names = np.arange(len(event.centers))
                     centers = event.centers
-                elif goes_on:
-                    names = names[dark_to_light(last.centers, job.brightness)]
                 last = event
                 if goes_on and event.reassigned.size == 0:
-                    continue  # it repeats the last step
+                    continue  # in the new order, it repeats the last step
                 before, centers = centers, replaced(centers, names, event.centers)
-                palette = job.colors(centers)
+                palette = problem.colors(centers)
                 if not first and not goes_on:
-                    moved = np.sqrt(squared_distances(before, centers))
+                    moved = lengths(before, centers)
                     yield Update(event.iteration - 1, before, centers, palette, moved)
+                goes_on = False
                 changed = replaced(np.zeros(count, np.bool_), event.reassigned, True)
                 yield Assign(
                     event.iteration,
                     centers,
                     palette,
-                    names.astype(np.int32)[event.labels][color_at],
-                    changed[color_at],
+                    np.where(outside, np.int32(-1), names.astype(np.int32)[event.labels][color_at]),
+                    changed[color_at] & ~outside,
                     event.inertia,
                     replaced(np.zeros(len(centers), np.int64), names, event.weights),
                 )
             case Clustering():
                 assert last is not None
-                warn_of_shortcomings(event, job.k, job.settings, "colors")
-                yield Done(job.finish(event), names[np.flatnonzero(last.weights)])
+                warn_of_shortcomings(event, problem.k, problem.options, "colors")
+                yield Done(problem.segmentation(event), names[np.flatnonzero(last.weights)])
 
 
-def ending_in_the_result(events: Events[Result]) -> Iterator[Seed | Step | Result]:
+@default_errstate
+def lengths(before: Floats, after: Floats) -> Floats:
+    """Return how far each center has moved."""
+    moved: Floats = np.sqrt(squared_distances(before, after))
+    return moved
+
+
+def ending_in_the_result(events: Events[Result]) -> Iterator[Event | Result]:
     """Yield the events, and what they lead to after them."""
     result = yield from events
     yield result

@@ -29,7 +29,7 @@ awake, one small matrix product gives |x - c|² - |x - m|² for its points x and
 candidates c, where m is the middle of the cell. It is made in single
 precision, and rounded in an order that depends on the library that multiplies.
 So it may decide only where the nearest is ahead by more than all of that
-rounding; the few other points go the plain way (`assignment.nearest_center`).
+rounding; the few other points go the plain way (`lloyd.nearest_center`).
 The labels are those of the plain way in every case.
 
 The bounds are those of Elkan, "Using the triangle inequality to accelerate
@@ -45,17 +45,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import (
-    Floats,
-    Indices,
-    SmallLabels,
-    nearest_center,
-    squared_distances,
+from ..exact import Floats
+from ..lloyd import Indices, SmallLabels, nearest_center, squared_distances
+from .cells import (
+    CELL,
+    CELL_BITS,
+    FARTHEST,
+    ROUNDING,
+    SINGLE,
+    Boxes,
+    by_cell,
+    centered_rows,
+    corners,
+    products,
 )
-from .cells import CELL, CELL_BITS, Boxes, by_cell, corners, in_cells
 
 SPAN = 1.0  # the room of a choice of candidates, in movements as large as the last one
 PASSES = 64  # after so many passes the candidates are chosen anew at the latest
+MOST_ROOM = 2**10  # candidates chosen with so much more room than needed are chosen anew
 SELECTED = 2**15  # pairs of a cell and a center looked at at a time to choose candidates
 BLOCK = 2**17  # scores worked on at a time
 FILLED = 64  # cells' candidates scored for nothing rather than in one more group
@@ -83,24 +90,17 @@ class PrunedAssigner:
 
     def __init__(self, points: Floats, labels: SmallLabels) -> None:
         low, high = corners(points)
-        count = low.shape[1]
         self._points = points
         self._cells = Boxes(low, high)
         self._low, self._high = low.min(axis=1), high.max(axis=1)
         self._size = diagonal(self._low, self._high)
-        # A power of two, so that scaling rounds nothing, and the points are at most 1 apart.
-        self._scale = float(np.ldexp(1.0, -int(np.clip(np.frexp(self._size)[1], -1000, 1000))))
-        # Each cell's points, from the middle of its box, with a row of ones: (cells, C + 1, CELL).
-        self._rows = np.ones((count, points.shape[1] + 1, CELL), np.float32)
-        for channel, middle in enumerate(self._cells.middle):
-            centered = in_cells(points[:, channel]) - middle[:, np.newaxis]
-            np.multiply(centered, self._scale, out=self._rows[:, channel], casting="same_kind")
+        self._rows, self._scale = centered_rows(points, self._cells)
         self._radius = self._cells.diagonal / 2 * self._scale
         # Where the centers move little, room for a part of a cell costs few candidates.
-        self._least_room = float(self._cells.diagonal.mean()) / 4
+        self._least_room = float(np.median(self._cells.diagonal)) / 4
 
         # Those of the last call, cell by cell; once there are centers, in as few bytes as they fit.
-        self._cell_labels: NDArray[Any] = np.full((count, CELL), -1, np.int32)
+        self._cell_labels: NDArray[Any] = np.full((len(self._rows), CELL), -1, np.int32)
         self._cell_labels.reshape(-1)[: len(points)] = labels
         self._centers: Floats | None = None  # of the last call; None if there is nothing to keep
 
@@ -111,13 +111,19 @@ class PrunedAssigner:
         changed = [np.zeros(0, np.intp)]
         room = 0.0
         if self._centers is not None:
-            moved = np.sqrt(squared_distances(centers, self._centers)) * (1 + 1e-9)
+            # The smallest squares underflow.
+            moved = np.sqrt(squared_distances(centers, self._centers)) * (1 + 1e-9) + 1e-150
             drift = float(np.sort(moved)[-2:].sum())
             room = max(SPAN * drift, self._least_room)
             self._clock += drift
             self._pass += 1
             self._paths[self._pass] = self._paths[self._pass - 1] + moved
-        if self._centers is None or self._clock > self._room or self._pass == PASSES:
+        if (
+            self._centers is None
+            or self._clock > self._room
+            or self._room > MOST_ROOM * room
+            or self._pass == PASSES
+        ):
             low, high = centers.min(axis=0), centers.max(axis=0)
             # No point is farther from a center until the candidates are chosen anew.
             size = diagonal(np.minimum(self._low, low), np.maximum(self._high, high)) + room
@@ -129,9 +135,6 @@ class PrunedAssigner:
                 new = np.flatnonzero(labels != known)
                 known[:] = labels
                 return labels, new
-            # Only differences are rounded, none of them much larger than `size`: this is far more
-            # than they can add up to. Smaller squares are lost in underflow.
-            self._margin = 1e-9 * size + 1e-150
             small = np.min_scalar_type(len(centers))
             self._cell_labels = self._cell_labels.astype(small, copy=False)
             changed += self._choose_candidates(columns, room)
@@ -168,8 +171,8 @@ class PrunedAssigner:
             everything = np.arange(cells)
             _, _, left, _ = self._gaps_left(everything, self._runs, self._starts)
             known[everything.repeat(self._runs), self._candidate] = left
-        cell, self._candidate, gap = select(self._cells, centers, room + self._margin)
-        self._gap = gap - self._margin
+        cell, self._candidate, self._gap = select(self._cells, centers, room)
+        self._gap -= ROUNDING * room  # more than the rounding of what the centers move meanwhile
         if known is not None:
             # What is left of a gap holds as well as what the box tells, and is often more.
             np.maximum(self._gap, known[cell, self._candidate], out=self._gap)
@@ -255,12 +258,19 @@ class PrunedAssigner:
         the labels (m, CELL), the gap of each candidate and the lead of each cell.
         """
         starts = counts.cumsum() - counts
-        middle = self._cells.middle.take(cells, axis=1)
+        middle, scale = self._cells.middle.take(cells, axis=1), self._scale[cells]
         # |x - c|² - |x - m|² = -2 (c - m)·(x - m) + |c - m|², for all x and c of a cell.
         offsets = centers.take(candidates, axis=1) - middle.repeat(counts, axis=1)
-        offsets *= self._scale
+        scales = scale.repeat(counts)
+        offsets *= scales
         squares = np.square(offsets).sum(axis=0)
         factors = np.zeros((len(candidates) + 1, len(offsets) + 1), np.float32)
+        distances = np.sqrt(squares)
+        if distances.max() > FARTHEST:  # not clear in single precision: it goes the plain way
+            offsets, squares = (
+                offsets.clip(-FARTHEST, FARTHEST),
+                squares.clip(max=FARTHEST * FARTHEST),
+            )
         factors[:-1, :-1] = (-2 * offsets).T
         factors[:-1, -1] = squares
         factors[-1, -1] = NEVER  # the score of no candidate
@@ -283,7 +293,7 @@ class PrunedAssigner:
                 ahead[members] = np.abs(lead, out=lead)
             else:
                 scores = np.empty((*pair.shape, CELL), np.float32)
-                np.matmul(factor.swapaxes(0, 1), rows, out=scores.swapaxes(0, 1))
+                products(factor.swapaxes(0, 1), rows, out=scores.swapaxes(0, 1))
                 best, second = np.minimum(scores[0], scores[1]), np.maximum(scores[0], scores[1])
                 for score in scores[2:]:
                     np.minimum(second, np.maximum(best, score), out=second)
@@ -294,10 +304,11 @@ class PrunedAssigner:
                 labels[members] = ((scores == 0).view(np.uint8) * name).max(axis=0)
 
         # A term of a score is rounded C + 4 times, by 2^-24: its factors, their product, the sums.
-        # The terms of a score are no more than reach², and two scores are compared.
-        distances, radius = np.sqrt(squares), self._radius[cells]
+        # The terms of a score are no more than reach², and two scores are compared. This leaves
+        # room for all that is rounded in double precision.
+        radius = self._radius[cells]
         reach = np.maximum.reduceat(distances, starts) + radius
-        margin = (len(offsets) + 5) * 2**-23 * np.square(reach) + 1e-30
+        margin = (len(offsets) + 6) * SINGLE * np.square(reach) + 1e-30
         lead = least_by_cell(ahead) - margin
         unclear = (lead <= 0).nonzero()[0]
         if unclear.size:
@@ -305,10 +316,10 @@ class PrunedAssigner:
             point = np.minimum(cells[unclear[row]] * CELL + column, len(self._points) - 1)
             labels[unclear[row], column] = nearest_center(self._points[point], centers.T)
         # |x - b| - |x - a| is the difference of the squares by |x - b| + |x - a|, or more.
-        lead = lead / (2 * reach + 1e-30) / self._scale - self._margin
+        lead = lead / (2 * reach + 1e-30) / scale
         longest = np.minimum.reduceat(distances, starts) + (2 * radius + 1e-30)
         gaps = (least[:-1] - margin.repeat(counts)) / (distances + longest.repeat(counts))
-        return labels, gaps / self._scale - self._margin, lead
+        return labels, gaps / scales, lead
 
 
 def least_by_cell(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -332,9 +343,10 @@ def select(boxes: Boxes, centers: Floats, limit: float) -> tuple[Indices, Indice
     found = []
     size = max(1, SELECTED // centers.shape[1])
     for start in range(0, len(boxes.diagonal), size):
-        gaps = boxes.gaps(slice(start, start + size), centers).T
-        box, candidate = (gaps <= limit).nonzero()
-        found.append((start + box, candidate, gaps[box, candidate]))
+        gaps, rounding = boxes.gaps(slice(start, start + size), centers)
+        box, candidate = (gaps <= (limit + rounding) * (1 + ROUNDING)).T.nonzero()
+        gap = gaps[candidate, box] * (1 - ROUNDING) - rounding[box]
+        found.append((start + box, candidate, gap))
     box, candidate, gap = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return box, candidate, gap
 

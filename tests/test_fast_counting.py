@@ -1,6 +1,7 @@
 """Distinct colors: every dtype and layout there and back, in Morton order, rightly counted."""
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from kmeans_seg import distinct, segment
-from kmeans_seg.distinct import (
+from kmeans_seg.fast import counting
+from kmeans_seg.fast.counting import (
     colors_of,
     distinct_colors,
     merge_counts,
@@ -76,7 +78,6 @@ def test_the_colors_and_counts_are_those_of_unique_rows(dtype: str, channels: in
     colors, counts = np.unique(pixels, axis=0, return_counts=True)
     order = np.lexsort(found.colors.T[::-1])
     np.testing.assert_array_equal(found.colors[order], colors)
-    assert found.counts is not None
     np.testing.assert_array_equal(found.counts[order], counts)
     assert found.counts.dtype == np.float64
 
@@ -185,7 +186,6 @@ def test_what_does_not_fit_into_a_key_is_sorted(dtype: type, channels: int, leve
     if np.dtype(dtype).kind == "f":
         pixels = pixels / dtype(7)
     found = distinct_colors([pixels])
-    assert found.counts is not None
     colors, counts = np.unique(pixels, axis=0, return_counts=True)
     order = np.lexsort(found.colors.T[::-1])
     np.testing.assert_array_equal(found.colors[order], colors)
@@ -202,7 +202,6 @@ def test_colors_that_round_to_the_same_are_told_apart() -> None:
     # Beside the outlier all others round to one level.
     values = np.array([1e9, 3e-9, 1e-9, 2e-9, 1e-9]).reshape(-1, 1)
     found = distinct_colors([values])
-    assert found.counts is not None
     assert found.colors.ravel().tolist() == [1e-9, 2e-9, 3e-9, 1e9]
     assert found.counts.tolist() == [2, 1, 1, 1]
     assert found.look_up(np.array([0, 1, 2, 3], np.int32))(values).tolist() == [3, 2, 0, 1, 0]
@@ -218,7 +217,7 @@ def test_neighbors_in_the_order_are_similar_colors() -> None:
 def test_more_channels_than_can_be_sorted_are_taken_pixel_by_pixel() -> None:
     pixels = np.zeros((3, 9), np.uint8)
     found = distinct_colors([pixels])
-    assert found.counts is None
+    assert found.counts.tolist() == [1, 1, 1]
     np.testing.assert_array_equal(found.colors, pixels)
     assert found.look_up(np.array([4, 2, 0], np.int32))(pixels).tolist() == [4, 2, 0]
 
@@ -275,6 +274,31 @@ def test_a_look_up_is_pickled_without_its_table() -> None:
     assert pickle.loads(sent)(pixels).tolist() == [7, 4]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "channels"),
+    [(np.bool_, 3), (np.uint8, 1), (np.int8, 3), (np.uint8, 8), (np.int16, 1), (np.uint16, 4)],
+)
+@pytest.mark.parametrize("most", [0, 254, 255, 70_000])
+def test_a_color_that_was_not_counted_has_no_label(dtype: Any, channels: int, most: int) -> None:
+    low, high = (0, 1) if dtype is np.bool_ else (-100, 100)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(low, high, (500, channels), endpoint=True).astype(dtype)
+    pixels = pixels[pixels.sum(axis=1) % 3 > 0]
+    found = distinct_colors([pixels])
+    labels = rng.integers(0, most, len(found.colors), endpoint=True, dtype=np.int32)
+    look_up = found.look_up(labels)
+    np.testing.assert_array_equal(look_up(found.colors), labels)
+    everything = rng.integers(low, high, (500, channels), endpoint=True).astype(dtype)
+    known = set(map(tuple, pixels.tolist()))
+    new = [pixel for pixel in everything if tuple(pixel.tolist()) not in known]
+    assert new
+    for pixel in new[:20]:
+        some = pixels[:7].copy()
+        some[3] = pixel
+        with pytest.raises(ValueError, match=re.escape(f"the color {pixel.tolist()} was not")):
+            look_up(some)
+
+
 def test_small_blocks_are_sorted_and_large_ones_go_into_a_table() -> None:
     pixels = np.random.default_rng(5).integers(0, 50, (530_010, 3), dtype=np.uint8)
     found = distinct_colors(np.split(pixels, [0, 3, 3, 530_005]))
@@ -289,7 +313,7 @@ def test_colors_are_counted_beyond_what_the_table_holds(
     monkeypatch: pytest.MonkeyPatch, most: int | None
 ) -> None:
     if most is not None:
-        monkeypatch.setattr(distinct, "MOST_COUNTED", most)
+        monkeypatch.setattr(counting, "MOST_COUNTED", most)
     rng = np.random.default_rng(6)
     # One run longer than any count of 16 bits, some that end beside it, and noise in between.
     runs = [200_000, 32_767, 32_768, 32_769, 65_535, 65_536, 65_537]
@@ -303,7 +327,7 @@ def test_colors_are_counted_beyond_what_the_table_holds(
 @pytest.mark.parametrize("once", [False, True])
 def test_a_color_that_hides_from_the_sample_is_counted_as_well(hidden: int, once: bool) -> None:
     place = np.arange(300_000)
-    gray = np.where(place % distinct.BLOCK % distinct.SAMPLED == 0, 7, 9).astype(np.uint8)
+    gray = np.where(place % counting.BLOCK % counting.SAMPLED == 0, 7, 9).astype(np.uint8)
     gray[np.flatnonzero(gray == 9)[hidden:]] = 7
     pixels = gray[:, np.newaxis]
     found = distinct_colors(iter([pixels]) if once else [pixels])
@@ -313,7 +337,33 @@ def test_a_color_that_hides_from_the_sample_is_counted_as_well(hidden: int, once
 
 def test_an_image_with_a_hidden_color_is_read_again() -> None:
     place = np.arange(400_000).reshape(400, 1000)
-    image = np.where(place % distinct.BLOCK % distinct.SAMPLED == 0, 7, 9).astype(np.uint8)
+    image = np.where(place % counting.BLOCK % counting.SAMPLED == 0, 7, 9).astype(np.uint8)
     mask = place < 300_000
     expected = [(image[mask] == value).sum() for value in (7, 9)]
     np.testing.assert_array_equal(segment(image, 2, mask=mask).counts, expected)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels"), [*FITTING, ("f4", 1), ("f8", 3), ("f2", 8), ("u2", 6)]
+)
+def test_the_plain_twin_finds_the_same(dtype: str, channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    pixels = rng.normal(size=(300, channels)) * 3
+    if dtype.startswith("f"):
+        pixels[::3] = np.rint(pixels[::3])
+        pixels = pixels.astype(dtype)
+    else:
+        pixels = (
+            random_pixels(dtype, channels, n=300)
+            if (dtype, channels) in FITTING
+            else pixels.astype(dtype)
+        )
+    blocks = [pixels[:100], pixels[100:]]
+    fast, plain = distinct_colors(blocks), distinct.distinct_colors(blocks)
+    np.testing.assert_array_equal(fast.colors, plain.colors)
+    assert plain.colors.dtype == fast.colors.dtype
+    np.testing.assert_array_equal(fast.counts, plain.counts)
+    labels = rng.permutation(len(fast.counts)).astype(np.int32)
+    one, other = fast.look_up(labels), plain.look_up(labels)
+    for block in blocks:
+        np.testing.assert_array_equal(one(block), other(block))

@@ -1,5 +1,6 @@
-"""The distance and the assignment: every strategy against plain loops, ties included."""
+"""Distances, nearest centers and clusters: every strategy against plain loops, ties included."""
 
+import importlib
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,9 @@ import oracle
 import pytest
 from numpy.typing import NDArray
 
-from kmeans_seg import assignment
-from kmeans_seg.assignment import Floats, SmallLabels, nearest_center, squared_distances
-from kmeans_seg.lloyd import ASSIGNERS
+from kmeans_seg.exact import Floats
+from kmeans_seg.lloyd import BLOCK, SmallLabels, nearest_center, squared_distances
+from kmeans_seg.strategies import STRATEGIES
 
 
 def by_the_book(points: Floats, centers: Floats) -> list[int]:
@@ -49,33 +50,29 @@ def test_a_center_may_be_far_beyond_its_points() -> None:
     assert nearest_center(np.array([[255.0]]), np.array([[-300.0], [600.0]])).tolist() == [1]
 
 
-def assigner(assign: str, points: Floats) -> Callable[[Floats], SmallLabels]:
-    """Make an assigner, and check in every call what it says has changed."""
-    previous: SmallLabels = np.full(len(points), -1, np.int32)
-    nearest = ASSIGNERS[assign](points, previous)
+def assigner(strategy: str, points: Floats, k: int) -> Callable[[Floats], SmallLabels]:
+    """Make clusters, and check in every pass what they say has changed."""
+    clusters = STRATEGIES[strategy].clusters(points, np.ones(len(points)), k)
 
     def labels_of(centers: Floats) -> SmallLabels:
-        nonlocal previous
-        labels, changed = nearest(centers)
-        np.testing.assert_array_equal(changed, np.flatnonzero(labels != previous))
-        previous = labels.copy()
-        return labels
+        previous = clusters.labels.copy()
+        changed = clusters.assign(centers)
+        np.testing.assert_array_equal(changed, np.flatnonzero(clusters.labels != previous))
+        return clusters.labels
 
     return labels_of
 
 
-def test_a_tie_goes_to_the_lowest_index(assign: str) -> None:
+def test_a_tie_goes_to_the_lowest_index(strategy: str) -> None:
     points = np.array([[1.0], [3.0], [2.0]])
-    nearest = assigner(assign, points)
+    nearest = assigner(strategy, points, 3)
     assert nearest(np.array([[4.0], [2.0], [0.0]])).tolist() == [1, 0, 1]
     assert nearest(np.array([[0.0], [4.0], [2.0]])).tolist() == [0, 1, 2]
     assert nearest(np.array([[2.0], [2.0], [2.0]])).tolist() == [0, 0, 0]
 
 
-def test_the_labels_are_int32(assign: str) -> None:
-    labels = assigner(assign, np.zeros((3, 1)))(np.zeros((1, 1)))
-    assert labels.dtype == np.int32
-    assert labels.tolist() == [0, 0, 0]
+def test_the_labels_are_int32() -> None:
+    assert nearest_center(np.zeros((3, 1)), np.zeros((1, 1))).dtype == np.int32
 
 
 def journeys() -> dict[str, tuple[Floats, list[Floats]]]:
@@ -100,9 +97,9 @@ JOURNEYS = journeys()
 
 
 @pytest.mark.parametrize("case", JOURNEYS)
-def test_labels_are_those_of_plain_loops_wherever_the_centers_go(assign: str, case: str) -> None:
+def test_labels_are_those_of_plain_loops_wherever_the_centers_go(strategy: str, case: str) -> None:
     points, journey = JOURNEYS[case]
-    nearest = assigner(assign, np.asfortranarray(points))
+    nearest = assigner(strategy, np.asfortranarray(points), len(journey[0]))
     for centers in journey:
         assert nearest(centers).tolist() == by_the_book(points, centers)
 
@@ -110,12 +107,12 @@ def test_labels_are_those_of_plain_loops_wherever_the_centers_go(assign: str, ca
 @pytest.mark.parametrize("scale", [1e-140, 1e-9, 1.0, 1e9, 1e130])
 @pytest.mark.parametrize("offset", [0.0, 1e6, 1e12])
 def test_labels_are_those_of_plain_loops_at_every_magnitude(
-    assign: str, scale: float, offset: float
+    strategy: str, scale: float, offset: float
 ) -> None:
     rng = np.random.default_rng(5)
     points = (rng.normal(size=(300, 3)) + offset) * scale
     centers = points[rng.choice(300, 12, replace=False)]
-    nearest = assigner(assign, np.asfortranarray(points))
+    nearest = assigner(strategy, np.asfortranarray(points), 12)
     for _ in range(4):
         assert nearest(centers).tolist() == by_the_book(points, centers)
         centers = centers + rng.normal(size=centers.shape) * scale / 16
@@ -123,25 +120,27 @@ def test_labels_are_those_of_plain_loops_at_every_magnitude(
 
 @pytest.mark.parametrize("case", JOURNEYS)
 def test_centers_in_a_new_order_have_new_numbers_and_ties_go_to_the_lowest(
-    assign: str, case: str
+    strategy: str, case: str
 ) -> None:
     points, journey = JOURNEYS[case]
-    nearest = ASSIGNERS[assign](np.asfortranarray(points), np.full(len(points), -1, np.int32))
+    points = np.asfortranarray(points)
+    clusters = STRATEGIES[strategy].clusters(points, np.ones(len(points)), len(journey[0]))
     rng = np.random.default_rng(4)
     for centers in journey:
-        labels, _ = nearest(centers)
+        clusters.assign(centers)
         order = rng.permutation(len(centers))
-        nearest.reorder(order)
-        renamed = order.argsort()[labels]
-        labels, changed = nearest(centers[order])
-        assert labels.tolist() == by_the_book(points, centers[order])
-        np.testing.assert_array_equal(changed, np.flatnonzero(labels != renamed))
-        nearest.reorder(order.argsort())
+        renamed = order.argsort()[clusters.labels]
+        clusters.reorder(order)
+        np.testing.assert_array_equal(clusters.labels, renamed)
+        changed = clusters.assign(centers[order])
+        assert clusters.labels.tolist() == by_the_book(points, centers[order])
+        np.testing.assert_array_equal(changed, np.flatnonzero(clusters.labels != renamed))
+        clusters.reorder(order.argsort())
 
 
-def test_labels_given_out_before_stay_as_they_are(assign: str) -> None:
+def test_labels_given_out_before_stay_as_they_are(strategy: str) -> None:
     points, journey = JOURNEYS["200 points, 2 channels, 9 centers"]
-    nearest = assigner(assign, np.asfortranarray(points))
+    nearest = assigner(strategy, np.asfortranarray(points), 9)
     given = [nearest(centers) for centers in journey]
     copies: list[SmallLabels] = [labels.copy() for labels in given]
     for centers in reversed(journey):
@@ -150,10 +149,10 @@ def test_labels_given_out_before_stay_as_they_are(assign: str) -> None:
         np.testing.assert_array_equal(labels, copy)
 
 
-def test_two_assigners_share_nothing(assign: str) -> None:
+def test_two_assigners_share_nothing(strategy: str) -> None:
     rng = np.random.default_rng(3)
     one, other = np.floor(rng.random((2, 60, 2)) * 9)
-    first, second = assigner(assign, one), assigner(assign, other)
+    first, second = assigner(strategy, one, 4), assigner(strategy, other, 4)
     for _ in range(5):
         centers = np.floor(rng.random((4, 2)) * 9)
         assert first(centers).tolist() == by_the_book(one, centers)
@@ -167,14 +166,14 @@ def test_the_plain_assignment_is_the_same_for_every_size_of_block(
     rng = np.random.default_rng(8)
     points, centers = rng.random((300, 3)), rng.random((10, 3))
     before = nearest_center(points, centers)
-    monkeypatch.setattr(assignment, "BLOCK", block)
+    monkeypatch.setattr(importlib.import_module("kmeans_seg.lloyd"), "BLOCK", block)
     np.testing.assert_array_equal(nearest_center(points, centers), before)
 
 
 def test_there_may_be_more_centers_than_a_block_holds() -> None:
     points = np.arange(0.0, 6.0)[:, np.newaxis]
-    centers = np.arange(-assignment.BLOCK, 4.0)[:, np.newaxis]
-    expected = assignment.BLOCK + np.array([0, 1, 2, 3, 3, 3])
+    centers = np.arange(-BLOCK, 4.0)[:, np.newaxis]
+    expected = BLOCK + np.array([0, 1, 2, 3, 3, 3])
     np.testing.assert_array_equal(nearest_center(points, centers), expected)
 
 
@@ -192,11 +191,11 @@ def test_the_layout_in_memory_makes_no_difference() -> None:
         np.testing.assert_array_equal(squared_distances(laid[:, np.newaxis], center), expected)
 
 
-def test_points_and_centers_are_left_alone(assign: str) -> None:
+def test_points_and_centers_are_left_alone(strategy: str) -> None:
     points, journey = JOURNEYS["40 points, 1 channels, 5 centers"]
     points = np.asfortranarray(points)
     points.flags.writeable = False
-    nearest = assigner(assign, points)
+    nearest = assigner(strategy, points, 5)
     for centers in journey:
         frozen = centers.copy()
         frozen.flags.writeable = False

@@ -1,108 +1,21 @@
-"""Sums and means: exact where they say so, and the same in every order."""
+"""The sums of clusters: exact means, whatever was added and taken away."""
 
 import itertools
-import math
-import sys
 from collections.abc import Callable
 from fractions import Fraction
-from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from doses import dose
 from numpy.typing import NDArray
+from test_exact import KINDS, Rng, exact
 
-from kmeans_seg.assignment import Floats, Labels
-from kmeans_seg.sums import ClusterSums, exact_sum, unit_for, whole_numbers
+from kmeans_seg.exact import Floats
+from kmeans_seg.fast.clusters import RunningSums
+from kmeans_seg.lloyd import Labels
 
-Rng = np.random.Generator
 TINIEST = 5e-324
-
-# Every kind of number that the package accepts, and the worst mixtures of them.
-KINDS: dict[str, Callable[[Rng, int], Floats]] = {
-    "ones": lambda rng, n: np.ones(n),
-    "zeros": lambda rng, n: np.zeros(n),
-    "8 bits": lambda rng, n: rng.integers(0, 256, n).astype(np.float64),
-    "16 bits times counts": lambda rng, n: rng.integers(0, 2**26, n).astype(np.float64),
-    "negative": lambda rng, n: -rng.integers(0, 256, n).astype(np.float64),
-    "53 bits": lambda rng, n: rng.integers(-(2**53), 2**53, n).astype(np.float64),
-    "tenths": lambda rng, n: rng.integers(0, 11, n) / 10,
-    "normal": lambda rng, n: rng.normal(size=n),
-    "far from zero": lambda rng, n: 1e8 + rng.normal(size=n),
-    "of all sizes": lambda rng, n: rng.normal(size=n) * 10.0 ** rng.integers(-12, 13, n),
-    "hardly varying": lambda rng, n: rng.choice([0.7, math.nextafter(0.7, 0), 0.7 + 1e-16], n),
-    "one giant": lambda rng, n: np.append(rng.random(n - 1), 1e150),
-    "huge": lambda rng, n: 1e150 * rng.uniform(-1, 1, n),
-    "tiny": lambda rng, n: 1e-300 * rng.normal(size=n),
-    "subnormal": lambda rng, n: rng.integers(-9, 10, n).astype(np.float64) * TINIEST,
-    "barely normal": lambda rng, n: sys.float_info.min * rng.uniform(-2, 2, n),
-}
-
-
-def exact(values: Floats) -> Fraction:
-    return sum(map(Fraction, values.tolist()), Fraction(0))
-
-
-@pytest.fixture(params=KINDS)
-def values(request: pytest.FixtureRequest) -> Floats:
-    return KINDS[request.param](np.random.default_rng(1), 1000)
-
-
-def test_a_sum_is_as_good_as_a_correctly_rounded_one(values: Floats) -> None:
-    expected = exact(values)
-    # What two units cut off, and the one rounding of the result.
-    lost = Fraction(float(np.abs(values).max())) * len(values) ** 2 / 2**102
-    rounding = Fraction(math.ulp(math.fsum(values))) / 2
-    assert abs(Fraction(exact_sum(values)) - expected) <= lost + rounding
-
-
-def test_a_sum_is_the_same_in_every_order(values: Floats) -> None:
-    rng = np.random.default_rng(2)
-    expected = exact_sum(values)
-    orders = [values[::-1], np.sort(values), np.sort(values)[::-1]]
-    orders += [rng.permutation(values) for _ in range(20)]
-    assert {exact_sum(order) for order in orders} == {expected}
-
-
-@given(st.lists(st.integers(-(2**40), 2**40), max_size=200))
-def test_sums_of_whole_numbers_are_exact(numbers: list[int]) -> None:
-    assert exact_sum(np.array(numbers, np.float64)) == sum(numbers)
-
-
-@given(st.lists(st.floats(-1e150, 1e150), min_size=1, max_size=30), st.randoms())
-def test_no_order_of_any_numbers_changes_their_sum(numbers: list[float], random: Random) -> None:
-    total = exact_sum(np.array(numbers))
-    largest = max(map(abs, numbers))
-    assert math.isclose(total, math.fsum(numbers), rel_tol=1e-15, abs_tol=largest * 1e-26)
-    random.shuffle(numbers)
-    assert exact_sum(np.array(numbers)) == total
-
-
-def test_large_terms_that_cancel_leave_the_small_ones() -> None:
-    assert exact_sum(np.array([1e16, 1.0, -1e16])) == 1
-    assert exact_sum(np.array([0.1, 1e9, -0.1, -1e9])) == 0
-
-
-def test_the_sum_of_nothing_is_zero() -> None:
-    assert exact_sum(np.array([])) == 0
-
-
-def test_a_unit_is_a_power_of_two_that_leaves_room_for_every_sum(values: Floats) -> None:
-    unit = unit_for(values)
-    assert math.frexp(unit)[0] == 0.5 or unit == TINIEST
-    whole = np.rint(values / unit)
-    assert sum(abs(int(value)) for value in whole.tolist()) < 2**53
-    assert unit_for(np.random.default_rng(3).permutation(values)) == unit
-
-
-def test_whole_numbers_that_fit_are_not_rounded() -> None:
-    # One large count among a million small ones: the bound by the largest would be too careful.
-    counts = np.ones(2**20)
-    counts[0] = 2.0**40
-    assert unit_for(counts) == 1
-    assert whole_numbers(counts)
-    assert not whole_numbers(counts + 0.5)
 
 
 def random_clusters(
@@ -110,17 +23,17 @@ def random_clusters(
 ) -> tuple[Floats, Floats | None, Rng]:
     rng = np.random.default_rng(7)
     points = np.asfortranarray(np.stack([KINDS[kind](rng, n) for _ in range(3)], axis=1))
-    weights = None if weighted is None else np.abs(KINDS[weighted](rng, n)) + 1
+    weights = None if weighted is None else np.abs(KINDS[weighted](rng, n)) + TINIEST
     return points, weights, rng
 
 
-def fresh(points: Floats, weights: Floats | None, k: int, labels: Labels) -> ClusterSums:
-    sums = ClusterSums(points, weights, k)
+def fresh(points: Floats, weights: Floats | None, k: int, labels: Labels) -> RunningSums:
+    sums = RunningSums(points, np.ones(len(points)) if weights is None else weights, k)
     sums.move(np.arange(len(points)), None, labels)
     return sums
 
 
-def assert_same_bits(one: ClusterSums, other: ClusterSums, k: int, channels: int = 3) -> None:
+def assert_same_bits(one: RunningSums, other: RunningSums, k: int, channels: int = 3) -> None:
     np.testing.assert_array_equal(one.weights, other.weights)
     otherwise = np.full((k, channels), 7.0)
     np.testing.assert_array_equal(one.means(otherwise), other.means(otherwise))
@@ -136,7 +49,7 @@ def test_moves_leave_no_trace(kind: str, weighted: str | None) -> None:
     points, weights, rng = random_clusters(kind, weighted, n, k)
     labels = rng.integers(0, k, n).astype(np.int32)
     sums = fresh(points, weights, k, labels)
-    for _ in range(200):
+    for _ in range(dose(40, 2000)):
         members = np.sort(rng.choice(n, rng.integers(0, 40), replace=False))
         target = rng.integers(0, k, members.size).astype(np.int32)
         sums.move(members, labels[members], target)
@@ -182,13 +95,50 @@ def test_means_are_those_of_fractions(kind: str, weighted: str | None) -> None:
         expected = sum(
             (Fraction(x) * Fraction(w) for x, w in zip(column, weight, strict=True)), Fraction(0)
         )
-        scale = float(np.abs(points[:, channel]).max())
-        assert float(sums.weights[cluster]) == pytest.approx(float(total), rel=1e-15)
-        # A product of a point and its weight is rounded before it is summed.
-        weighed = 0 if weights is None else float(np.abs(column * weight).sum() / weight.sum())
-        assert abs(means[cluster, channel] - float(expected / total)) <= (
-            3e-16 * (abs(float(expected / total)) + weighed) + 1e-24 * scale + 2 * TINIEST
-        )
+        assert sums.weights[cluster] == float(total)
+        assert means[cluster, channel] == float(expected / total)
+
+
+def any_numbers(rng: Rng, n: int) -> Floats:
+    """Draw numbers of one of all kinds, of any size that the package accepts."""
+    kind = int(rng.integers(0, 9))
+    nodata = float(rng.choice([1e20, 9.969209968386869e36, -3.4028234663852886e38, 1e30, -9999]))
+    draws: dict[int, Callable[[], NDArray[Any]]] = {
+        0: lambda: rng.integers(0, 256, n),
+        1: lambda: rng.random(n),
+        2: lambda: rng.uniform(-1, 1, n) * np.exp2(rng.integers(-1074, 299, n)),
+        3: lambda: np.where(rng.random(n) < 0.2, nodata, rng.random(n).astype(np.float32)),
+        4: lambda: rng.integers(-9, 9, n) * TINIEST,
+        5: lambda: rng.integers(-(2**53), 2**53, n),
+        6: lambda: rng.uniform(-1, 1, n) * 1e90,
+        7: lambda: rng.integers(0, 11, n) / 10,
+        8: lambda: rng.choice([1e-320, 1.0, 1e31], n),
+    }
+    return np.asarray(draws[kind](), np.float64)
+
+
+def test_means_and_weights_are_exact_for_any_numbers() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(dose(400, 20_000)):
+        n, k, channels = (int(rng.integers(1, most)) for most in (60, 5, 4))
+        points = np.asfortranarray(np.stack([any_numbers(rng, n) for _ in range(channels)], axis=1))
+        weights = np.abs(any_numbers(rng, n)) + TINIEST if rng.random() < 0.7 else None
+        before, labels = rng.integers(0, k, (2, n)).astype(np.int32)
+        sums = fresh(points, weights, k, before)
+        moved = np.flatnonzero(before != labels)
+        sums.move(moved, before[moved], labels[moved])
+        found, means = sums.weights, sums.means(np.full((k, channels), 7.0))
+        rows = [[Fraction(value) for value in row] for row in points.tolist()]
+        ones = [Fraction(1)] * n if weights is None else [Fraction(w) for w in weights.tolist()]
+        for cluster in range(k):
+            members = np.flatnonzero(labels == cluster)
+            total = sum((ones[i] for i in members), Fraction(0))
+            assert found[cluster] == float(total)
+            for channel in range(channels):
+                weighted = sum((ones[i] * rows[i][channel] for i in members), Fraction(0))
+                expected = float(weighted / total) if len(members) else 7.0
+                assert means[cluster, channel] == expected
+        assert sums.empty() == (len(set(labels.tolist())) < k)
 
 
 def test_means_of_whole_numbers_are_correctly_rounded() -> None:

@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_sample_image
 
 from kmeans_seg import lloyd
-from kmeans_seg.assignment import Floats, Indices, SmallLabels, nearest_center
-from kmeans_seg.cells import CELL
 from kmeans_seg.colorspace import srgb_to_lab
-from kmeans_seg.distinct import distinct_colors
-from kmeans_seg.pruning import PrunedAssigner
+from kmeans_seg.exact import Floats
+from kmeans_seg.fast.cells import CELL, Boxes, corners
+from kmeans_seg.fast.counting import distinct_colors
+from kmeans_seg.fast.pruning import PrunedAssigner, select
+from kmeans_seg.lloyd import Indices, SmallLabels, nearest_center
 
 
 def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = None) -> None:
     """Run the loop both ways to the end and compare every bit of every step."""
-    plain = lloyd(points, centers, weights=weights, assign="broadcast")
-    fast = lloyd(points, centers, weights=weights, assign="pruned")
+    plain = lloyd(points, centers, weights=weights, strategy="plain")
+    fast = lloyd(points, centers, weights=weights, strategy="fast")
     for one, other in zip(plain, fast, strict=True):
         np.testing.assert_array_equal(other.labels, one.labels)
         np.testing.assert_array_equal(other.centers, one.centers)
@@ -57,7 +58,7 @@ def test_steps_where_gaps_are_not_kept(
     china: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     colors, counts = china
-    monkeypatch.setattr("kmeans_seg.pruning.MOST_KNOWN", len(colors) // CELL * 8 - 1)
+    monkeypatch.setattr("kmeans_seg.fast.pruning.MOST_KNOWN", len(colors) // CELL * 8 - 1)
     assert_same_steps(colors, colors[:: len(colors) // 7][:8], counts)
 
 
@@ -71,8 +72,30 @@ def test_steps_in_any_number_of_channels(channels: int) -> None:
 def test_steps_far_from_zero_and_at_any_scale() -> None:
     rng = np.random.default_rng(0)
     points = rng.random((1000, 3))
-    for scaled in (points + 1e9, points * 1e-160, points * 1e85, points * [1e-9, 1, 1e9]):
+    for scaled in (points + 1e9, points * 1e-139, points * 1e85, points * [1e-9, 1, 1e9]):
         assert_same_steps(scaled, scaled[:10])
+    tiny = points * 1e-160  # which lloyd refuses
+    assert_same_labels(tiny, [tiny[:10], tiny[20:30]])
+
+
+@pytest.mark.parametrize("fill", [-9999, 1e20, 9.97e36, -3.4028234663852886e38, 1e90])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_steps_beside_fill_values(channels: int, fill: float) -> None:
+    rng = np.random.default_rng(1)
+    points = rng.normal(100, 30, (3000, channels))
+    points[rng.random(points.shape) < 0.02] = fill
+    points = points[np.lexsort(points.T)]
+    assert_same_steps(points, points[::375])
+    assert_same_steps(points, points[:8] * rng.choice([1, 1e-9, 1e9], (8, 1)) / 1e9)
+
+
+def test_a_fill_value_leaves_the_cells_without_it_to_be_pruned() -> None:
+    rng = np.random.default_rng(2)
+    points = np.sort(rng.random((100 * CELL, 1)), axis=0)
+    points[-CELL:] = 1e30
+    centers = np.array([[0.1], [0.4], [0.8], [1e30]])
+    cells, _, _ = select(Boxes(*corners(points)), centers.T, 1e-3)
+    assert np.bincount(cells).mean() < 1.1
 
 
 @pytest.mark.parametrize("offset", [1e5, 2.0**20, 1e9, 2.0**30, 2.0**40])

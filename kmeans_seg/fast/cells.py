@@ -14,12 +14,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .assignment import Floats, first_of, squared_distances
+from ..exact import Floats
+from ..lloyd import squared_distances
 
 AnyNumber = TypeVar("AnyNumber", bound=np.number[Any])
 
 CELL_BITS = 8
 CELL = 2**CELL_BITS  # points in a cell
+ROUNDING = 1e-9  # of a distance: far more than the rounding of its terms adds up to
+SINGLE = 2.0**-23  # of a number: twice what one rounding to single precision changes
+FARTHEST = 1e15  # a distance whose square is far from the limits of single precision
+PRODUCT = 2**18  # multiplications in one product: larger ones start threads that only wait
 
 
 def in_cells(
@@ -51,6 +56,14 @@ def corners(points: Floats) -> tuple[Floats, Floats]:
     return low, high
 
 
+def first_of(found: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the first place along axis 0 where `found` is true; faster than argmax and argmin."""
+    k = len(found)
+    marks = np.arange(k, 0, -1, dtype=np.min_scalar_type(k)).reshape(-1, *[1] * (found.ndim - 1))
+    place: NDArray[np.intp] = k - (found * marks).max(axis=0).astype(np.intp)
+    return place
+
+
 class Boxes:
     """Boxes, each given by its lowest and its highest corner: arrays (C, boxes)."""
 
@@ -60,11 +73,13 @@ class Boxes:
         self.width = 2 * np.maximum(high - self.middle, self.middle - low)
         self.diagonal = np.sqrt(np.square(self.width).sum(axis=0))
 
-    def gaps(self, boxes: slice, centers: Floats) -> Floats:
+    def gaps(self, boxes: slice, centers: Floats) -> tuple[Floats, Floats]:
         """Bound how much nearer every point of a box has its nearest center than each center.
 
-        `centers` is (C, k), and the result (k, m) for m boxes: 0 where the
-        center may be the nearest of some point in the box.
+        `centers` is (C, k). Returns the gaps (k, m) for m boxes: 0 where the
+        center may be the nearest of some point in the box. Rounding makes each
+        of them too large by at most `ROUNDING` of it and what is returned
+        beside them for each box, (m,).
         """
         middle, width = self.middle[:, boxes], self.width[:, boxes]
         distances = squared_distances(centers.T[:, np.newaxis], middle.T)
@@ -74,9 +89,42 @@ class Boxes:
         np.maximum(ahead, 0, out=ahead)
         # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
         longest = np.sqrt(distances, out=distances)
-        longest += np.sqrt(own) + self.diagonal[boxes] + 1e-300
+        near = np.sqrt(own) + self.diagonal[boxes] + 1e-300
+        longest += near
         gaps: Floats = np.divide(ahead, longest, out=ahead)
-        return gaps
+        # A gap is rounded in proportion to `longest`, which is at most twice `near` and the gap.
+        return gaps, ROUNDING * near + 1e-150
+
+
+def centered_rows(points: Floats, boxes: Boxes) -> tuple[NDArray[np.float32], Floats]:
+    """Take points to single precision, from the middle of their cell's box.
+
+    Single precision has little range: each cell is scaled to the distances
+    that are usual around it, so that a far fill value leaves the others as
+    they are.
+
+    Returns the channels of each cell's points with a row of ones below,
+    (cells, C + 1, 256), and the scale of each cell, a power of two, (cells,).
+    """
+    center = np.median(boxes.middle, axis=1)
+    away = np.sqrt(squared_distances(boxes.middle.T, center))
+    usual = np.maximum(away, 4 * np.median(away)) + boxes.diagonal
+    scale = np.ldexp(1.0, -np.clip(np.frexp(usual)[1], -1000, 1000))
+    rows = np.ones((len(scale), points.shape[1] + 1, CELL), np.float32)
+    for channel, middle in enumerate(boxes.middle):
+        centered = in_cells(points[:, channel]) - middle[:, np.newaxis]
+        np.multiply(centered, scale[:, np.newaxis], out=rows[:, channel], casting="same_kind")
+    return rows, scale
+
+
+def products(
+    factors: NDArray[np.float32], rows: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Multiply factors (cells, k, C + 1) by rows (cells, C + 1, 256), some of the k at a time."""
+    size = max(1, PRODUCT // (CELL * rows.shape[1]))
+    for low in range(0, factors.shape[1], size):
+        part = slice(low, low + size)
+        np.matmul(factors[:, part], rows, out=out[:, part])
 
 
 def least_lead(

@@ -1,0 +1,215 @@
+"""Clusters that know what changed: pruned assignment, and sums that are kept up to date.
+
+Every sum is exact (`exact`), so points can be added and taken away in any
+order without a trace, and a mean is that of real numbers, rounded once.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..distinct import differs_from_last
+from ..exact import BLOCK, ONE, Floats, exact_total, whole_numbers
+from ..lloyd import Clusters, Indices, Labels, SmallLabels
+from .pruning import PrunedAssigner
+
+
+class PrunedClusters(Clusters):
+    """Clusters that compute only what the last pass has changed."""
+
+    def __init__(
+        self, points: Floats, weights: Floats, k: int, labels: Labels | None = None
+    ) -> None:
+        super().__init__(points, weights, k, labels)
+        self._nearest = PrunedAssigner(points, self.labels)
+        self._sums = RunningSums(points, weights, k)
+        self._counted = labels is not None  # whether the points are in the sums
+        if labels is not None:
+            self._sums.move(np.arange(len(points)), None, labels)
+
+    def assign(self, centers: Floats) -> Indices:
+        """Assign each point to its nearest center; return the indices of those reassigned."""
+        before = self.labels
+        self.labels, reassigned = self._nearest(centers)
+        source = before[reassigned] if self._counted else None
+        self._sums.move(reassigned, source, self.labels[reassigned])
+        self._counted = True
+        return reassigned
+
+    def has_empty(self) -> bool:
+        """Whether a cluster has no points."""
+        return self._sums.empty()
+
+    def total_weights(self) -> Floats:
+        """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
+        return self._sums.weights
+
+    def means(self, otherwise: Floats) -> Floats:
+        """Return the mean of each cluster, (k, C), rounded once; for an empty one, `otherwise`."""
+        return self._sums.means(otherwise)
+
+    def reorder(self, order: Indices) -> None:
+        """Let the cluster that was number order[i] be number i from now on."""
+        super().reorder(order)
+        self._nearest.reorder(order)
+        self._sums.reorder(order)
+
+
+# Channels and weights are scaled to just below 2^TOP: no digit of the smallest number underflows.
+TOP = 600
+COUNTED = 2**32  # whole weights that add up to less than this are not split into digits
+
+
+class RunningSums:
+    """The weight and the weighted sum of the points of each cluster, kept up to date.
+
+    An update costs as much as the number of points that changed their cluster,
+    and gives the same bits as summing all of them again.
+
+    Row 0 of the sums belongs to the weights, the others to the channels. Each
+    channel is split into digits (see `exact`), and so are the weights unless
+    they are counts. The product of digits number i and j adds to the sum number
+    i + j, so that each sum is worth `_bits` bits less than the one before it.
+    """
+
+    def __init__(self, points: Floats, weights: Floats, k: int) -> None:
+        n, channels = points.shape
+        self._points, self._weights = points, weights
+        total = -(-exact_total(self._weights) // ONE)  # rounded up
+        largest = np.maximum(points.max(axis=0), -points.min(axis=0))
+        self._counted = total < COUNTED and whole_numbers(self._weights)
+        self._whole = (
+            self._counted
+            and total * float(largest.max()) < 2.0**53
+            and all(whole_numbers(column) for column in points.T)
+        )
+        # The products of a block add up to less than 2^53, those of all points to less than 2^63.
+        if self._counted:
+            block = min(total, BLOCK * int(self._weights.max()))
+            self._bits = min(53 - block.bit_length(), 62 - total.bit_length())
+        else:
+            self._bits = min(19, (56 - n.bit_length()) // 2)
+        # The powers of two that the rows and the weights are multiplied by.
+        self._exponents = np.zeros(1 + channels, np.int64)
+        self._weight_exponent = 0
+        if not self._whole:
+            self._exponents[0] = TOP - self._bits  # so that 1 is the digit 1
+            self._exponents[1:] = TOP - np.frexp(largest)[1]
+        if not self._counted:
+            self._weight_exponent = TOP - int(np.frexp(self._weights.max())[1])
+        self._sums = np.zeros((1, 1 + channels, k), np.int64)
+
+    def move(
+        self, members: NDArray[np.intp], source: SmallLabels | None, target: SmallLabels
+    ) -> None:
+        """Take the points `members` from the clusters `source`, if any, to the clusters `target`.
+
+        `source` and `target` hold one label for each of the `members`.
+        """
+        _, rows, k = self._sums.shape
+        # The sums of every row and cluster lie side by side.
+        row_starts = np.arange(rows)[:, np.newaxis] * k
+        for start in range(0, len(members), BLOCK):
+            block = slice(start, start + BLOCK)
+            # Neighbors often move together: each such run is summed first.
+            to = target[block]
+            differs = differs_from_last(to)
+            if source is not None:
+                differs |= differs_from_last(source[block])
+            starts = differs.nonzero()[0]
+            arrivals = (to[starts] + row_starts).reshape(-1)
+            if source is not None:
+                departures = (source[block][starts] + row_starts).reshape(-1)
+            for number, products in self._products(members[block]):
+                while number >= len(self._sums):
+                    self._sums = np.append(self._sums, np.zeros((1, rows, k), np.int64), axis=0)
+                runs = np.add.reduceat(products, starts, axis=1).reshape(-1)
+                change = np.bincount(arrivals, runs, rows * k)
+                if source is not None:
+                    change -= np.bincount(departures, runs, rows * k)
+                self._sums[number] += change.reshape(rows, k).astype(np.int64)
+
+    def _products(self, members: NDArray[np.intp]) -> Iterator[tuple[int, Floats]]:
+        """Yield numbers, and the products of digits of the weights and of 1 and each channel."""
+        weights = self._weights.take(members)
+        rows = np.ones((len(self._exponents), len(members)))
+        self._points.T.take(members, axis=1, out=rows[1:])
+        if self._whole:
+            yield 0, rows * weights
+            return
+        rows = np.ldexp(rows, self._exponents[:, np.newaxis])
+        if self._counted:
+            for number, whole in self._split(rows):
+                yield number, whole * weights
+            return
+        channel_digits = list(self._split(rows))
+        for i, some in self._split(np.ldexp(weights, self._weight_exponent)):
+            for j, whole in channel_digits:
+                yield i + j, whole * some
+
+    def _split(self, values: Floats) -> Iterator[tuple[int, Floats]]:
+        """Split values below 2^TOP into digits of `_bits` bits; yield those that are not all 0."""
+        for number in itertools.count():
+            unit = 2.0 ** (TOP - (number + 1) * self._bits)
+            whole = np.rint(values / unit)
+            if whole.any():
+                yield number, whole
+                values = values - whole * unit
+            if not values.any():
+                return
+
+    def reorder(self, order: NDArray[np.intp]) -> None:
+        """Let the cluster that was number order[i] be number i from now on."""
+        self._sums = self._sums[..., order]
+
+    def empty(self) -> bool:
+        """Whether a cluster has no points."""
+        return not bool(self._filled().all())
+
+    def _filled(self) -> NDArray[np.bool_]:
+        return np.asarray(self._sums[:, 0].any(axis=0))
+
+    @property
+    def weights(self) -> Floats:
+        """Array (k,): the weight of each cluster, rounded; 0 for an empty one."""
+        if self._whole:
+            weights: Floats = self._sums[0, 0].astype(np.float64)
+            return weights
+        # The last sum is worth 2^-unit.
+        unit = self._bits * len(self._sums) - TOP + int(self._exponents[0])
+        if not self._counted:
+            unit += self._bits - TOP + self._weight_exponent
+        totals = self._totals()[0]
+        return quotients(totals, np.ones_like(totals), -unit)
+
+    def means(self, otherwise: Floats) -> Floats:
+        """Array (k, C): the rounded mean of each cluster; for an empty one, `otherwise`."""
+        filled = self._filled()
+        means = otherwise.copy()
+        if self._whole:
+            sums = self._sums[0].astype(np.float64)  # exactly
+            np.divide(sums[1:].T, sums[0, :, np.newaxis], out=means, where=filled[:, np.newaxis])
+            return means
+        totals = self._totals()[:, filled]
+        for channel, exponent in enumerate(self._exponents[1:].tolist()):
+            shift = int(self._exponents[0]) - exponent
+            means[filled, channel] = quotients(totals[1 + channel], totals[0], shift)
+        return means
+
+    def _totals(self) -> NDArray[Any]:
+        """Add up the sums of each row and cluster: Python integers, in units of the last sum."""
+        totals: NDArray[Any] = self._sums[0].astype(object)
+        for sums in self._sums[1:]:
+            totals = (totals << self._bits) + sums
+        return totals
+
+
+def quotients(numerators: NDArray[Any], denominators: NDArray[Any], exponent: int) -> Floats:
+    """Divide Python integers and multiply by 2^exponent: rounded once, as Python's `/` is."""
+    found: Floats = ((numerators << max(exponent, 0)) / (denominators << max(-exponent, 0))).astype(
+        np.float64
+    )
+    return found

@@ -1,0 +1,208 @@
+"""From colors to points and back: color spaces, positions, and scale.
+
+The color spaces are in the table `SPACES`. Left out: what CIELAB is
+(`colorspace`), and which colors an image has (`distinct`).
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import validation
+from .colorspace import lab_to_srgb, luma, srgb_to_lab
+from .distinct import DistinctColors
+from .errstate import default_errstate
+from .exact import Floats, exact_sum
+from .lloyd import Clusters
+from .pixels import Pixels
+
+
+@dataclass(frozen=True)
+class Space:
+    """A color space to cluster in.
+
+    Attributes
+    ----------
+    channel_counts
+        The numbers of channels it knows; None for any.
+    check
+        Raises an error for an image whose values it does not know.
+    to_points
+        From colors (n, C) in the dtype of the image to points of float64.
+    to_colors
+        From centers, a number of channels and a dtype back to colors.
+    brightness
+        From centers to the numbers by which they are ordered.
+    """
+
+    channel_counts: tuple[int, ...] | None
+    check: Callable[[NDArray[Any]], None]
+    to_points: Callable[[NDArray[Any]], Floats]
+    to_colors: Callable[[Floats, int, np.dtype[Any]], NDArray[Any]]
+    brightness: Callable[[Floats], Floats]
+
+
+def plain_points(colors: NDArray[Any]) -> Floats:
+    """Take the channels as they are."""
+    return np.asarray(colors, np.float64, order="F")
+
+
+def plain_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Take the centers as colors, rounded if the dtype is of whole numbers.
+
+    A center that the caller gave may lie outside of the dtype's range until
+    it is first updated: it gets the nearest color there is.
+    """
+    if dtype.kind == "b":
+        return centers >= 0.5
+    if dtype.kind == "f":
+        limits = np.finfo(dtype)
+        return centers.clip(float(limits.min), float(limits.max)).astype(dtype)
+    info = np.iinfo(dtype)
+    exact = validation.LARGEST_INTEGER  # beyond it float64 rounds, perhaps out of the range again
+    return np.rint(centers).clip(max(info.min, -exact), min(info.max, exact)).astype(dtype)
+
+
+def lab_points(colors: NDArray[Any]) -> Floats:
+    """Take gray or sRGB to CIELAB."""
+    return np.asfortranarray(srgb_to_lab(np.broadcast_to(colors, (len(colors), 3))))
+
+
+def lab_colors(centers: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Take CIELAB back to gray or sRGB."""
+    return plain_colors(lab_to_srgb(centers)[:, :channels] * largest_value(dtype), channels, dtype)
+
+
+def largest_value(dtype: np.dtype[Any]) -> float:
+    """Return the value of white: 255 for uint8, 65535 for uint16, 1 for bool and floats."""
+    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+
+
+def rgb_brightness(centers: Floats) -> Floats:
+    """Rec. 709 luma of RGB; gray as it is."""
+    return luma(centers) if centers.shape[1] == 3 else centers[:, 0]
+
+
+def channel_mean(centers: Floats) -> Floats:
+    """Return the mean of the channels, added in their order."""
+    total: Floats = np.add.accumulate(centers, axis=1)[:, -1]  # in order, which `sum` is not
+    means: Floats = total / centers.shape[1]
+    return means
+
+
+# Every color space, by name.
+SPACES = {
+    "rgb": Space((1, 3), lambda image: None, plain_points, plain_colors, rgb_brightness),
+    "lab": Space(
+        (1, 3), validation.check_srgb, lab_points, lab_colors, lambda centers: centers[:, 0]
+    ),
+    "raw": Space(None, lambda image: None, plain_points, plain_colors, channel_mean),
+}
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """What of a pixel is clustered, and at which scale.
+
+    Attributes
+    ----------
+    space
+        The color space.
+    axes
+        How many columns the position of a pixel adds to its color.
+    factor
+        What each column is multiplied by; None for columns as they are.
+    """
+
+    space: Space
+    axes: int = 0
+    factor: Floats | None = None
+
+    def read(
+        self,
+        pixels: Pixels,
+        distinct_colors: Callable[[Iterable[NDArray[Any]]], DistinctColors],
+    ) -> DistinctColors:
+        """Find the distinct colors of an image, or with a position the distinct columns."""
+        if not self.axes:
+            return pixels.distinct(self.space.check, distinct_colors)
+        colors = pixels.colors(self.space.check)
+        # Nearly every pixel is a point of its own.
+        return distinct_colors(
+            np.hstack((self.space.to_points(block), position))
+            for block, position in zip(colors, pixels.positions(), strict=True)
+        )
+
+    def columns(self, found: DistinctColors) -> Floats:
+        """Return what was found, in the color space and before scaling."""
+        if self.axes:
+            return np.asarray(found.colors, np.float64, order="F")
+        return self.space.to_points(found.colors)
+
+    @default_errstate
+    def points(self, found: DistinctColors) -> Floats:
+        """Return what was found, as points to cluster."""
+        return self.transform(self.columns(found))
+
+    def transform(self, columns: Floats) -> Floats:
+        """Scale columns to points."""
+        return columns if self.factor is None else np.asfortranarray(columns * self.factor)
+
+    def inverse_transform(self, points: Floats) -> Floats:
+        """Scale points back to columns."""
+        return points if self.factor is None else points / self.factor
+
+    def without_position(self, columns: Floats) -> Floats:
+        """Leave out the columns of the position."""
+        return columns[:, : columns.shape[1] - self.axes]
+
+    def scaled(
+        self, found: DistinctColors, shape: tuple[int, ...], *, position: float, normalize: bool
+    ) -> "FeatureSpace":
+        """Choose the scale for an image of this shape."""
+        columns = self.columns(found)
+        colors = self.without_position(columns)
+        channels = colors.shape[1]
+        factor = np.ones(columns.shape[1])
+        if normalize:
+            for channel in range(channels):
+                values = columns[:, channel]
+                validation.check_span(f"channel {channel} of the image", values[:, np.newaxis])
+            factor[:channels] = to_variance_1(colors, found.counts)
+        if position:
+            spans = (colors.max(axis=0) - colors.min(axis=0)) * factor[:channels]
+            size = math.sqrt(sum((length - 1) ** 2 for length in shape))
+            diagonal = math.sqrt(exact_sum(np.square(spans)))
+            factor[channels:] = position * (diagonal or 1.0) / (size or 1.0)
+        return replace(self, factor=factor)
+
+    @default_errstate
+    def brightness(self, points: Floats) -> Floats:
+        """Return the numbers by which centers are ordered from dark to light."""
+        return self.space.brightness(self.without_position(self.inverse_transform(points)))
+
+    @default_errstate
+    def colors(self, points: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Turn centers into colors of an image of so many channels and this dtype."""
+        columns = self.without_position(self.inverse_transform(points))
+        return self.space.to_colors(columns, channels, dtype)
+
+
+def to_variance_1(columns: Floats, counts: Floats) -> Floats:
+    """Return what to multiply each column by for a variance of 1; a constant one by 1."""
+    n, channels = columns.shape
+    everything = Clusters(columns, counts, 1, np.zeros(n, np.int32))
+    means = everything.means(otherwise=np.zeros((1, channels)))[0]
+    size = float(everything.total_weights()[0])
+    factor = np.ones(channels)
+    for channel, values in enumerate(columns.T):
+        squares = np.square(values - means[channel])
+        total = exact_sum(counts * squares)
+        # The mean of equal values may be rounded, and then their variance is not 0.
+        if values.min() < values.max() and total > 0:
+            factor[channel] = math.sqrt(size / total)
+    return factor

@@ -1,0 +1,75 @@
+"""The plain core and its fast twins: who imports whom, and how much a reader has to read."""
+
+import ast
+import cProfile
+import pstats
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kmeans_seg
+from kmeans_seg import segment
+
+PACKAGE = Path(kmeans_seg.__file__).parent
+CORE = {"exact", "errstate", "lloyd", "seeding", "distinct", "colorspace"}
+# What stands between a reader and the last pass must not become more.
+MOST_FUNCTIONS, MOST_FILES = 94, 11
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules of the package that a file imports, those under a function included."""
+    package = ["kmeans_seg", *path.relative_to(PACKAGE).parent.parts]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            found |= {".".join([*base, name])[len("kmeans_seg.") :] for name in names}
+    return found
+
+
+def test_the_core_imports_no_fast_twin_and_no_front() -> None:
+    for path in PACKAGE.glob("*.py"):
+        if path.stem in CORE:
+            assert imported(path) <= CORE, path.name
+    for path in (PACKAGE / "fast").glob("*.py"):
+        for name in imported(path):
+            assert name in {*CORE, "validation"} or name.startswith("fast"), (
+                f"{path.name} imports {name}"
+            )
+    tables = {path.stem for path in PACKAGE.glob("*.py") if "fast" in imported(path)}
+    assert tables == {"strategies"}
+
+
+def test_what_a_reader_of_the_plain_strategy_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    segment(image, 4, init="k-means++", strategy="plain")  # what is imported late is imported
+    profile = cProfile.Profile()
+    with warnings.catch_warnings():
+        profile.runcall(segment, image, 4, init="k-means++", strategy="plain")
+    functions = {
+        (file, line, name)
+        for file, line, name in pstats.Stats(profile).stats  # type: ignore[attr-defined]
+        if Path(file).is_relative_to(PACKAGE) and not name.startswith("<")
+    }
+    files = {file for file, _, _ in functions}
+    with capsys.disabled():
+        print(f"{len(functions)} functions in {len(files)} files")
+    assert not any("fast" in Path(file).parts for file in files)
+    assert len(functions) <= MOST_FUNCTIONS
+    assert len(files) <= MOST_FILES
+
+
+@pytest.mark.parametrize("space", ["rgb", "lab"])
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+def test_both_strategies_give_the_same_bits(space: str, init: str) -> None:
+    image = np.random.default_rng(1).integers(0, 60, (30, 40, 3), np.uint8)
+    plain, fast = (
+        segment(image, 9, space=space, init=init, strategy=strategy)
+        for strategy in ("plain", "fast")
+    )
+    np.testing.assert_array_equal(plain.labels, fast.labels)
+    np.testing.assert_array_equal(plain.centers, fast.centers)
+    assert (plain.inertia, plain.n_iter) == (fast.inertia, fast.n_iter)
