@@ -55,7 +55,7 @@ def images(draw: st.DrawFn) -> NDArray[Any]:
     return image
 
 
-@settings(max_examples=dose(200, 25_000), suppress_health_check=list(HealthCheck))
+@settings(max_examples=dose(200, 10_000), suppress_health_check=list(HealthCheck))
 @given(
     images(),
     st.integers(1, 5),
@@ -160,7 +160,7 @@ def test_a_mutated_file_is_read_or_refused(tmp_path: Path) -> None:
     files = seeds(tmp_path)
     rng = np.random.default_rng(0)
     path = tmp_path / "mutated"
-    for _ in range(dose(30, 3750)):
+    for _ in range(dose(30, 1500)):
         for name, data in files.items():
             content = mutated(data, rng)
             path.write_bytes(content)
@@ -182,7 +182,7 @@ def test_the_command_survives_mutated_files(
     folder = tmp_path / "work"
     folder.mkdir()
     image = folder / "image"
-    for _ in range(dose(4, 500)):
+    for _ in range(dose(4, 200)):
         for name, data in files.items():
             image.write_bytes(mutated(data, rng))
             status = main([str(image), "--force", "-k", "2", "--max-bytes", str(LIMIT)])
