@@ -346,7 +346,7 @@ def kmeans_plusplus(
         trials=trials,
         potential=STRATEGIES["fast"].potential,
     )
-    return points[[seed.index for seed in draws]]
+    return points[[seed.index for seed in draws]] + 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

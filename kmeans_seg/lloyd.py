@@ -288,7 +288,7 @@ def refill(clusters: Clusters, centers: Floats) -> Floats:
             farthest = np.flatnonzero(distances == distances.max())
             # The smallest, not the first, so that the order of the points does not matter.
             chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
-            centers[cluster] = points[chosen]
+            centers[cluster] = points[chosen] + 0.0  # not -0.0, which is equal and has other bits
             distances = np.minimum(distances, squared_distances(points, points[chosen]))
             if not distances.any():
                 break

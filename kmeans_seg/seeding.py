@@ -116,7 +116,7 @@ def plusplus(
         best = int(candidates[closest.add_best(points[candidates])])
         yield Seed(best, points, tuple(chosen))
         chosen.append(best)
-    return points[chosen]
+    return points[chosen] + 0.0  # not -0.0, so that equal points give equal bits
 
 
 def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> Seeds:
@@ -128,7 +128,7 @@ def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) ->
         yield Seed(index, points, tuple(chosen))
         chosen.append(index)
         available[squared_distances(points, points[index]) == 0] = 0
-    return points[chosen]
+    return points[chosen] + 0.0
 
 
 def at_least_1(weights: Floats) -> Floats:
