@@ -1,7 +1,7 @@
 """Initial centers that do not depend on luck: rehearse many starts on few points, keep the best.
 
 Where k-means ends depends on where it starts. So we first rehearse several
-starts on at most 5,000 coarse points, the means of runs of neighboring points:
+starts on a few thousand coarse points, the means of runs of neighboring points:
 
 1. draw the initial centers of each start by k-means++;
 2. make a few passes of Lloyd's algorithm with each;
@@ -36,8 +36,8 @@ STARTS = 16
 PASSES = 4  # of every start before some are dropped
 CHANGES, COPIES = 4, 7  # how often the start that is left is changed, in how many copies
 LAST_PASSES = 12  # of the start that wins
-MOST_POINTS = 5000  # coarse points
-MOST_CENTERS = 128  # with more, a center has too few coarse points to tell a good start
+POINTS, POINTS_PER_CENTER = 2000, 48  # coarse points, at most
+MOST_CENTERS = 128  # with more, rehearsals end no better than k-means++ among all points
 BITS = 12  # of a coordinate
 APART = 64  # places between coarse points that were neighbors
 
@@ -81,7 +81,8 @@ def rehearse(
     """
     centers: Floats | None = None
     if k <= MOST_CENTERS:
-        coarse = CoarsePoints(points, np.ones(len(points)) if weights is None else weights)
+        every = np.ones(len(points)) if weights is None else weights
+        coarse = CoarsePoints(points, every, most=POINTS + POINTS_PER_CENTER * k)
         centers = coarse.draw(k, starts, rng)
     if centers is None:
         return (yield from plusplus_seeds(points, k, weights, rng))
@@ -116,9 +117,9 @@ class CoarsePoints:
         Array (n,).
     """
 
-    def __init__(self, points: Floats, weights: Floats) -> None:
+    def __init__(self, points: Floats, weights: Floats, most: int) -> None:
         n, channels = points.shape
-        first = np.arange(0, n, -(-n // MOST_POINTS))
+        first = np.arange(0, n, -(-n // most))
         self._low = points.min(axis=0)
         span = float((points.max(axis=0) - self._low).max())
         bits = min(BITS, (36 - channels.bit_length()) // 2)

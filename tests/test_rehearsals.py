@@ -43,7 +43,7 @@ def photo() -> tuple[Floats, Floats]:
 
 def cases() -> dict[str, tuple[Floats, Floats]]:
     rng = np.random.default_rng(0)
-    n = 3 * rehearsals.MOST_POINTS + 1
+    n = 10_000
     return {
         "photo": photo(),
         "few points": (np.rint(rng.normal(size=(40, 2)) * 50), np.ones(40)),
@@ -66,9 +66,10 @@ def case(request: pytest.FixtureRequest) -> tuple[Floats, Floats]:
 
 def test_coarse_points_are_the_means_of_runs() -> None:
     points, weights = photo()
-    coarse = CoarsePoints(points, weights)
+    most = 3000
+    coarse = CoarsePoints(points, weights, most)
     unit = (points.max() - points.min()) / 4000
-    size = -(-len(points) // rehearsals.MOST_POINTS)
+    size = -(-len(points) // most)
     assert size > 1
     means, total = [], 0.0
     for start in range(0, len(points), size):
@@ -77,14 +78,14 @@ def test_coarse_points_are_the_means_of_runs() -> None:
         total += run_weights.sum()
     found = coarse.as_points(coarse.columns[:-1].T)
     order = np.lexsort(found.T.round(1))
-    assert len(found) == len(means) <= rehearsals.MOST_POINTS
+    assert len(found) == len(means) <= most
     expected = np.array(means)
     nearest = nearest_center(expected, found[order])
     assert np.abs(found[order][nearest] - expected).max() < unit
 
 
 def test_one_pass_is_a_pass_of_lloyd(case: tuple[Floats, Floats]) -> None:
-    coarse = CoarsePoints(*case)
+    coarse = CoarsePoints(*case, 4000)
     k, starts = 7, 3
     centers = coarse.draw(k, starts, np.random.default_rng(1))
     assert centers is not None
@@ -112,7 +113,7 @@ def test_one_pass_is_a_pass_of_lloyd(case: tuple[Floats, Floats]) -> None:
 
 
 def test_a_start_is_drawn_as_by_textbook_k_means_plus_plus(case: tuple[Floats, Floats]) -> None:
-    coarse = CoarsePoints(*case)
+    coarse = CoarsePoints(*case, 4000)
     for k in (1, 2, 9, 30):
         drawn = coarse.draw(k, 1, np.random.default_rng(k))
         assert drawn is not None
@@ -144,7 +145,7 @@ def test_each_phase_drops_the_worst(case: tuple[Floats, Floats]) -> None:
 
 
 def test_a_copy_has_one_center_moved() -> None:
-    coarse = CoarsePoints(*photo())
+    coarse = CoarsePoints(*photo(), 4000)
     centers = coarse.draw(6, 1, np.random.default_rng(0))
     assert centers is not None
     before, _ = coarse.one_pass(centers)
@@ -159,7 +160,7 @@ def test_a_copy_has_one_center_moved() -> None:
 def test_the_cheapest_center_is_moved_first() -> None:
     # Two centers share the first group of points, and none has the last.
     points = np.repeat([[0.0], [2.0], [50.0], [99.0], [100.0]], [5, 5, 5, 1, 1], axis=0)
-    coarse = CoarsePoints(points, np.ones(len(points)))
+    coarse = CoarsePoints(points, np.ones(len(points)), 4000)
     unit = coarse.columns[0].max() / 100
     centers = np.rint(np.array([[0.0], [2.0], [50.0]]) * unit)
     copies = coarse.changed(centers, 2, np.random.default_rng(0))
