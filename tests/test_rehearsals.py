@@ -243,6 +243,6 @@ def test_rehearsed_starts_end_near_the_best(k: int) -> None:
         for s in range(4)
     ]
     least = min(*single, *rehearsed)
-    assert max(rehearsed) <= 1.02 * least
+    assert max(rehearsed) <= 1.03 * least
     if k > 3:  # where every start ends in the optimum
         assert np.mean(rehearsed) - least < (np.mean(single) - least) / 2
