@@ -34,7 +34,8 @@ from .seeding import Seed, plusplus_seeds
 
 STARTS = 16
 PASSES = 4  # of every start before some are dropped
-CHANGES, COPIES = 4, 7  # how often the start that is left is changed, in how many copies
+MOST_CHANGES = 8  # of the start that is left; k / 2 of them where k is small
+COPIES = 7  # in which each change is tried
 LAST_PASSES = 12  # of the start that wins
 POINTS, POINTS_PER_CENTER = 2000, 48  # coarse points, at most
 MOST_CENTERS = 128  # with more, rehearsals end no better than k-means++ among all points
@@ -87,8 +88,9 @@ def rehearse(
     if centers is None:
         return (yield from plusplus_seeds(points, k, weights, rng))
     numbers, changes = np.arange(starts), 0
+    most_changes = min(k // 2, MOST_CHANGES)
     while True:
-        if len(numbers) == 1 and changes < CHANGES:
+        if len(numbers) == 1 and changes < most_changes:
             copies = coarse.changed(centers[0], COPIES, rng)
             centers = np.concatenate((centers, copies))
             numbers = np.append(numbers, starts + changes * COPIES + np.arange(len(copies)))
