@@ -69,6 +69,7 @@ ALLOWED = {
     ("distinct.py", "sort_with_places", "2 ** place_bits"): INTEGERS,
     ("optimal.py", "Runs.__init__", "np.add.accumulate"): INTEGERS,
     ("optimal.py", "Runs.__init__", "np.add.reduceat"): INTEGERS,
+    ("optimal.py", "Runs.__init__", "counts.sum"): INTEGERS,
     ("optimal.py", "Runs.inertia", "2.0 ** (-60)"): POWER_OF_TWO,
     ("optimal.py", "best_starts", "lengths.cumsum"): INTEGERS,
     ("optimal.py", "trailing_zeros", "np.bitwise_or.reduce"): INTEGERS,
