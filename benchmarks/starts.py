@@ -1,0 +1,134 @@
+"""Rehearsed starts beside k-means++, and the optimum of one channel: tables in Markdown.
+
+    python -m benchmarks.starts [--photos DIR] [--seeds 10] [--runs 50] [-k 3 5 8 16 32 64]
+
+For each photo, the least inertia known is that of `--runs` runs from k-means++
+and of the rehearsed runs. The times are CPU times of one thread, taken in
+turns, since other processes disturb them less: set OPENBLAS_NUM_THREADS=1. They
+are of the start and the loop over all colors. Gray images are compared with
+kmeans1d, if it is installed.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+import kmeans_seg
+from kmeans_seg.fast.counting import distinct_colors
+from kmeans_seg.optimal import optimal_centers
+from kmeans_seg.rehearsals import rehearse
+
+from .conftest import INSIDE, SKIMAGE
+
+Floats = NDArray[np.float64]
+Result = TypeVar("Result")
+GRAY: tuple[str, ...] = (
+    "brick.png",
+    "camera.png",
+    "cell.png",
+    "clock_motion.png",
+    "coins.png",
+    "grass.png",
+)
+GRAY += ("gravel.png", "horse.png", "moon.png", "page.png", "text.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("-k", type=int, nargs="+", default=[3, 5, 8, 16, 32, 64])
+    args = parser.parse_args()
+    photos = sorted(args.photos.glob("*.jp*g")) if args.photos else []
+    points = [counted(kmeans_seg.read(path)) for path in (*photos, *INSIDE)]
+    print("| k | excess: mean | worst | start | start and loop | k-means++ and loop | passes |")
+    print("|---|---|---|---|---|---|---|")
+    for k in args.k:
+        print(rehearsed_row(points, k, args.seeds, args.runs), flush=True)
+    print("\n| image | k | optimum | kmeans1d | excess of ours | of one k-means++ run | passes |")
+    print("|---|---|---|---|---|---|---|")
+    for name in GRAY:
+        if (SKIMAGE / name).exists():
+            for k in (8, 64):
+                print(optimal_row(name, k), flush=True)
+
+
+def counted(image: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return the distinct colors of an image, and their counts."""
+    found = distinct_colors([image.reshape(-1, image.shape[2] if image.ndim == 3 else 1)])
+    assert found.counts is not None
+    return np.asarray(found.colors, np.float64, order="F"), found.counts
+
+
+def timed(function: Callable[[], Result]) -> tuple[float, Result]:
+    """Return the CPU time of a call in milliseconds, and its result."""
+    start = time.process_time()
+    result = function()
+    return (time.process_time() - start) * 1000, result
+
+
+def rehearsed(points: Floats, weights: Floats, k: int, seed: int) -> Floats:
+    """Return the centers that win the rehearsals."""
+    events = rehearse(points, k, weights, np.random.default_rng(seed))
+    while True:
+        try:
+            next(events)
+        except StopIteration as stop:
+            centers: Floats = stop.value
+            return centers
+
+
+def rehearsed_row(photos: list[tuple[Floats, Floats]], k: int, seeds: int, runs: int) -> str:
+    excess, measured = [], []
+    for points, weights in photos:
+        ours, theirs = [], []
+        for seed in range(runs):
+            plain, single = timed(lambda: kmeans_seg.kmeans(points, k, weights=weights, rng=seed))  # noqa: B023
+            theirs.append(single.inertia)
+            if seed < seeds:
+                start, centers = timed(lambda: rehearsed(points, weights, k, seed))  # noqa: B023
+                loop, best = timed(
+                    lambda: kmeans_seg.kmeans(points, k, weights=weights, init=centers)  # noqa: B023
+                )
+                ours.append(best.inertia)
+                measured.append((start, start + loop, plain, best.n_iter))
+        excess += [inertia / min(*ours, *theirs) - 1 for inertia in ours]
+    start, both, plain, passes = np.mean(measured, axis=0)
+    return (
+        f"| {k} | {np.mean(excess):.3%} | {max(excess):.2%} | {start:.0f} ms | {both:.0f} ms "
+        f"| {plain:.0f} ms | {passes:.0f} |"
+    )
+
+
+def optimal_row(name: str, k: int) -> str:
+    image = kmeans_seg.read(SKIMAGE / name)
+    gray = image if image.ndim == 2 else image[..., 0]
+    points, weights = counted(gray)
+    ours, centers = timed(lambda: optimal_centers(points[:, 0], k, weights))
+    result = kmeans_seg.kmeans(points, len(centers), weights=weights, init=centers[:, np.newaxis])
+    single = kmeans_seg.segment(gray, len(centers)).inertia
+    theirs, excess = "", ""
+    if find_spec("kmeans1d"):
+        kmeans1d = import_module("kmeans1d")
+        values = gray.reshape(-1).astype(np.float64)
+        milliseconds, found = timed(lambda: kmeans1d.cluster(values, len(centers)))
+        away = values - np.array(found.centroids)[np.array(found.clusters)]
+        theirs = f"{milliseconds:.0f} ms"
+        excess = f"{result.inertia / float(np.square(away).sum()) - 1:.0e}" if away.any() else "0"
+    luck = f"{single / result.inertia - 1:.1%}" if result.inertia else ""
+    return (
+        f"| {name} | {len(centers)} | {ours:.1f} ms | {theirs} | {excess} | {luck} "
+        f"| {result.n_iter} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
