@@ -453,13 +453,19 @@ def few_colors(picture: Rgb) -> Rgb:
     """Reduce a picture to the 256 colors of a GIF, and leave the gray of the text as it is."""
     from PIL import Image  # which imageio brings
 
-    colors, place = np.unique(picture.reshape(-1, 3), axis=0, return_inverse=True)
+    from ..fast.counting import distinct_colors
+
+    pixels = picture.reshape(-1, 3).copy()
+    colors = distinct_colors([pixels]).colors
     if len(colors) <= 256:
         return picture
-    vivid = (colors != colors[:, :1]).any(axis=1)
-    grays = int(np.count_nonzero(~vivid))
-    chosen = vivid[place.ravel()]
-    pixels = picture.reshape(-1, 3).copy()
+    grays = len(colors) - int(np.count_nonzero(is_vivid(colors)))
+    chosen = is_vivid(pixels)
     strip = Image.fromarray(pixels[chosen][np.newaxis])
     pixels[chosen] = np.asarray(strip.quantize(max(2, 256 - grays)).convert("RGB"))[0]
     return pixels.reshape(picture.shape)
+
+
+def is_vivid(colors: Rgb) -> NDArray[np.bool_]:
+    """Return which colors (n, 3) are not gray."""
+    return np.asarray((colors != colors[:, :1]).any(axis=1))
