@@ -243,7 +243,7 @@ def lloyd(
         Array (n,) of positive numbers; by default every point weighs 1.
     labels
         Array (n,) of int: the labels before the first pass, if there are any
-        to go on from; by default the first pass assigns every point anew.
+        to go on from; by default the first pass assigns every point.
     strategy
         "fast", or "plain" for the textbook as it stands; both give the same bits.
 
@@ -346,7 +346,7 @@ def kmeans_plusplus(
         trials=trials,
         potential=STRATEGIES["fast"].potential,
     )
-    return points[[seed.index for seed in draws]]
+    return points[[seed.index for seed in draws]] + 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -477,8 +477,9 @@ def warn_of_shortcomings(clustering: Clustering, k: int, options: Options, unit:
     """Warn about missing clusters or missing convergence, for the public function that called."""
     found = len(clustering.centers)
     if found < k:
+        distinct = f"are only {found} distinct {unit}" if found > 1 else f"is one {unit[:-1]}"
         warnings.warn(
-            f"k={k}, but there are only {found} distinct {unit}: {found} clusters are returned",
+            f"k={k}, but there {distinct}: the result has k={found}",
             FewerClustersWarning,
             stacklevel=3,
         )

@@ -2,8 +2,8 @@
 
 Floating-point addition rounds, so a plain sum depends on the order of its
 terms: on the layout of an image, on blocks, on threads. Here every term is
-split into *digits*, whole numbers of a few powers of two, so small that a
-block of them adds up below 2^53, where float64 is exact. The sums of the
+split into *digits*: whole numbers, each times a power of two, and so small that
+a block of them adds up below 2^53, where float64 is exact. The sums of the
 digits go on as integers, and the result is the sum of real numbers, rounded
 once. Small whole numbers are one digit, ordinary floats two or three.
 
@@ -25,7 +25,7 @@ BLOCK = 2**14  # terms added in float64 at a time
 BITS = 38  # of a digit: a block of them adds up to at most 2^52
 HALF = BITS // 2  # and so does a block of products of two digits of half as many bits
 
-# Every float64 is a whole number of the smallest one.
+# Every float64 is an integer multiple of 2^-1074.
 SMALLEST = -1074
 ONE = 1 << -SMALLEST
 
@@ -52,7 +52,7 @@ def digits(values: Floats, bits: int = BITS) -> Iterator[tuple[int, Floats]]:
 
 
 def exact_total(values: NDArray[Any]) -> int:
-    """Sum floating-point numbers exactly, as an integer in units of 2^-1074.
+    """Sum floating-point numbers exactly: return an integer multiple of 2^-1074.
 
     Examples
     --------
@@ -82,8 +82,8 @@ def cluster_totals(
 ) -> NDArray[Any]:
     """Add up weights times values for each label from 0 to k - 1, exactly.
 
-    Returns an array (k,) of Python integers in units of 2^-2148, of which every
-    product of two float64 numbers is a whole number.
+    Returns an array (k,) of Python integers, as multiples of 2^-2148. Every
+    product of two float64 numbers is one.
 
     Examples
     --------

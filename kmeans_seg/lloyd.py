@@ -1,6 +1,6 @@
 """Lloyd's algorithm: the only k-means loop in the package. Read this file first.
 
-Once the initial centers are chosen (`seeding`), the algorithm goes on so:
+Step 1 chooses the initial centers (`seeding`). Then the algorithm continues:
 
 2. compute the distance between every point and every center;
 3. assign each point to its nearest center;
@@ -8,8 +8,8 @@ Once the initial centers are chosen (`seeding`), the algorithm goes on so:
 5. compute the distances again;
 6. if no point was reassigned stop, else go on from 3.
 
-The loop is `steps`. It runs on `Clusters`, which are plain here; `fast` has
-others that give the same bits sooner. Sums are exact (`exact`).
+The loop is `steps`. It works on a `Clusters` object. This one is plain; its
+subclass in `fast` gives the same bits faster. Sums are exact (`exact`).
 """
 
 from collections.abc import Generator
@@ -23,7 +23,7 @@ from .errstate import default_errstate
 from .exact import Floats, cluster_totals, exact_sum, rounded
 
 Labels: TypeAlias = NDArray[np.int32]
-SmallLabels: TypeAlias = NDArray[np.integer[Any]]  # in as few bytes as they fit
+SmallLabels: TypeAlias = NDArray[np.integer[Any]]  # in the smallest dtype that holds k
 Indices: TypeAlias = NDArray[np.intp]
 AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 
@@ -132,7 +132,7 @@ class Clusters:
         return np.flatnonzero(self.labels != before)
 
     def has_empty(self) -> bool:
-        """Whether a cluster has no points."""
+        """Return whether any cluster has no points."""
         return not np.bincount(self.labels, minlength=self.k).all()
 
     def total_weights(self) -> Floats:
@@ -153,7 +153,7 @@ class Clusters:
         return cluster_totals(self.labels, self.k, self.weights, values)
 
     def are_around(self, centers: Floats) -> bool:
-        """Whether each center is the mean of its points."""
+        """Return whether each center is the mean of its points."""
         return bool((self.means(otherwise=centers) == centers).all())
 
     def reorder(self, order: Indices) -> None:
@@ -170,12 +170,13 @@ class Step:
     Attributes
     ----------
     iteration
-        1 for the first pass.
+        The number of the pass, 1 for the first.
     centers
         Array (k, C) of float64: the centers that the points were assigned to.
     reassigned
         Array of the indices of the points whose label changed in this pass,
-        ascending; all points in the first, none in the last.
+        ascending: all points in the first pass, unless labels were given, and
+        none in the last, if the loop converged.
     weights
         Array (k,) of float64: the weight of each cluster's points, which is
         their number where the points have no weights.
@@ -203,11 +204,18 @@ class Step:
         for array in (self.centers, self.reassigned, self.weights):
             array.flags.writeable = False
 
+    def __repr__(self) -> str:
+        """Sum it up in a line."""
+        return (
+            f"Step(pass {self.iteration}: {self.reassigned.size} points reassigned, "
+            f"k={len(self.centers)})"
+        )
+
     @property
     def labels(self) -> Labels:
         """Array (n,) of int32: for each point the index of its nearest center.
 
-        It is made when it is asked for.
+        Computed on access.
         """
         labels = self._labels.astype(np.int32)
         labels.flags.writeable = False
@@ -224,7 +232,7 @@ class Step:
     def inertia(self) -> float:
         """The weighted sum of squared distances of the points to their centers.
 
-        It is computed when it is asked for: the exact sum of its terms, rounded.
+        Computed on access: the exact sum of its terms, rounded.
         """
         distances = own_distances(self._points, self.centers, self._labels)
         return exact_sum(self._point_weights * distances)
@@ -240,7 +248,7 @@ def steps(
     cycle, iteration = Cycle(), first
     while True:
         before = clusters.labels
-        reassigned = clusters.assign(centers)  # 2, 3 and 5: distances, nearest center
+        reassigned = clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
         if clusters.has_empty():
             centers = refill(clusters, centers)
             reassigned = np.flatnonzero(clusters.labels != before)
@@ -249,8 +257,9 @@ def steps(
             clusters.labels, clusters.points, clusters.weights,
         )  # fmt: skip
         yield step
+        # 6: stop if no point was reassigned. (Labels or centers that a caller gave need not fit.)
         if reassigned.size == 0 and clusters.are_around(centers):
-            return step  # 6: no point was reassigned
+            return step
         if iteration == max_iter or cycle.ends_with(step):
             return step
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
@@ -260,10 +269,9 @@ def steps(
 def refill(clusters: Clusters, centers: Floats) -> Floats:
     """Move each center without points to the point farthest from its own center; assign again.
 
-    A center that was moved sits on a point where no other center sits, and
-    keeps it: this ends after at most k rounds. It also ends where the points
-    of each cluster are equal, though centers that the caller gave may be
-    elsewhere.
+    A moved center sits on a point where no other center is, and keeps it. So
+    this ends after at most k rounds. It ends earlier if the points of each
+    cluster are equal, because no cluster can be split then.
     """
     points = clusters.points
     while True:
@@ -280,7 +288,7 @@ def refill(clusters: Clusters, centers: Floats) -> Floats:
             farthest = np.flatnonzero(distances == distances.max())
             # The smallest, not the first, so that the order of the points does not matter.
             chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
-            centers[cluster] = points[chosen]
+            centers[cluster] = points[chosen] + 0.0  # not -0.0, which is equal and has other bits
             distances = np.minimum(distances, squared_distances(points, points[chosen]))
             if not distances.any():
                 break
@@ -300,7 +308,7 @@ class Cycle:
         self._costs: list[float] = []  # the inertia of each step since then
 
     def ends_with(self, step: Step) -> bool:
-        """Whether a step is the best of a cycle that the loop has gone through."""
+        """Return whether a step is the best of a cycle that the loop has gone through."""
         if not self._length:
             first = self._passes.setdefault(hash(step.centers.tobytes()), step.iteration)
             self._length, self._centers = step.iteration - first, step.centers
@@ -308,6 +316,6 @@ class Cycle:
             return False
         self._costs.append(step.inertia)
         if len(self._costs) == self._length + 1 and (step.centers != self._centers).any():
-            self._length, self._costs = 0, []  # other centers had the same hash
+            self._length, self._costs = 0, []  # the hashes collided: forget this cycle
             return False
         return len(self._costs) > self._length and step.inertia == min(self._costs)

@@ -50,7 +50,7 @@ class AmbiguousShapeWarning(UserWarning):
 FEW, MANY = 16, 32
 
 BLOCK = 2**20  # pixels of an array read at a time
-FILE_BLOCK = 2**22  # of anything else: opening a chunk of a file is dear
+FILE_BLOCK = 2**22  # of anything else: opening file chunks is expensive
 
 
 class Pixels:

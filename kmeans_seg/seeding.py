@@ -2,11 +2,11 @@
 
 k-means++ draws each next center among the points with a probability in
 proportion to its squared distance to the nearest center so far. "random"
-draws among the points as they are. Both draw, and compare, by exact sums
+draws in proportion to the weights, without distances. Both use exact sums
 (`exact`): the centers depend on the random generator and the points alone.
 
-`plusplus` runs on a `Potential`, which is plain here; `fast` has another that
-gives the same centers sooner. Left out: centers that the caller gives.
+`plusplus` works on a `Potential`. This one is plain; its subclass in `fast`
+gives the same centers faster.
 """
 
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
@@ -59,14 +59,17 @@ Seeds: TypeAlias = Generator[Seed, None, Floats]
 
 
 class Potential:
-    """The weighted squared distance of every point to its nearest center so far."""
+    """The weighted squared distance of every point to its nearest center so far.
+
+    Their sum is what the paper on k-means++ calls the potential.
+    """
 
     def __init__(self, points: Floats, weights: Floats, center: Floats) -> None:
         self._points, self._weights = points, weights
         self._closest = squared_distances(points, center)
 
     def some_left(self) -> bool:
-        """Whether any point has a distance to its nearest center."""
+        """Return whether any point is not on a center."""
         if not (self._weights * self._closest).any():
             # Products with small weights underflow: let the distances alone decide.
             self._weights = np.ones(len(self._points))
@@ -78,9 +81,9 @@ class Potential:
 
     def add_best(self, candidates: Floats) -> int:
         """Add the candidate that leaves the smallest total as a center; return its index."""
-        distances = (squared_distances(self._points, center) for center in candidates)
-        closest = [np.minimum(self._closest, some) for some in distances]
-        totals = [exact_total(self._weights * some) for some in closest]
+        to_candidates = (squared_distances(self._points, center) for center in candidates)
+        closest = [np.minimum(self._closest, distances) for distances in to_candidates]
+        totals = [exact_total(self._weights * distances) for distances in closest]
         best = totals.index(min(totals))  # the first of equals
         self._closest = closest[best]
         return best
@@ -113,7 +116,7 @@ def plusplus(
         best = int(candidates[closest.add_best(points[candidates])])
         yield Seed(best, points, tuple(chosen))
         chosen.append(best)
-    return points[chosen]
+    return points[chosen] + 0.0  # not -0.0, so that equal points give equal bits
 
 
 def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> Seeds:
@@ -125,11 +128,11 @@ def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) ->
         yield Seed(index, points, tuple(chosen))
         chosen.append(index)
         available[squared_distances(points, points[index]) == 0] = 0
-    return points[chosen]
+    return points[chosen] + 0.0
 
 
 def at_least_1(weights: Floats) -> Floats:
-    """Scale weights that are all below 1 by a power of two: fewer of their terms underflow."""
+    """Scale small weights up, so that fewer products with small distances underflow."""
     exponent = int(np.frexp(weights.max())[1])
     return weights if exponent > 0 else np.asarray(np.ldexp(weights, 1 - exponent))
 

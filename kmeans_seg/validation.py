@@ -200,7 +200,7 @@ def as_centers(name: str, centers: ArrayLike, k: int | None, channels: int) -> N
             f"{name} has shape {array.shape}: it must be ({rows}, {channels}), "
             "a row for each center and a column for each channel"
         )
-    return array.astype(np.float64)
+    return array.astype(np.float64) + 0.0  # not -0.0, so that equal centers have equal bits
 
 
 def as_labels(labels: ArrayLike | None, n: int, k: int) -> NDArray[np.int32] | None:

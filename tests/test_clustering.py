@@ -266,9 +266,7 @@ def test_one_warning_says_that_clusters_are_missing() -> None:
     _, warning = only_warning(lambda: kmeans(THREE_DISTINCT, 6, n_init=5))
     assert warning.category is FewerClustersWarning
     assert Path(warning.filename) == Path(__file__)
-    assert str(warning.message) == (
-        "k=6, but there are only 3 distinct points: 3 clusters are returned"
-    )
+    assert str(warning.message) == ("k=6, but there are only 3 distinct points: the result has k=3")
 
 
 def test_exactly_as_many_distinct_points_are_no_reason_to_warn(strategy: str) -> None:

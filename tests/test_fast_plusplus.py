@@ -5,11 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from kmeans_seg import kmeans_plusplus
+from kmeans_seg import kmeans, kmeans_plusplus
 from kmeans_seg.exact import exact_sum
 from kmeans_seg.fast.cells import CELL
 from kmeans_seg.fast.plusplus import CellPotential
 from kmeans_seg.lloyd import squared_distances
+from kmeans_seg.seeding import plusplus
+from kmeans_seg.strategies import STRATEGIES
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,42 @@ def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() ->
             potential.accept(seed, change)
         totals.add(potential.total)
     assert len(totals) == 1
+
+
+def test_terms_that_underflow_are_compared_exactly() -> None:
+    x, y = np.sqrt(1.505), np.sqrt(1.505) + np.sqrt(1.495)
+    parts = [((0, 0), 256), ((x, 0), 256), ((y, 0), 100), ((0, 0), 156), ((0, 3**0.5), 256)]
+    points = np.vstack([np.tile(point, (n, 1)) for point, n in parts])
+    weights = np.full(len(points), 5e-324)
+    weights[0] = 1
+    for seed in range(20):
+        plain, fast = (
+            kmeans(points, 2, weights=weights, rng=seed, strategy=strategy)
+            for strategy in ("plain", "fast")
+        )
+        np.testing.assert_array_equal(plain.centers, fast.centers)
+
+
+def test_of_equal_candidates_the_first_is_kept_with_the_bits_of_every_strategy() -> None:
+    rng = np.random.default_rng(5)
+    points = rng.normal(size=(40, 12))
+    points[:, 0] = 0.0
+    points = np.repeat(points, 10, axis=0)
+    points[1::2, 0] = -0.0  # equal, with other bits
+    for seed in range(20):
+        found = [
+            [
+                drawn.index
+                for drawn in plusplus(
+                    np.asfortranarray(points),
+                    np.ones(400),
+                    6,
+                    np.random.default_rng(seed),
+                    trials=30,
+                    potential=strategy.potential,
+                )
+            ]
+            for strategy in STRATEGIES.values()
+        ]
+        assert found[0] == found[1]
+    assert not np.signbit(kmeans_plusplus(points, 6)[:, 0]).any()

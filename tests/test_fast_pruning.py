@@ -223,3 +223,26 @@ def test_fewer_points_are_looked_at_as_the_centers_come_to_rest(
         assign(centers)
     assert looked_at[1] > looked_at[2] > looked_at[3]
     assert looked_at[3] < len(colors) / CELL / 10
+
+
+def test_cells_of_tiny_boxes_beside_huge_distances() -> None:
+    tiny = np.zeros((256, 2))
+    tiny[::2] = 1e-70
+    far = [np.tile([1e90, 0.0], (256, 1)), np.tile([-1e90, 0.0], (256, 1))]
+    points = np.vstack([np.zeros((1280, 2)), tiny, *far])
+    assert_same_steps(points, np.array([[1e90, 0.0], [-1e90, 0.0], [0.0, 1e90]]))
+    line = np.zeros((768, 1))
+    line[256:512:2], line[512:] = 1e-70, 1e90
+    assert_same_steps(line, np.array([[1e90], [-1e90]]))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 12])
+def test_steps_on_numbers_of_all_sizes(channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    for _ in range(dose(15, 300)):
+        n, k = int(rng.integers(300, 1500)), int(rng.integers(2, 9))
+        points = rng.normal(size=(n, channels)) * 10.0 ** rng.integers(-90, 90, (n, 1))
+        points[rng.random(n) < 0.6] = 0
+        points = points[np.lexsort(points.T)]
+        centers = rng.normal(size=(k, channels)) * 10.0 ** rng.integers(-90, 89, (k, 1))
+        assert_same_steps(np.clip(points, -1e90, 1e90), centers)

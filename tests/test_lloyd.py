@@ -448,3 +448,10 @@ def test_equal_hashes_of_other_centers_are_no_cycle(monkeypatch: pytest.MonkeyPa
     module = importlib.import_module("kmeans_seg.lloyd")
     monkeypatch.setattr(module, "hash", lambda _: 0, raising=False)
     assert [step.centers.tolist() for step in lloyd(points, start)] == expected
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2]])
+def test_a_refilled_center_has_the_same_bits_whatever_the_sign_of_zero(order: list[int]) -> None:
+    points = np.array([[0.0], [-0.0], [5.0]])[order]
+    centers = next(lloyd(points, [[5.0], [5.0]])).centers
+    assert not np.signbit(centers).any()

@@ -104,6 +104,8 @@ ALLOWED = {
     ("fast/plusplus.py", "CellPotential._with_seed", "terms.sum"): CLEAR,
     ("fast/plusplus.py", "CellPotential._least_distances", "np.square(offsets).sum"): BOUND,
     ("fast/plusplus.py", "CellPotential._least_totals", "terms.sum"): BOUND,
+    ("fast/plusplus.py", "CellPotential.best_of", "2.0 ** (-1074)"): POWER_OF_TWO,
+    ("fast/plusplus.py", "CellPotential.best_of", "2.0 ** (-50)"): POWER_OF_TWO,
     ("fast/plusplus.py", "CellPotential.best_of", "most.sum"): BOUND,
     ("fast/plusplus.py", "CellPotential.best_of", "self._sums[cells].sum"): CLEAR,
     ("fast/plusplus.py", "draw_from_cells", "(running <= targets[:, np.newaxis]).sum"): INTEGERS,

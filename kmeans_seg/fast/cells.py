@@ -2,11 +2,11 @@
 
 Points that come in Morton order, as `distinct` hands out colors, have their
 neighbors in color beside them in the array. A run of them lies in a small box,
-and what is known of the box holds for every point in it. Points in any other
-order make large boxes, of which little is known: slower, and just as right.
+and a bound for the box holds for every point in it. Points in any other order
+make large boxes with weak bounds: slower, and equally correct.
 
-What holds in a whole box of a center that is ahead of others is told here, for
-`seeding` and `pruning`, which leave out work by it.
+`Boxes` bounds distances for a whole box at once. `plusplus` and `pruning` use
+these bounds to skip work.
 """
 
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ CELL = 2**CELL_BITS  # points in a cell
 ROUNDING = 1e-9  # of a distance: far more than the rounding of its terms adds up to
 SINGLE = 2.0**-23  # of a number: twice what one rounding to single precision changes
 FARTHEST = 1e15  # a distance whose square is far from the limits of single precision
+BEYOND = 1e100  # and one whose square is far from those of double precision
 PRODUCT = 2**18  # multiplications in one product: larger ones start threads that only wait
 
 
@@ -109,7 +110,7 @@ def centered_rows(points: Floats, boxes: Boxes) -> tuple[NDArray[np.float32], Fl
     center = np.median(boxes.middle, axis=1)
     away = np.sqrt(squared_distances(boxes.middle.T, center))
     usual = np.maximum(away, 4 * np.median(away)) + boxes.diagonal
-    scale = np.ldexp(1.0, -np.clip(np.frexp(usual)[1], -1000, 1000))
+    scale = np.ldexp(1.0, -np.clip(np.frexp(usual)[1], -500, 500))  # its square is finite
     rows = np.ones((len(scale), points.shape[1] + 1, CELL), np.float32)
     for channel, middle in enumerate(boxes.middle):
         centered = in_cells(points[:, channel]) - middle[:, np.newaxis]

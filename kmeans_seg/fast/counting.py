@@ -46,12 +46,12 @@ BLOCK = 2**15
 # Entries of the table looked at at a time, when those that are not 0 are searched.
 SCANNED = 2**21
 
-# The counts in the table have 16 bits, so that little memory is touched. What is seen to be more
-# than this is taken out before another block is counted.
+# The counts in the table have 16 bits, so that little memory is touched. Counts above this limit
+# are moved to a dictionary before the next block.
 MOST_COUNTED = 2**16 - 1 - BLOCK
 
-# One pixel in so many is looked at for that. A color of many pixels is among them, but for patterns
-# as wide as this; then the sum of all counts tells. So it is no width that images like to have.
+# Every 17th pixel is checked for that. If a periodic pattern hides a color, the total is short and
+# all is counted again. So it should not be a period that images have.
 SAMPLED = 17
 
 
@@ -261,7 +261,7 @@ class CodeLookUp:
         return result
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Go to another process without the table, which it can make anew."""
+        """Pickle without the cached table."""
         return CodeLookUp, (self._codes, self._labels)
 
     @cached_property

@@ -12,6 +12,7 @@ from ..exact import ONE, Floats, exact_total, whole_numbers
 from ..lloyd import Indices, squared_distances
 from ..seeding import Potential, draw_targets, first_above
 from .cells import (
+    BEYOND,
     CELL,
     FARTHEST,
     SINGLE,
@@ -119,21 +120,25 @@ class CellPotential(Potential):
         to_middle = distances_to(seeds[:, np.newaxis], self._boxes.middle)
         lead = least_lead(self._seed, self._own, others, to_middle, self._boxes.width)
         # More than rounding can make of these squared distances; the smallest underflow.
-        lead -= 1e-12 * (to_middle + self._own + np.square(self._boxes.diagonal)) + 1e-300
+        rounding = (len(others) + 8) * 2.0**-50
+        lead -= rounding * (to_middle + self._own + np.square(self._boxes.diagonal)) + 1e-300
         # A new center lowers a point's distance by at most its lead over the cell's center.
         most = np.minimum(np.maximum(-lead, 0) * self._cell_weights, self._sums)
         total = self.total
-        rounding = 1e-9 * total  # more than that of sums in float64
+        # More than the rounding of sums in float64, and of terms that underflow.
+        rounding = 1e-9 * total + self._terms.size * 2.0**-1074
         least = total - most.sum(axis=1) - rounding
         if self._wide:
             least = np.maximum(least, self._least_totals(seeds) - rounding)
         totals: dict[int, float] = {}
         best = -1
-        for index in least.argsort(kind="stable").tolist():
+        first: dict[bytes, int] = {}  # of equal candidates; 0.0 and -0.0 are equal
+        for index, seed in enumerate(seeds + 0.0):
+            first.setdefault(seed.tobytes(), index)
+        firsts = np.array(list(first.values()))
+        for index in firsts[least[firsts].argsort(kind="stable")].tolist():
             if totals and least[index] > totals[best]:
                 break
-            if any((seeds[index] == seeds[other]).all() for other in totals):
-                continue  # the first of equals has been tried
             cells = np.flatnonzero(lead[index] <= 0)
             closest, their_sum = self._with_seed(seeds[index], cells)
             totals[index] = total - float(self._sums[cells].sum()) + their_sum
@@ -190,9 +195,10 @@ class CellPotential(Potential):
         scale = self._scale[cells, np.newaxis]
         offsets = seeds - self._boxes.middle[:, cells].T[:, np.newaxis]
         offsets *= scale[..., np.newaxis]
+        np.clip(offsets, -BEYOND, BEYOND, out=offsets)
         squares = np.square(offsets).sum(axis=2)
         reach = np.sqrt(squares) + self._boxes.diagonal[cells, np.newaxis] / 2 * scale
-        margin = (offsets.shape[2] + 8) * SINGLE * np.square(reach) + 1e-30
+        margin = (2 * offsets.shape[2] + 8) * SINGLE * np.square(reach) + 1e-30
         factors = np.empty((*squares.shape, offsets.shape[2] + 1), np.float32)
         factors[..., :-1] = -2 * offsets.clip(-FARTHEST, FARTHEST)
         factors[..., -1] = squares.clip(max=FARTHEST * FARTHEST)

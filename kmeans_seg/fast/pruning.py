@@ -1,6 +1,6 @@
 """The fast assignment: the same labels as the plain one, from far fewer distances.
 
-Three observations, each of which leaves work out and none of which guesses.
+Three exact ways to skip work.
 
 **Near points share their candidates.** The points come in cells of 256, near
 each other if the points are in Morton order, as `distinct` hands them out.
@@ -48,6 +48,7 @@ from numpy.typing import NDArray
 from ..exact import Floats
 from ..lloyd import Indices, SmallLabels, nearest_center, squared_distances
 from .cells import (
+    BEYOND,
     CELL,
     CELL_BITS,
     FARTHEST,
@@ -87,6 +88,7 @@ class PrunedAssigner:
     _pass: int
     _clock: float  # how far the two fastest centers have come
     _room: float  # when the clock shows this, choose anew
+    _is_far: bool  # whether a scaled distance may be too large for single precision
 
     def __init__(self, points: Floats, labels: SmallLabels) -> None:
         low, high = corners(points)
@@ -135,6 +137,7 @@ class PrunedAssigner:
                 new = np.flatnonzero(labels != known)
                 known[:] = labels
                 return labels, new
+            self._is_far = size * float(self._scale.max()) > FARTHEST
             small = np.min_scalar_type(len(centers))
             self._cell_labels = self._cell_labels.astype(small, copy=False)
             changed += self._choose_candidates(columns, room)
@@ -263,14 +266,14 @@ class PrunedAssigner:
         offsets = centers.take(candidates, axis=1) - middle.repeat(counts, axis=1)
         scales = scale.repeat(counts)
         offsets *= scales
+        if self._is_far:
+            offsets = offsets.clip(-BEYOND, BEYOND)
         squares = np.square(offsets).sum(axis=0)
-        factors = np.zeros((len(candidates) + 1, len(offsets) + 1), np.float32)
         distances = np.sqrt(squares)
-        if distances.max() > FARTHEST:  # not clear in single precision: it goes the plain way
-            offsets, squares = (
-                offsets.clip(-FARTHEST, FARTHEST),
-                squares.clip(max=FARTHEST * FARTHEST),
-            )
+        if self._is_far:  # the margin is larger than any score then: such cells go the plain way
+            offsets = offsets.clip(-FARTHEST, FARTHEST)
+            squares = squares.clip(max=FARTHEST * FARTHEST)
+        factors = np.zeros((len(candidates) + 1, len(offsets) + 1), np.float32)
         factors[:-1, :-1] = (-2 * offsets).T
         factors[:-1, -1] = squares
         factors[-1, -1] = NEVER  # the score of no candidate
@@ -308,7 +311,7 @@ class PrunedAssigner:
         # room for all that is rounded in double precision.
         radius = self._radius[cells]
         reach = np.maximum.reduceat(distances, starts) + radius
-        margin = (len(offsets) + 6) * SINGLE * np.square(reach) + 1e-30
+        margin = (2 * len(offsets) + 6) * SINGLE * np.square(reach) + 1e-30
         lead = least_by_cell(ahead) - margin
         unclear = (lead <= 0).nonzero()[0]
         if unclear.size:
