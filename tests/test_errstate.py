@@ -9,6 +9,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from doses import dose
 from numpy.typing import NDArray
 
 import kmeans_seg.dask
@@ -114,8 +115,10 @@ def test_dask(options: dict[str, Any]) -> None:
 
 @pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
 @pytest.mark.usefixtures("raising")
-@pytest.mark.parametrize("space", ["rgb", "lab"])
-@pytest.mark.parametrize("name", ["half", "small"])
+@pytest.mark.parametrize(
+    ("name", "space"),
+    [("half", "lab"), ("small", "rgb"), *dose([], [("half", "rgb"), ("small", "lab")])],
+)
 def test_teaching(name: str, space: str, tmp_path: Path) -> None:
     image = IMAGES[name]
     for record in trace(image, 4, space=space):
