@@ -156,6 +156,7 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of decoders
+@pytest.mark.filterwarnings("ignore:.* channels is not alpha:UserWarning")  # a mutation can do that
 def test_a_mutated_file_is_read_or_refused(tmp_path: Path) -> None:
     files = seeds(tmp_path)
     rng = np.random.default_rng(0)
