@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -203,7 +203,7 @@ def kmeans(
     )
     events = each_in_default_errstate(best_run(points, weights, k, options))
     step, clusters = run_to_end(events, callback)
-    clustering = conclude(step, clusters)
+    clustering = conclude(step, has_converged(step, clusters))
     warn_of_shortcomings(clustering, k, options, "points")
     return clustering
 
@@ -430,7 +430,7 @@ def run_in_order(
     while True:
         order = np.lexsort((*step.centers.T[::-1], brightness(step.centers)))
         if (order == np.arange(len(order))).all():
-            return replace(conclude(step, clusters), converged=converged)
+            return conclude(step, converged)
         clusters.reorder(order)
         yield Reordered(order)
         # The first pass repeats the last one: it starts from its labels and has its number.
@@ -440,13 +440,14 @@ def run_in_order(
         converged = converged and has_converged(step, clusters)
 
 
+@default_errstate
 def has_converged(step: Step, clusters: Clusters) -> bool:
-    """Whether the loop would not change anything after its last step."""
+    """Return whether the loop would not change anything after its last step."""
     return step.reassigned.size == 0 and clusters.are_around(step.centers)
 
 
 @default_errstate
-def conclude(step: Step, clusters: Clusters) -> Clustering:
+def conclude(step: Step, converged: bool) -> Clustering:
     """Make a clustering of the last step."""
     labels, filled = step.labels.copy(), step.weights > 0
     if not filled.all():  # there are fewer distinct points than centers
@@ -457,7 +458,7 @@ def conclude(step: Step, clusters: Clusters) -> Clustering:
         weights=step.weights[filled],
         inertia=step.inertia,
         n_iter=step.iteration,
-        converged=has_converged(step, clusters),
+        converged=converged,
     )
 
 

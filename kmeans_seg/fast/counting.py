@@ -168,7 +168,7 @@ def count_codes(
         totals = table[places].astype(np.int64)
         if again is not None and totals.sum() + many.total() < counted:
             # A count that was not looked at began again at 0.
-            del table, places, totals  # what takes as much memory is made anew
+            del table, places, totals  # free the memory before it is needed again
             return count_codes(again)
         for place, number in many.items():
             totals[places.searchsorted(place)] += number
@@ -201,7 +201,7 @@ def nonzero_in_words(entries: NDArray[Any], levels: int = 2) -> NDArray[np.intp]
 
 
 def count_sorted(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.int64]]:
-    """Count codes of so many bits, by sorting them.
+    """Count codes of `bits` bits by sorting them.
 
     >>> count_sorted(np.array([5, 3, 5], np.uint8), bits=8)
     (array([3, 5], dtype=uint8), array([1, 2]))
@@ -306,7 +306,7 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
 
 
 def sort_with_places(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.intp]]:
-    """Sort codes of so many bits, which leave room for places; return them and where they stood.
+    """Sort codes of `bits` bits, which leave room for places; return them and where they were.
 
     >>> sort_with_places(np.array([5, 3, 9], np.uint64), bits=8)
     (array([3, 5, 9], dtype=uint64), array([1, 0, 2]))
@@ -320,7 +320,7 @@ def sort_with_places(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.intp]]:
 
 
 def ascending(codes: Codes, bits: int) -> NDArray[np.intp]:
-    """Return the places of codes of so many bits, in the order of the codes.
+    """Return the places of codes of `bits` bits, in the order of the codes.
 
     They are sorted by their lowest 16 bits, then by the next, and so on: of 16
     bits the stable sort of NumPy is a radix sort, which is fast on any processor.

@@ -26,7 +26,7 @@ from .cells import (
 )
 
 BLOCK = 2**18  # numbers worked on at a time
-NARROW = 8  # with up to so many channels a distance costs less than a bound for it
+NARROW = 8  # up to this many channels, a distance costs less than a bound for it
 WHOLE_FLOAT32 = 2.0**24  # whole numbers up to this are exact in float32
 WHOLE_FLOAT64 = 2.0**52  # and up to twice this in float64
 
