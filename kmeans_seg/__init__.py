@@ -20,8 +20,8 @@ from .clustering import (
     lloyd,
 )
 from .files import read, write
+from .image import AmbiguousShapeWarning
 from .lloyd import Step
-from .pixels import AmbiguousShapeWarning
 from .segmentation import NodataWarning, Segmentation, segment
 
 __all__ = [

@@ -291,9 +291,11 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         check_output(target, protected, args.force)
     page = None
     if args.explain is not None:
+        from .teaching.page import check_page_k, check_page_name
+
         page = destination(args.explain, origin.parent / f"{origin.stem}-steps.html")
-        validation.check_page_name(page)
-        validation.check_page_k(args.k)
+        check_page_name(page)
+        check_page_k(args.k)
         validation.as_count("--width", args.width)
         check_output(page, protected, args.force)
     with live_line(name) as show:

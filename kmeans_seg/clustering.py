@@ -197,7 +197,7 @@ def kmeans(
     """
     points = validation.as_points(points)
     k = validation.as_k(k, len(points), "points")
-    weights = validation.as_weights(weights, len(points))
+    weights = as_weights(weights, len(points))
     options = Options.checked(
         k, points.shape[1], init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy
     )
@@ -272,9 +272,9 @@ def lloyd(
     3 [0.5 7. ] [0 0 1 1] 0
     """
     points = validation.as_points(points)
-    weights = validation.as_weights(weights, len(points))
-    centers = validation.as_centers("centers", centers, None, points.shape[1])
-    labels = validation.as_labels(labels, len(points), len(centers))
+    weights = as_weights(weights, len(points))
+    centers = as_centers("centers", centers, None, points.shape[1])
+    labels = as_labels(labels, len(points), len(centers))
     validation.check_choice("strategy", strategy, STRATEGIES)
     clusters = STRATEGIES[strategy].clusters(points, weights, len(centers), labels)
     return each_in_default_errstate(steps(clusters, centers))
@@ -335,7 +335,7 @@ def kmeans_plusplus(
     """
     points = validation.as_points(points)
     k = validation.as_k(k, len(points), "points")
-    weights = validation.as_weights(weights, len(points))
+    weights = as_weights(weights, len(points))
     if trials is not None:
         trials = validation.as_count("trials", trials, most=validation.MOST_TRIALS)
     draws = seeding.plusplus(
@@ -366,7 +366,7 @@ class Options:
         channels: int,
         *,
         init: str | ArrayLike,
-        n_init: int,
+        n_init: int = 1,
         max_iter: int,
         rng: RandomGenerator,
         strategy: str,
@@ -375,7 +375,7 @@ class Options:
         if isinstance(init, str):
             validation.check_choice("init", init, INITS)
         else:
-            init = validation.as_centers("init", init, k, channels)
+            init = as_centers("init", init, k, channels)
         validation.check_choice("strategy", strategy, STRATEGIES)
         return cls(
             init=init,
@@ -497,3 +497,50 @@ def warn_of_shortcomings(clustering: Clustering, k: int, options: Options, unit:
                 "raise max_iter to let the clustering converge"
             )
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+
+@default_errstate
+def as_weights(weights: ArrayLike | None, n: int) -> Floats:
+    """Check a positive weight for each of `n` points; None for 1 each."""
+    if weights is None:
+        return np.ones(n)
+    array = validation.as_numbers("weights", weights).astype(np.float64)
+    if array.shape != (n,):
+        raise ValueError(f"weights has shape {array.shape}: it must be ({n},), one for each point")
+    if not (array > 0).all():
+        raise ValueError(
+            f"weights contains {array.min()}: every weight must be positive; "
+            "leave out the points that shall not count"
+        )
+    return array
+
+
+@default_errstate
+def as_centers(name: str, centers: ArrayLike, k: int | None, channels: int) -> Floats:
+    """Check centers (k, C) against the number of clusters, if it is known, and of channels."""
+    array = validation.as_numbers(name, centers)
+    wanted = (len(array) if array.ndim and k is None else k, channels)
+    if array.ndim != 2 or array.shape != wanted or not len(array):
+        rows = "k" if k is None else k
+        raise ValueError(
+            f"{name} has shape {array.shape}: it must be ({rows}, {channels}), "
+            "a row for each center and a column for each channel"
+        )
+    return array.astype(np.float64) + 0.0  # not -0.0, so that equal centers have equal bits
+
+
+def as_labels(labels: ArrayLike | None, n: int, k: int) -> Labels | None:
+    """Check a label from 0 to k - 1 for each of `n` points; None stays None."""
+    if labels is None:
+        return None
+    array = validation.as_numbers("labels", labels)
+    if array.dtype.kind not in "ui":
+        raise TypeError(f"labels has dtype {array.dtype}: it must hold integers")
+    if array.shape != (n,):
+        raise ValueError(f"labels has shape {array.shape}: it must be ({n},), one for each point")
+    if array.min() < 0 or array.max() >= k:
+        raise ValueError(
+            f"labels goes from {array.min()} to {array.max()}: "
+            f"with {k} centers every label must be from 0 to {k - 1}"
+        )
+    return array.astype(np.int32)

@@ -17,7 +17,7 @@ Four things are done with care:
   little more memory than its result.
 
 Left out: other white points and observers, chromatic adaptation, ICC profiles, wide gamuts, and
-every check (``validation.py`` has them all). A Lab color that no screen can show is clipped
+every check (see ``features.py``). A Lab color that no screen can show is clipped
 channel by channel, not mapped to the nearest color that looks like it.
 """
 

@@ -24,7 +24,6 @@ iteration; an error says what to do instead.
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,9 +41,9 @@ from . import validation
 from .clustering import run_to_end, warn_of_shortcomings
 from .distinct import DistinctColors, LookUp, has_codes
 from .fast.counting import Codes, count_codes, from_codes, merge_counts
-from .features import SPACES
+from .features import SPACES, Space
+from .image import Pixels, check_some_left, warn_of_shape
 from .lloyd import Labels
-from .pixels import Blocks, Pixels, warn_of_shape
 from .segmentation import Segmentation, paint, problem_of
 from .validation import RandomGenerator
 
@@ -112,11 +111,11 @@ def segment(
     array([2, 2])
     """
     validation.check_choice("space", space, SPACES)
-    pixels = Chunks(image, space, SPACES[space].channel_counts, channel_axis, mask)
+    pixels = Chunks(image, SPACES[space], channel_axis, mask)
     warn_of_shape(image.shape, channel_axis, stacklevel=3)
     problem = problem_of(
-        pixels, k, space=space, init=init, n_init=n_init, max_iter=max_iter, rng=rng,
-        strategy=strategy, normalize=normalize,
+        pixels, k, init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy,
+        normalize=normalize,
     )  # fmt: skip
     clustering = run_to_end(problem.events(), None)
     warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
@@ -150,15 +149,10 @@ class Chunks(Pixels):
     """The pixels of a dask array: read by its workers."""
 
     def __init__(
-        self,
-        image: Any,
-        space: str,
-        channel_counts: tuple[int, ...] | None,
-        channel_axis: int | None,
-        mask: Any,
+        self, image: Any, space: Space, channel_axis: int | None, mask: Any = None
     ) -> None:
         validation.check_dask("image", image)
-        super().__init__(image, space, channel_counts, channel_axis, mask)
+        super().__init__(image, space, channel_axis, mask)
         validation.check_counted(image.dtype, self.channels, has_codes(self.channels, image.dtype))
         axis = self.channel_axis
         # Dask repeats an axis of one pixel if it has an empty chunk as well.
@@ -169,24 +163,25 @@ class Chunks(Pixels):
         if mask is not None:
             validation.check_dask("mask", mask)
             self.mask = mask.rechunk(tuple(c for i, c in enumerate(chunks) if i != axis))
-        self._kind = (space, channel_counts, axis)
+        self._kind = (space, axis)
 
     def distinct(
         self,
-        check: Callable[[NDArray[Any]], None],
         distinct_colors: object,  # the workers count by codes, whatever the strategy
+        *,
+        with_position: bool = False,
     ) -> DistinctColors:
         """Find the distinct colors: of each chunk, then of a few together, and so on."""
         blocks = self.array.to_delayed().ravel()
         masks = [None] * len(blocks) if self.mask is None else self.mask.to_delayed().ravel()
         count = dask.delayed(count_chunk)
-        parts = [count(*pair, self._kind, check) for pair in zip(blocks, masks, strict=True)]
+        parts = [count(*pair, self._kind) for pair in zip(blocks, masks, strict=True)]
         merge = dask.delayed(merge_counts)
         while len(parts) > 1:
             parts = [merge(parts[i : i + MERGED]) for i in range(0, len(parts), MERGED)]
         ((codes, counts),) = dask.compute(*parts)
         self.size = int(counts.sum())
-        validation.check_some_left(self.size)
+        check_some_left(self.size)
         return from_codes(codes, counts, self.channels, self.array.dtype)
 
     def spread(self, look_up: LookUp, out: Any = None) -> Any:
@@ -212,19 +207,18 @@ class Chunks(Pixels):
         return da.moveaxis(self.array, self.channel_axis, -1)[..., self.channels :]
 
 
-Kind = tuple[str, tuple[int, ...] | None, int | None]
+Kind = tuple[Space, int | None]
 
 
 def count_chunk(
     block: NDArray[Any],
     mask: NDArray[np.bool_] | None,
     kind: Kind,
-    check: Callable[[NDArray[Any]], None],
 ) -> tuple[Codes, NDArray[np.int64]]:
     """Find the distinct colors of a chunk."""
     pixels = Pixels(block, *kind, mask)
-    blocks = Blocks(lambda: pixels.some_colors(check))
-    return count_codes(blocks, again=blocks)
+    pixels.may_be_empty = True
+    return count_codes(pixels, again=pixels)
 
 
 def label_chunk(
@@ -235,7 +229,7 @@ def label_chunk(
     kind: Kind,
 ) -> Labels:
     """Label the pixels of a chunk."""
-    if mask is not None and kind[2] is not None:
-        mask = mask.squeeze(kind[2])
+    if mask is not None and kind[1] is not None:
+        mask = mask.squeeze(kind[1])
     labels: Labels = Pixels(block, *kind, mask).spread(look_up)
     return labels

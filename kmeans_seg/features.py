@@ -5,7 +5,7 @@ The color spaces are in the table `SPACES`. Left out: what CIELAB is
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,6 @@ from .distinct import DistinctColors
 from .errstate import default_errstate
 from .exact import Floats, exact_sum
 from .lloyd import Clusters
-from .pixels import Pixels
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,8 @@ class Space:
 
     Attributes
     ----------
+    name
+        Its name in `SPACES`.
     channel_counts
         The numbers of channels it knows; None for any.
     check
@@ -39,6 +40,7 @@ class Space:
         From centers to the numbers by which they are ordered.
     """
 
+    name: str
     channel_counts: tuple[int, ...] | None
     check: Callable[[NDArray[Any]], None]
     to_points: Callable[[NDArray[Any]], Floats]
@@ -94,13 +96,32 @@ def channel_mean(centers: Floats) -> Floats:
     return means
 
 
+def check_srgb(image: NDArray[Any]) -> None:
+    """Check that values of an image are sRGB: unsigned 8 or 16 bits, or floats in [0, 1]."""
+    if image.dtype.kind == "f" and image.size:
+        low, high = image.min(), image.max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f'image goes from {low} to {high}: space="lab" takes floating-point images '
+                "in [0, 1]; divide by the largest possible value first"
+            )
+    elif image.dtype.newbyteorder("=") not in (np.bool_, np.uint8, np.uint16) and (
+        image.dtype.kind != "f"
+    ):
+        raise TypeError(
+            f'image has dtype {image.dtype}: space="lab" takes uint8, uint16, '
+            "or floating point in [0, 1]; convert it first"
+        )
+
+
 # Every color space, by name.
 SPACES = {
-    "rgb": Space((1, 3), lambda image: None, plain_points, plain_colors, rgb_brightness),
-    "lab": Space(
-        (1, 3), validation.check_srgb, lab_points, lab_colors, lambda centers: centers[:, 0]
-    ),
-    "raw": Space(None, lambda image: None, plain_points, plain_colors, channel_mean),
+    space.name: space
+    for space in (
+        Space("rgb", (1, 3), lambda image: None, plain_points, plain_colors, rgb_brightness),
+        Space("lab", (1, 3), check_srgb, lab_points, lab_colors, lambda centers: centers[:, 0]),
+        Space("raw", None, lambda image: None, plain_points, plain_colors, channel_mean),
+    )
 }
 
 
@@ -121,21 +142,6 @@ class FeatureSpace:
     space: Space
     axes: int = 0
     factor: Floats | None = None
-
-    def read(
-        self,
-        pixels: Pixels,
-        distinct_colors: Callable[[Iterable[NDArray[Any]]], DistinctColors],
-    ) -> DistinctColors:
-        """Find the distinct colors of an image, or with a position the distinct columns."""
-        if not self.axes:
-            return pixels.distinct(self.space.check, distinct_colors)
-        colors = pixels.colors(self.space.check)
-        # Nearly every pixel is a point of its own.
-        return distinct_colors(
-            np.hstack((self.space.to_points(block), position))
-            for block, position in zip(colors, pixels.positions(), strict=True)
-        )
 
     def columns(self, found: DistinctColors) -> Floats:
         """Return what was found, in the color space and before scaling."""

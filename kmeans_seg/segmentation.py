@@ -1,6 +1,6 @@
 """Segment an image: the way from its pixels to a label, a center and a color for each.
 
-    image → checked pixels (`pixels`) → distinct colors + counts → points (`features`)
+    image → checked pixels (`image`) → distinct colors + counts → points (`features`)
           → k-means (`clustering`) → a label per color → a label per pixel
 
 `segment` goes this way top-down. Left out: how to cluster (`clustering`), how
@@ -31,8 +31,8 @@ from .distinct import DistinctColors
 from .errstate import default_errstate, each_in_default_errstate
 from .exact import Floats
 from .features import SPACES, FeatureSpace
+from .image import Pixels, as_out, warn_of_shape
 from .lloyd import Labels, nearest_center
-from .pixels import Pixels, warn_of_shape
 from .strategies import STRATEGIES
 from .validation import RandomGenerator
 
@@ -42,6 +42,9 @@ BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, 
 # the next value is more than this many times the range of all others.
 NODATA_SHARE, NODATA_GAP = 0.01, 100
 SAMPLED = 100  # values of a channel looked at first: they usually rule out nodata
+
+# Above this range the colors would not count, below it positions could not be scaled back.
+LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
 
 
 class NodataWarning(UserWarning):
@@ -207,16 +210,17 @@ class Segmentation:
         >>> segment(np.array([[0, 10, 200]], np.uint8), 2).predict(np.array([[90, 250]], np.uint8))
         array([[0, 1]], dtype=int32)
         """
-        space = SPACES[self.space]
         axis: int | None = -1 if self._channel_axis is None else self._channel_axis
         array = validation.as_image(image)
         if len(array.shape) <= len(self.labels.shape):
             axis = None  # gray may come with an axis of one channel or without
-        pixels = Pixels(array, self.space, space.channel_counts, axis, mask)
+        pixels = Pixels(array, SPACES[self.space], axis, mask)
         validation.check_same_kind(
             pixels.array.dtype, pixels.channels, pixels.array.shape, self._palette
         )
-        found = self._features.read(pixels, STRATEGIES["fast"].distinct_colors)
+        found = pixels.distinct(
+            STRATEGIES["fast"].distinct_colors, with_position=self._features.axes > 0
+        )
         labels = nearest_center(self._features.points(found), self._points)
         result: Labels = pixels.spread(found.look_up(labels))
         return result
@@ -397,9 +401,9 @@ def prepare(
 ) -> "Problem":
     """Check the arguments of `segment`, and find the colors of the image."""
     validation.check_choice("space", space, SPACES)
-    pixels = Pixels(image, space, SPACES[space].channel_counts, channel_axis, mask)
+    pixels = Pixels(image, SPACES[space], channel_axis, mask)
     warn_of_shape(pixels.array.shape, channel_axis)
-    return problem_of(pixels, k, space=space, **how)
+    return problem_of(pixels, k, **how)
 
 
 @default_errstate
@@ -407,36 +411,29 @@ def problem_of(
     pixels: Pixels,
     k: int,
     *,
-    space: str,
-    init: str | ArrayLike,
-    n_init: int = 1,
-    max_iter: int,
-    rng: RandomGenerator,
     strategy: str,
     position: float = 0,
     normalize: bool = False,
     out: Any = None,
+    **options: Any,
 ) -> "Problem":
     """Check the other arguments, and find the colors of pixels, wherever they are."""
-    normalize = validation.as_flag("normalize", normalize)
-    position = validation.as_position(position)
+    normalize = as_flag("normalize", normalize)
+    position = as_position(position)
     validation.check_choice("strategy", strategy, STRATEGIES)
-    features = FeatureSpace(SPACES[space], axes=len(pixels.shape) if position else 0)
-    found = features.read(pixels, STRATEGIES[strategy].distinct_colors)
+    features = FeatureSpace(pixels.space, axes=len(pixels.shape) if position else 0)
+    found = pixels.distinct(STRATEGIES[strategy].distinct_colors, with_position=position > 0)
     k = validation.as_k(k, pixels.size, "pixels")
-    lowest = -(pixels.size < math.prod(pixels.shape))
-    out = validation.as_out(out, pixels.shape, lowest, k - 1, pixels.array, pixels.mask)
+    out = None if out is None else as_out(out, pixels, k)
     columns = features.columns(found)
     # Positions would hide how little the colors differ.
     validation.check_span("image", features.without_position(columns))
     if position or normalize:
         features = features.scaled(found, pixels.shape, position=position, normalize=normalize)
-    options = Options.checked(
-        k, columns.shape[1], init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy
-    )
-    if not isinstance(options.init, str):
-        options = dataclasses.replace(options, init=features.transform(options.init))
-    return Problem(pixels, k, space, found, features, options, out)
+    checked = Options.checked(k, columns.shape[1], strategy=strategy, **options)
+    if not isinstance(checked.init, str):
+        checked = dataclasses.replace(checked, init=features.transform(checked.init))
+    return Problem(pixels, k, found, features, checked, out=out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -445,7 +442,6 @@ class Problem:
 
     pixels: Pixels
     k: int
-    space: str
     found: DistinctColors
     features: FeatureSpace
     options: Options
@@ -483,7 +479,7 @@ class Problem:
             inertia=clustering.inertia,
             n_iter=clustering.n_iter,
             converged=clustering.converged,
-            space=self.space,
+            space=self.pixels.space.name,
             _channel_axis=self.pixels.channel_axis,
             _alpha=self.pixels.alpha(),
             _features=self.features,
@@ -496,7 +492,7 @@ def warn_of_nodata(problem: Problem) -> None:
     """Warn, on behalf of `segment`, of a value that looks like a mark of missing data."""
     pixels, found = problem.pixels, problem.found
     # With a position, the image's own colors are known in RGB only.
-    in_lab = problem.space == "lab" and problem.features.axes
+    in_lab = pixels.space.name == "lab" and problem.features.axes
     if pixels.array.dtype.kind != "f" or in_lab:
         return
     colors = found.colors[:, : pixels.channels]
@@ -569,3 +565,28 @@ def paint(
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:
     """Reshape an image (H, W) or (H, W, C) to pixels (H·W, C)."""
     return image.reshape(-1, image.shape[2] if image.ndim == 3 else 1)
+
+
+def as_position(position: object) -> float:
+    """Check the weight of the position."""
+    if isinstance(position, (bool, np.bool_)) or not isinstance(
+        position, (int, float, np.integer, np.floating)
+    ):
+        raise TypeError(f"position must be a number, not {position!r}")
+    try:
+        weight = float(position)
+    except OverflowError:
+        weight = math.inf
+    if weight != 0 and not LEAST_POSITION <= weight <= MOST_POSITION:
+        raise ValueError(
+            f"position={validation.spelled(position)} is out of range: it must be 0, which leaves "
+            f"positions out, or from {LEAST_POSITION:g} to {MOST_POSITION:g}"
+        )
+    return weight
+
+
+def as_flag(name: str, value: object) -> bool:
+    """Check a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {validation.spelled(value)}")
+    return bool(value)

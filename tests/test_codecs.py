@@ -24,6 +24,7 @@ from PIL import Image
 from kmeans_seg import codecs, read, segment, validation, write
 from kmeans_seg.codecs import FormatError, Picture, decode
 from kmeans_seg.files import MAX_BYTES, as_writable
+from kmeans_seg.teaching.preview import as_picture
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (9, 8), dtype=np.uint8)
@@ -628,7 +629,7 @@ def test_the_palette_of_an_image_of_pillow_is_looked_up(tmp_path: Path) -> None:
     image: Any = Image.fromarray(RGB).quantize(5)
     expected = np.asarray(image.convert("RGB"))
     assert np.array_equal(segment(image, 5).painted, expected)
-    assert np.array_equal(validation.as_picture(image), expected)
+    assert np.array_equal(as_picture(image), expected)
     write(tmp_path / "a.png", image)
     assert np.array_equal(read(tmp_path / "a.png"), expected)
     image.info["transparency"] = 0

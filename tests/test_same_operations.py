@@ -92,8 +92,9 @@ ALLOWED = {
     ("optimal.py", "Runs.inertia", "2.0 ** (-60)"): POWER_OF_TWO,
     ("optimal.py", "best_starts", "lengths.cumsum"): INTEGERS,
     ("optimal.py", "trailing_zeros", "np.bitwise_or.reduce"): INTEGERS,
-    ("pixels.py", "Pixels._blocks", "functools.reduce"): "a logical and",
-    ("pixels.py", "tiles", "math.prod"): INTEGERS,
+    ("image.py", "Pixels._blocks", "functools.reduce"): "a logical and",
+    ("image.py", "as_out", "math.prod"): INTEGERS,
+    ("image.py", "tiles", "math.prod"): INTEGERS,
     ("fast/pruning.py", "PrunedAssigner.__call__", "np.sort(moved)[-2:].sum"): "two terms at most",
     ("fast/pruning.py", "PrunedAssigner.__init__", "np.median"): (
         "decides how often candidates are chosen"
@@ -136,7 +137,6 @@ ALLOWED = {
     ("features.py", "channel_mean", "np.add.accumulate"): "adds in the order of the channels",
     ("segmentation.py", "nodata", "counts.sum"): DIGITS,
     ("segmentation.py", "nodata", "counts[places].sum"): DIGITS,
-    ("segmentation.py", "problem_of", "math.prod"): INTEGERS,
     ("fast/clusters.py", "RunningSums.__init__", "2.0 ** 53"): POWER_OF_TWO,
     (
         "fast/clusters.py",

@@ -17,7 +17,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import validation
 from ..distinct import (
     MOST_CHANNELS,
     DistinctColors,
@@ -245,7 +244,7 @@ class CodeLookUp:
             for codes in pixel_codes(pixels, np.intp):
                 stop = start + len(codes)
                 found = self._table.take(codes, mode="clip")
-                validation.check_known(found, pixels, range(start, stop))
+                check_known(found, pixels, range(start, stop))
                 found -= 1
                 result[start:stop] = found
                 start = stop
@@ -256,7 +255,7 @@ class CodeLookUp:
             codes = codes[order]
             places = np.searchsorted(self._codes, codes)
             known = self._codes.take(places, mode="clip") == codes
-            validation.check_known(known, pixels, order)
+            check_known(known, pixels, order)
             result[order] = self._labels[places]
         return result
 
@@ -378,3 +377,15 @@ def code_tables(channels: int, itemsize: int) -> list[NDArray[np.uint64]]:
         target = (8 * byte + bit) * np.uint64(channels) + np.uint64(channels - 1 - channel)
         tables.append((is_set << target).sum(axis=1, dtype=np.uint64))
     return tables
+
+
+def check_known(
+    found: NDArray[Any], pixels: NDArray[Any], places: Sequence[int] | NDArray[np.intp]
+) -> None:
+    """Check that no color is new: `found` is 0 for a new one, that of the pixel at its place."""
+    if found.min(initial=1) == 0:
+        color = pixels[places[int(found.argmin())]].tolist()
+        raise ValueError(
+            f"image changed between its two readings: the color {color} was not there at first; "
+            "segment a copy, or let nothing write to the image meanwhile"
+        )

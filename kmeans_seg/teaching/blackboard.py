@@ -23,7 +23,7 @@ from ..features import SPACES
 from ..lloyd import squared_distances
 from ..segmentation import Segmentation, as_pixels, prepare
 from ..validation import RandomGenerator
-from .trace import Assign
+from .trace import Assign, check_one_picture
 
 # A vector of more channels than this is not written out.
 LONG = 4
@@ -173,19 +173,19 @@ def explain(
     problem = prepare(
         image, k, space=space, init=init, max_iter=max_iter, rng=rng, strategy=strategy
     )
-    validation.check_one_picture(problem.pixels.array)
+    check_one_picture(problem.pixels.array)
     shape = problem.pixels.shape
-    row = validation.as_index("row", row, shape[0])
-    column = validation.as_index("column", column, shape[1])
+    row = as_index("row", row, shape[0])
+    column = as_index("column", column, shape[1])
     state: Assign | Segmentation
     if at is None:
         clustering = run_to_end(problem.events(), None)
         warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
         state = problem.segmentation(clustering)
     else:
-        validation.check_same_shape(shape, at.labels.shape)
+        check_same_shape(shape, at.labels.shape)
         state = at
-    validation.check_takes_part(row, column, int(state.labels[row, column]))
+    check_takes_part(row, column, int(state.labels[row, column]))
     color = as_pixels(problem.pixels.array[row : row + 1, column : column + 1])[0].copy()
     color = color[: problem.pixels.channels]
     point, distances = measured(color, space, state.centers)
@@ -263,3 +263,31 @@ def added(terms: Sequence[str]) -> str:
 def shortened(items: Sequence[str]) -> list[str]:
     """Leave out the middle of a long list."""
     return [*items] if len(items) <= LONG else [*items[:2], "...", items[-1]]
+
+
+def check_takes_part(row: int, column: int, label: int) -> None:
+    """Check that a pixel has a label."""
+    if label < 0:
+        raise ValueError(
+            f"pixel ({row}, {column}) is transparent and takes no part: choose another"
+        )
+
+
+def as_index(name: str, value: object, size: int) -> int:
+    """Check an integer from 0 to size - 1."""
+    index = validation.as_count(name, value, least=0, most=math.inf)
+    if index >= size:
+        raise ValueError(
+            f"{name}={validation.spelled(index)} is outside the image: "
+            f"it must be from 0 to {size - 1}"
+        )
+    return index
+
+
+def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
+    """Check that a record belongs to an image of this height and width."""
+    if shape != traced:
+        raise ValueError(
+            f"image is {shape[0]} by {shape[1]} pixels, but the record is of one of "
+            f"{traced[0]} by {traced[1]}: give the image that was traced"
+        )

@@ -125,7 +125,7 @@ def animate(
     ...     path.read_bytes()[:6]
     b'GIF89a'
     """
-    validation.check_gif_name(path)
+    check_gif_name(path)
     max_frames = validation.as_count("max_frames", max_frames)
     milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
     check_target(path, overwrite=overwrite)
@@ -469,3 +469,11 @@ def few_colors(picture: Rgb) -> Rgb:
 def is_vivid(colors: Rgb) -> NDArray[np.bool_]:
     """Return which colors (n, 3) are not gray."""
     return np.asarray((colors != colors[:, :1]).any(axis=1))
+
+
+def check_gif_name(path: str | os.PathLike[str]) -> None:
+    """Check that a file name ends in .gif."""
+    if not os.fspath(path).lower().endswith(".gif"):
+        raise ValueError(
+            f"{validation.shown(path)}: a film is written as GIF: end the name in .gif"
+        )

@@ -12,6 +12,7 @@ import base64
 import html
 import itertools
 import json
+import math
 import os
 import re
 import zlib
@@ -146,7 +147,7 @@ def write_page(
     ...     '<h1 id="title">Six pixels</h1>' in path.read_text(encoding="utf-8")
     True
     """
-    validation.check_page_name(path)
+    check_page_name(path)
     check_target(path, overwrite=overwrite)
     page = make_page(
         image, k, space=space, init=init, rng=rng, width=width, max_steps=max_steps, live=live,
@@ -170,7 +171,7 @@ def make_page(
     lang: str | None = None,
 ) -> bytes:
     """Return the page that `write_page` writes."""
-    validation.check_page_k(k)
+    check_page_k(k)
     max_steps = validation.as_count("max_steps", max_steps, FEWEST_STEPS)
     if lang is not None:
         validation.check_choice("lang", lang, LANGUAGES)
@@ -419,3 +420,21 @@ def fill(template: str, texts: dict[str, str]) -> bytes:
     """Put the texts in their places, all at once: what looks like a place in a text stays."""
     page = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], template)
     return page.encode("utf-8", errors="xmlcharrefreplace")  # a file name may hold any byte
+
+
+def check_page_k(k: object) -> None:
+    """Check a number of segments for a page, whose labels are stored in 8 bits."""
+    count = validation.as_count("k", k, most=math.inf)
+    if count > 255:
+        raise ValueError(
+            f"k={validation.spelled(count)} is too many for a page: "
+            "at most 255 segments can be shown"
+        )
+
+
+def check_page_name(path: str | os.PathLike[str]) -> None:
+    """Check that a file name ends in .html or .htm."""
+    if not os.fspath(path).lower().endswith((".html", ".htm")):
+        raise ValueError(
+            f"{validation.shown(path)}: a page is written as HTML: end the name in .html"
+        )

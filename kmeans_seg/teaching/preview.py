@@ -49,7 +49,7 @@ def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
     >>> preview(np.array([[0, 10, 40, 60], [20, 10, 40, 60]], np.uint8), width=2)
     array([[10, 50]], dtype=uint8)
     """
-    picture = validation.as_picture(image)
+    picture = as_picture(image)
     width = validation.as_count("width", width, most=WIDEST)
     rows, columns = picture.shape[:2]
     scale = min(1, width / columns, width / math.sqrt(rows * columns))
@@ -105,3 +105,39 @@ def shrink_rows(image: NDArray[Any], size: int) -> NDArray[Any]:
             row += share * image[index].astype(np.float64)
         row /= stop - start
     return rows
+
+
+def as_picture(image: ArrayLike) -> NDArray[Any]:
+    """Check an image that can be shown, gray or RGB in a range that is known.
+
+    It keeps its alpha channel only if some of its pixels are fully transparent.
+    """
+    array = validation.as_numbers(
+        "image", validation.unwrapped(image), advice="read it as numbers first"
+    )
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.size == 0 or array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
+        raise ValueError(
+            f"image has shape {array.shape}: to be shown it must be gray (H, W) or RGB (H, W, 3), "
+            "with or without alpha, and not empty; choose the channels to show first"
+        )
+    if channels in (2, 4):
+        if not array[:, :, -1].any():
+            raise ValueError("image has no pixel to show: alpha is 0 everywhere")
+        if array[:, :, -1].all():
+            array, channels = array[:, :, :-1], channels - 1
+    if array.ndim == 3 and channels == 1:
+        array = array[:, :, 0]
+    if array.dtype.kind == "f":
+        low, high = array.min(), array.max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"image goes from {low} to {high}: to be shown floating point must lie in [0, 1]; "
+                "divide by the largest possible value first"
+            )
+    elif array.dtype not in (np.bool_, np.uint8, np.uint16):
+        raise TypeError(
+            f"image has dtype {array.dtype}: to be shown it must be uint8, uint16, "
+            "or floating point in [0, 1]; convert it first"
+        )
+    return array

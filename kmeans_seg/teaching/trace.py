@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import validation
 from ..clustering import (
     Clustering,
     Event,
@@ -234,7 +233,7 @@ def trace(
     problem = prepare(
         image, k, space=space, init=init, max_iter=max_iter, rng=rng, strategy=strategy
     )
-    validation.check_one_picture(problem.pixels.array)
+    check_one_picture(problem.pixels.array)
     return records(problem)
 
 
@@ -310,3 +309,12 @@ def replaced(values: NDArray[Any], indices: NDArray[np.intp], new: ArrayLike) ->
     values = values.copy()
     values[indices] = new
     return values
+
+
+def check_one_picture(image: NDArray[Any]) -> None:
+    """Check an image for the lessons: two axes and channels."""
+    if image.ndim > 3:
+        raise ValueError(
+            f"image has shape {image.shape}: the lessons take an image (H, W) or (H, W, C); "
+            "choose one picture"
+        )

@@ -8,15 +8,15 @@ ones are left out, and labeled -1.
 An image is read in blocks and never whole, twice: for its colors (rarely once
 more, see `distinct.count_codes`), and for its labels. It may be whatever slices
 like an array of NumPy, so that images larger than the memory can be segmented.
-Left out: what the colors mean (`segmentation`), and files (`files`).
+Left out: what the colors mean (`features`), and files (`files`).
 """
 
 import functools
 import math
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from . import validation
 from .distinct import DistinctColors, LookUp
 from .exact import Floats
+from .features import Space
 
 Index: TypeAlias = tuple[slice, ...]
 # Where a block stands, its pixels that take part, and which those are; None if all of them do.
@@ -56,10 +57,15 @@ FILE_BLOCK = 2**22  # of anything else: opening file chunks is expensive
 class Pixels:
     """The pixels of an image, checked as they are read.
 
+    Iterating over them yields the pixels that take part, block by block, as
+    arrays (m, channels).
+
     Attributes
     ----------
     array
         The image.
+    space
+        The color space in which it will be clustered.
     channel_axis
         Its axis of channels, from 0 on; None for gray.
     channels
@@ -69,52 +75,58 @@ class Pixels:
     shape
         The shape of the image without its axis of channels, which is that of the labels.
     size
-        The number of pixels that take part; known once `colors` has been read.
+        The number of pixels that take part; known once they have been read.
     """
+
+    may_be_empty = False  # whether none may take part
 
     def __init__(
         self,
         image: Any,
-        space: str,
-        channel_counts: tuple[int, ...] | None,
+        space: Space,
         channel_axis: int | None,
-        mask: Any,
+        mask: Any = None,
     ) -> None:
+        self.space = space
         array = self.array = validation.as_image(image)
         axis = self.channel_axis = validation.as_channel_axis(channel_axis, array.shape)
         channels = 1 if axis is None else int(array.shape[axis])
-        self.has_alpha = validation.check_channels(channels, array.shape, space, channel_counts)
+        self.has_alpha = has_alpha(channels, array.shape, space)
         self.channels = channels - self.has_alpha
         self.shape = tuple(int(n) for i, n in enumerate(array.shape) if i != axis)
-        self.mask = validation.as_mask(mask, self.shape)
+        self.mask = None if mask is None else as_mask(mask, self.shape)
         self.size = 0
         self._sizes: list[int] = []  # of the blocks, as they were first read
 
-    def colors(self, check: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
-        """Yield the pixels that take part, arrays (m, channels), after checking them."""
-        yield from self.some_colors(check)
-        validation.check_some_left(self.size)
-
-    def some_colors(self, check: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
-        """Do as `colors` does, but let there be none."""
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Yield the pixels that take part, after checking them."""
         self.size, self._sizes = 0, []
         for _, pixels, _ in self._blocks():
             validation.check_values("image", pixels)
-            check(pixels)
+            self.space.check(pixels)
             self.size += len(pixels)
             self._sizes.append(len(pixels))
             yield pixels
+        if not self.may_be_empty:
+            check_some_left(self.size)
 
     def distinct(
         self,
-        check: Callable[[NDArray[Any]], None],
         distinct_colors: Callable[[Iterable[NDArray[Any]]], DistinctColors],
+        *,
+        with_position: bool = False,
     ) -> DistinctColors:
-        """Find the distinct colors of the pixels that take part, after checking them."""
-        return distinct_colors(Blocks(lambda: self.colors(check)))
+        """Find the distinct colors, or the distinct points of color and position."""
+        if not with_position:
+            return distinct_colors(self)
+        # Nearly every pixel is a point of its own.
+        return distinct_colors(
+            np.hstack((self.space.to_points(block), position))
+            for block, position in zip(self, self.positions(), strict=True)
+        )
 
     def positions(self) -> Iterator[Floats]:
-        """Yield the row, the column and so on of the pixels of `colors`, arrays (m, axes)."""
+        """Yield the row, the column and so on of the pixels, arrays (m, axes)."""
         for index, _, included in self._blocks_again():
             axes = np.meshgrid(*[np.arange(s.start, s.stop) for s in index], indexing="ij")
             found = np.stack(axes, axis=-1).reshape(-1, len(index)).astype(np.float64)
@@ -166,7 +178,7 @@ class Pixels:
             included = functools.reduce(np.logical_and, tests) if tests else None
             if self.has_alpha:
                 pixels, alpha = pixels[:, :-1], pixels[:, -1]
-                validation.check_alpha(alpha if included is None else alpha[included])
+                check_alpha(alpha if included is None else alpha[included])
                 visible = alpha != 0
                 included = visible if included is None else included & visible
             yield index, pixels if included is None else pixels[included], included
@@ -174,8 +186,12 @@ class Pixels:
     def _blocks_again(self) -> Iterator[Block]:
         """Yield the blocks once more, if they have been read, and check that their size stays."""
         for number, (index, pixels, included) in enumerate(self._blocks()):
-            if self._sizes:
-                validation.check_as_many(len(pixels), self._sizes[number])
+            if self._sizes and len(pixels) != self._sizes[number]:
+                raise ValueError(
+                    f"image changed between its two readings: {len(pixels)} pixels of a block take "
+                    f"part, {self._sizes[number]} did at first; use copies of the image and the "
+                    "mask, or let nothing write to them meanwhile"
+                )
             yield index, pixels, included
 
     def _block_size(self) -> tuple[int, int]:
@@ -185,17 +201,6 @@ class Pixels:
         chunks = getattr(self.array, "chunks", None)
         rows = chunks[1 if self.channel_axis == 0 else 0] if chunks else 1
         return FILE_BLOCK, rows if isinstance(rows, int) else 1
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Blocks of pixels that are read from the first on, as often as somebody begins."""
-
-    read: Callable[[], Iterator[NDArray[Any]]]
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        """Begin to read."""
-        return self.read()
 
 
 def warn_of_shape(shape: tuple[int, ...], channel_axis: object, stacklevel: int = 4) -> None:
@@ -242,3 +247,118 @@ def tiles(shape: tuple[int, ...], most: int, rows: int = 1) -> Iterator[Index]:
     step = max(1, most // row // rows) * rows
     for start in range(0, shape[0], step):
         yield (slice(start, min(start + step, shape[0])), *(slice(0, n) for n in shape[1:]))
+
+
+def has_alpha(channels: int, shape: tuple[int, ...], space: Space) -> bool:
+    """Check the number of channels for a color space; return whether the last one is alpha."""
+    known = space.channel_counts
+    if known is None or channels in known:
+        return False
+    if channels - 1 in known:
+        return True
+    listed = " or ".join(str(count) for count in known)
+    axes = ""
+    if len(shape) > 2:
+        if shape[0] in known or shape[0] - 1 in known:
+            axes = "say channel_axis=0 if the first axis holds the channels, "
+        axes += "say channel_axis=None for gray volumes and stacks, "
+    raise ValueError(
+        f"image has {channels} channels, shape {shape}: space={space.name!r} knows {listed}, "
+        f"and one more for alpha; {axes}drop the others, "
+        'or use space="raw" to take every channel as a plain number'
+    )
+
+
+def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
+    """Check a mask for labels of this shape; what slices like an array is not read."""
+    if not (hasattr(mask, "shape") and hasattr(mask, "dtype") and hasattr(mask, "__getitem__")):
+        mask = np.asarray(mask)
+    if mask.dtype != np.bool_:
+        raise TypeError(
+            f"mask has dtype {mask.dtype}: it must be bool, True for the pixels that take part; "
+            "compare it first, for instance mask > 0"
+        )
+    if tuple(mask.shape) != shape:
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)}: it must be {shape}, "
+            "that of the image without its channels"
+        )
+    return mask
+
+
+def check_some_left(size: int) -> None:
+    """Check that some of the pixels take part."""
+    if not size:
+        raise ValueError(
+            "image has no pixel left: the mask is False, or alpha is 0, everywhere; "
+            "check that True in the mask means to include"
+        )
+
+
+def check_alpha(alpha: NDArray[Any]) -> None:
+    """Check that the values of an alpha channel are finite and not negative."""
+    if alpha.dtype.kind in "bu":
+        return
+    bad = ~((alpha >= 0) & (alpha < np.inf))  # NaN fails both comparisons
+    if bad.any():
+        raise ValueError(
+            f"image contains {alpha[bad][0]} in its last channel, taken for alpha, which must be "
+            'finite and not negative; use space="raw" if that channel is not alpha, or leave '
+            "these pixels out by mask="
+        )
+
+
+def as_out(out: Any, pixels: Pixels, k: int) -> Any:
+    """Check the array that the labels of k segments will be written into.
+
+    It must not be part of the image or the mask, which are read at the same time.
+    """
+    shape = pixels.shape
+    lowest, highest = -int(pixels.size < math.prod(shape)), k - 1
+    if not (hasattr(out, "shape") and hasattr(out, "dtype") and hasattr(out, "__setitem__")):
+        raise TypeError(f"out must be an array to write labels into, not {type(out).__name__}")
+    if tuple(out.shape) != shape:
+        raise ValueError(
+            f"out has shape {tuple(out.shape)}: it must be {shape}, "
+            "that of the image without its channels"
+        )
+    if out.dtype.kind not in "ui":
+        raise TypeError(f"out has dtype {out.dtype}: labels are integers; use int32")
+    if lowest < np.iinfo(out.dtype).min or highest > np.iinfo(out.dtype).max:
+        raise ValueError(
+            f"out has dtype {out.dtype}, which cannot hold labels from {lowest} to {highest}: "
+            "use int32"
+        )
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
+        raise ValueError("out is read-only: give an array that can be written to")
+    for name, other in (("image", pixels.array), ("mask", pixels.mask)):
+        if are_shared(out, other):
+            raise ValueError(
+                f"out shares memory with {name}: labels would replace what is still to be read; "
+                "give an array of its own"
+            )
+    return out
+
+
+def are_shared(one: Any, other: Any) -> bool:
+    """Whether writing into one array changes the other, as far as we can tell."""
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        # Two handles of one dataset in a file (h5py, zarr) compare equal.
+        return one is other or (type(one) is type(other) and (one == other) is True)
+    path, start, end = bytes_in_file(one)
+    other_path, other_start, other_end = bytes_in_file(other)
+    mapped_twice = path == other_path != "" and start < other_end and other_start < end
+    return mapped_twice or np.shares_memory(one, other)
+
+
+def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
+    """Find which bytes of which file an array maps; the name is empty if it maps none."""
+    # A part of a memory map keeps the offset of the whole.
+    whole = array
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    if not isinstance(whole, np.memmap) or whole.filename is None:
+        return "", 0, 0
+    start, end = np.lib.array_utils.byte_bounds(array)
+    shift = whole.offset - np.lib.array_utils.byte_bounds(whole)[0]
+    return os.path.realpath(whole.filename), start + shift, end + shift

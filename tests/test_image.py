@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kmeans_seg import AmbiguousShapeWarning, kmeans, segment
+from kmeans_seg.image import tiles
 from kmeans_seg.lloyd import nearest_center
-from kmeans_seg.pixels import tiles
 
 
 def noise(*shape: int, seed: int = 0, high: int = 256, dtype: Any = np.uint8) -> NDArray[Any]:
@@ -408,7 +408,7 @@ def test_a_float_image_is_labeled_as_it_was_first_read() -> None:
 def test_an_image_in_a_file_is_read_in_blocks(
     axis: int, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kmeans_seg.pixels.FILE_BLOCK", 100)
+    monkeypatch.setattr("kmeans_seg.image.FILE_BLOCK", 100)
     image = noise(40, 30, 3, high=20).astype(dtype)
     expected = segment(image, 4)
     rows = Rows(np.moveaxis(image, -1, axis))
