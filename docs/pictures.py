@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_seg import read
-from kmeans_seg.teaching.draw import as_rgb, heat, hexadecimal, mark, png_bytes, swatch
+from kmeans_seg.display import as_rgb, heat, hexadecimal, mark, png_bytes, swatch
 
 __all__ = [
     "chart",

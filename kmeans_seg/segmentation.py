@@ -12,7 +12,7 @@ import functools
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,9 @@ from .image import Pixels, as_out, warn_of_shape
 from .lloyd import Labels, nearest_center
 from .strategies import STRATEGIES
 from .validation import RandomGenerator
+
+if TYPE_CHECKING:
+    from .display import Card
 
 BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, stay in the cache
 
@@ -235,14 +238,17 @@ class Segmentation:
         )
 
     def _repr_png_(self) -> bytes:  # for notebooks, like the next
-        from .teaching.draw import png
-
-        return png(self)
+        return self._card().png()
 
     def _repr_html_(self) -> str:
-        from .teaching.draw import html
+        return self._card().html()
 
-        return html(self)
+    def _card(self) -> "Card":
+        from .display import painted_card, plural  # imported when needed: it takes a while
+
+        passes = plural(self.n_iter, "pass", "passes")
+        title = f"done after {passes}" if self.converged else f"cut short after {passes}"
+        return painted_card(title, self.labels, self.palette, self.counts)
 
 
 def segment(

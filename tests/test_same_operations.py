@@ -154,8 +154,8 @@ ALLOWED = {
     ("teaching/check.py", "check_update", "points.mean"): MISTAKE,
     ("teaching/check.py", "check_update", "points[labels == i].mean"): MISTAKE,
     ("teaching/check.py", "check_update.sums", "np.bincount"): INTEGERS,
-    ("teaching/draw.py", "drawn", "sum"): INTEGERS,
-    ("teaching/draw.py", "painted_card", "counts.sum"): INTEGERS,
+    ("display.py", "drawn", "sum"): INTEGERS,
+    ("display.py", "painted_card", "counts.sum"): INTEGERS,
     ("teaching/film.py", "color_bar", "counts.sum"): INTEGERS,
     ("teaching/film.py", "color_bar", "counts[plot.order].cumsum"): INTEGERS,
     ("teaching/film.py", "halving", "np.geomspace"): (
@@ -163,9 +163,9 @@ ALLOWED = {
     ),
     ("teaching/film.py", "strip_frame", "moment.record.changed.sum"): INTEGERS,
     ("teaching/film.py", "strip_frame", "moment.record.counts.sum"): INTEGERS,
-    ("teaching/ink.py", "text_width", "sum"): INTEGERS,
+    ("ink.py", "text_width", "sum"): INTEGERS,
     ("teaching/lessons.py", "squared_distances_wrapped", "np.square(differences).sum"): INTEGERS,
-    ("teaching/preview.py", "preview", "width ** 2"): INTEGERS,
+    ("display.py", "size_within", "width ** 2"): INTEGERS,
 }
 
 

@@ -74,7 +74,7 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """Show a table in a notebook."""
-        from .draw import as_rgb, swatch
+        from ..display import as_rgb, swatch
 
         head, rows, verdict = self._worked_out()
         colors = as_rgb(np.vstack([self.palette, self.color]))

@@ -17,9 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import files, validation
-from ..placing import check_target, place
-from ..validation import RandomGenerator
-from .draw import (
+from ..display import (
     GRAY,
     INK,
     PALE,
@@ -34,7 +32,9 @@ from .draw import (
     percent,
     plural,
 )
-from .ink import Canvas, blank, draw_line, draw_text, text_width
+from ..ink import Canvas, blank, draw_line, draw_text, text_width
+from ..placing import check_target, place
+from ..validation import RandomGenerator
 from .preview import on_paper, preview
 from .trace import Assign, Done, Record, Seeding, trace
 from .written import WrittenFile, written

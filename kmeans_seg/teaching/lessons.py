@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colorspace import srgb_to_lab
+from ..display import as_rgb, hexadecimal, plural
 from ..segmentation import Segmentation, segment
-from .draw import as_rgb, hexadecimal, plural
 from .trace import Assign, Record, trace
 
 

@@ -25,13 +25,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import colorspace, validation
+from ..display import as_rgb, plural
 from ..exact import Floats, exact_sum
 from ..features import SPACES
 from ..lloyd import Clusters, Labels, own_distances
 from ..placing import check_target, place
 from ..segmentation import as_pixels
 from ..validation import RandomGenerator
-from .draw import as_rgb, plural
 from .preview import preview
 from .trace import Assign, Done, Record, Seeding, Update, trace
 from .written import WrittenFile, written

@@ -5,8 +5,6 @@ scaling up, and the gamma of sRGB: the values are averaged as they are stored,
 like those of the clusters.
 """
 
-import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
+from ..display import shrunk, size_within
 
 WIDEST = 10_000  # pixels: a picture of that many rows takes 300 MB
 
@@ -51,10 +50,7 @@ def preview(image: ArrayLike, width: int = 320) -> NDArray[np.uint8]:
     """
     picture = as_picture(image)
     width = validation.as_count("width", width, most=WIDEST)
-    rows, columns = picture.shape[:2]
-    scale = min(1, width / columns, width / math.sqrt(rows * columns))
-    columns = max(1, round(columns * scale))
-    rows = max(1, min(round(rows * scale), width**2 // columns))
+    rows, columns = size_within(picture.shape, width)
     visible = None
     if picture.ndim == 3 and picture.shape[2] in (2, 4):
         seen = picture[..., -1:] != 0
@@ -86,25 +82,6 @@ def on_paper(shown: NDArray[np.uint8], paper: Sequence[int]) -> NDArray[np.uint8
         return pixels
     colors = np.broadcast_to(pixels[..., :-1], (*pixels.shape[:2], 3))
     return np.where(pixels[..., -1:] > 0, colors, np.asarray(paper, np.uint8))
-
-
-def shrunk(picture: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
-    """Average a picture down to so many rows and columns."""
-    return shrink_rows(shrink_rows(picture, rows).swapaxes(0, 1), columns).swapaxes(0, 1)
-
-
-def shrink_rows(image: NDArray[Any], size: int) -> NDArray[Any]:
-    """Average the rows of an image down to `size` of them; a row may count in part."""
-    if size == len(image):
-        return image
-    rows = np.zeros((size, *image.shape[1:]))
-    edges = np.linspace(0, len(image), size + 1).tolist()
-    for row, (start, stop) in zip(rows, itertools.pairwise(edges), strict=True):
-        for index in range(math.floor(start), math.ceil(stop)):
-            share = min(index + 1, stop) - max(index, start)
-            row += share * image[index].astype(np.float64)
-        row /= stop - start
-    return rows
 
 
 def as_picture(image: ArrayLike) -> NDArray[Any]:

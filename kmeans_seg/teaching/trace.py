@@ -2,7 +2,7 @@
 
 `trace` drains the very generator that `kmeans_seg.segment` drains, and turns
 each event from distinct colors back to the pixels of the image. It computes
-nothing of the algorithm itself. Left out: every picture of the records (`draw`)
+nothing of the algorithm itself. Left out: how pictures are drawn (`display`)
 and the arithmetic of a single pixel (`blackboard`).
 """
 
@@ -22,6 +22,7 @@ from ..clustering import (
     Result,
     warn_of_shortcomings,
 )
+from ..display import WIDTH, Card, as_rgb, heat, mark, numbers, painted_card, plural
 from ..errstate import default_errstate
 from ..exact import Floats
 from ..lloyd import Labels, Step, squared_distances
@@ -39,21 +40,24 @@ class Shown:
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
 
+    @property
+    def _title(self) -> str:
+        """The record in a few words."""
+        raise NotImplementedError
+
+    def _card(self) -> Card:
+        """Make what a notebook shows of the record."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         """Sum it up in a line."""
-        from .draw import title
-
-        return f"<{type(self).__name__}: {title(self)}>"
+        return f"<{type(self).__name__}: {self._title}>"
 
     def _repr_png_(self) -> bytes:
-        from .draw import png
-
-        return png(self)
+        return self._card().png()
 
     def _repr_html_(self) -> str:
-        from .draw import html
-
-        return html(self)
+        return self._card().html()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,6 +84,28 @@ class Seeding(Shown):
     pixel: tuple[int, int]
     color: NDArray[Any]
     distances: Floats | None
+
+    @property
+    def _title(self) -> str:
+        """The record in a few words."""
+        return f"initial center {self.number}, at row {self.pixel[0]}, column {self.pixel[1]}"
+
+    def _card(self) -> Card:
+        """Make what a notebook shows: the squared distances, with a mark at the pixel."""
+        colors = as_rgb(self.color[np.newaxis])
+        picture = None
+        if self.distances is not None:
+            picture = heat(self.distances, WIDTH)
+            picture = mark(picture, self.pixel, self.distances.shape, colors[0])
+        return Card(
+            self._title,
+            picture,
+            "for each pixel the squared distance to the nearest initial center so far: "
+            "the brighter, the farther",
+            colors,
+            ("", "color"),
+            [(str(self.number), numbers(self.color))],
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,6 +140,16 @@ class Assign(Shown):
     inertia: float
     counts: NDArray[np.int64]
 
+    @property
+    def _title(self) -> str:
+        """The record in a few words."""
+        changed = plural(int(np.count_nonzero(self.changed)), "pixel", "pixels")
+        return f"pass {self.iteration}: {changed} changed"
+
+    def _card(self) -> Card:
+        """Make what a notebook shows: the image in its segments."""
+        return painted_card(self._title, self.labels, self.palette, self.counts)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Update(Shown):
@@ -140,6 +176,26 @@ class Update(Shown):
     palette: NDArray[Any]
     moved: Floats
 
+    @property
+    def _title(self) -> str:
+        """The record in a few words."""
+        return f"update {self.iteration}: the centers move to the means"
+
+    def _card(self) -> Card:
+        """Make what a notebook shows: a table of the moves."""
+        moves = zip(self.before, self.after, self.moved, strict=True)
+        return Card(
+            self._title,
+            None,
+            "",
+            as_rgb(self.palette),
+            ("", "from", "to", "moved by"),
+            [
+                (str(number), numbers(before), numbers(after), f"{moved:.4g}")
+                for number, (before, after, moved) in enumerate(moves)
+            ],
+        )
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Done(Shown):
@@ -156,6 +212,15 @@ class Done(Shown):
 
     result: Segmentation
     order: NDArray[np.intp]
+
+    @property
+    def _title(self) -> str:
+        """The record in a few words."""
+        return self._card().title
+
+    def _card(self) -> Card:
+        """Make what a notebook shows of the result."""
+        return self.result._card()
 
 
 Record: TypeAlias = Seeding | Assign | Update | Done

@@ -1,23 +1,22 @@
-"""How results and records show in a notebook: a picture beside its palette, with the counts.
+"""How results show in a notebook: a picture beside its palette, with the counts.
 
-Each of them becomes a `Card`: a title, a picture, and a table with a row for
-each color. A card is drawn as PNG, or written as HTML with the picture in it.
-Left out: the strokes themselves (`ink`), and pictures that move (`film`).
+Whatever shows itself makes a `Card`: a title, a picture, and a table with a row
+for each color. A card is drawn as PNG, or written as HTML with the picture in
+it. Left out: the strokes themselves (`ink`), and films (`teaching.film`).
 """
 
 import base64
+import itertools
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exact import Floats
-from ..lloyd import Labels
-from ..segmentation import Segmentation
+from .exact import Floats
 from .ink import Canvas, blank, draw_line, draw_text, text_width
-from .preview import preview
-from .trace import Assign, Done, Seeding, Update
+from .lloyd import Labels
 
 # Array (H, W, 3) or (k, 3) of uint8.
 Rgb: TypeAlias = NDArray[np.uint8]
@@ -36,7 +35,7 @@ WIDTH, ROWS = 480, 16
 
 @dataclass(frozen=True, eq=False)
 class Card:
-    """What there is to show of a result or a record."""
+    """What there is to show of a result."""
 
     title: str
     picture: Rgb | None
@@ -45,59 +44,28 @@ class Card:
     head: tuple[str, ...]
     rows: list[tuple[str, ...]]
 
+    def png(self) -> bytes:
+        """Draw the card, as the bytes of a PNG file."""
+        return png_bytes(drawn(self))
 
-def title(shown: object) -> str:
-    """Say in a few words what is shown."""
-    match shown:
-        case Seeding():
-            return f"seed {shown.number}, at row {shown.pixel[0]}, column {shown.pixel[1]}"
-        case Assign():
-            changed = int(np.count_nonzero(shown.changed))
-            return f"pass {shown.iteration}: {plural(changed, 'pixel', 'pixels')} changed"
-        case Update():
-            return f"update {shown.iteration}: the centers move to the means"
-        case Done():
-            return title(shown.result)
-    assert isinstance(shown, Segmentation)
-    passes = plural(shown.n_iter, "pass", "passes")
-    return f"done after {passes}" if shown.converged else f"cut short after {passes}"
-
-
-def card(shown: object) -> Card:
-    """Make the card of a result or a record."""
-    match shown:
-        case Seeding():
-            colors = as_rgb(shown.color[np.newaxis])
-            picture = None
-            if shown.distances is not None:
-                picture = heat(shown.distances, WIDTH)
-                picture = mark(picture, shown.pixel, shown.distances.shape, colors[0])
-            return Card(
-                title(shown),
-                picture,
-                "for each pixel the distance from the seeds before: the brighter, the farther",
-                colors,
-                ("", "color"),
-                [(str(shown.number), numbers(shown.color))],
-            )
-        case Update():
-            return Card(
-                title(shown),
-                None,
-                "",
-                as_rgb(shown.palette),
-                ("", "from", "to", "moved by"),
-                [
-                    (str(number), numbers(before), numbers(after), f"{moved:.4g}")
-                    for number, (before, after, moved) in enumerate(
-                        zip(shown.before, shown.after, shown.moved, strict=True)
-                    )
-                ],
-            )
-        case Done():
-            return card(shown.result)
-    assert isinstance(shown, Assign | Segmentation)
-    return painted_card(title(shown), shown.labels, shown.palette, shown.counts)
+    def html(self) -> str:
+        """Write the card as HTML, its picture in it."""
+        picture = ""
+        if self.picture is not None:
+            data = base64.b64encode(png_bytes(self.picture)).decode()
+            picture = f'<img src="data:image/png;base64,{data}" alt="{self.alt}">'
+        rows = [
+            f"<tr><td>{swatch(rgb)}</td>{''.join(f'<td>{text}</td>' for text in row)}</tr>"
+            for rgb, row in zip(self.colors[:ROWS], self.rows, strict=False)
+        ]
+        head = "".join(f"<th>{text}</th>" for text in self.head)
+        more = f"<p>{unlisted(self)}</p>" if unlisted(self) else ""
+        return (
+            f"<p>{self.title}</p>"
+            '<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">'
+            f"{picture}<div><table><thead><tr><th></th>{head}</tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody></table>{more}</div></div>"
+        )
 
 
 def painted_card(title: str, labels: Labels, palette: NDArray[Any], counts: NDArray[Any]) -> Card:
@@ -117,32 +85,6 @@ def painted_card(title: str, labels: Labels, palette: NDArray[Any], counts: NDAr
             (str(number), f"{count:,}", share)
             for number, (count, share) in enumerate(zip(counts, shares, strict=True))
         ],
-    )
-
-
-def png(shown: object) -> bytes:
-    """Draw a result or a record."""
-    return png_bytes(drawn(card(shown)))
-
-
-def html(shown: object) -> str:
-    """Write a result or a record as HTML, its picture in it."""
-    content = card(shown)
-    picture = ""
-    if content.picture is not None:
-        data = base64.b64encode(png_bytes(content.picture)).decode()
-        picture = f'<img src="data:image/png;base64,{data}" alt="{content.alt}">'
-    rows = [
-        f"<tr><td>{swatch(rgb)}</td>{''.join(f'<td>{text}</td>' for text in row)}</tr>"
-        for rgb, row in zip(content.colors[:ROWS], content.rows, strict=False)
-    ]
-    head = "".join(f"<th>{text}</th>" for text in content.head)
-    more = f"<p>{unlisted(content)}</p>" if unlisted(content) else ""
-    return (
-        f"<p>{content.title}</p>"
-        '<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">'
-        f"{picture}<div><table><thead><tr><th></th>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>{more}</div></div>"
     )
 
 
@@ -212,8 +154,35 @@ def fitted(picture: Rgb, width: int) -> Rgb:
     """Scale a picture down to a width, or up by a whole number so that its pixels can be seen."""
     times = min(width // picture.shape[1], width // picture.shape[0])
     if times < 1:
-        return preview(picture, width)
+        return np.rint(shrunk(picture, *size_within(picture.shape, width))).astype(np.uint8)
     return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def size_within(shape: tuple[int, ...], width: int) -> tuple[int, int]:
+    """Return the size of a picture, shrunk to a width and to at most its square in pixels."""
+    rows, columns = shape[:2]
+    scale = min(1, width / columns, width / math.sqrt(rows * columns))
+    columns = max(1, round(columns * scale))
+    return max(1, min(round(rows * scale), width**2 // columns)), columns
+
+
+def shrunk(picture: NDArray[Any], rows: int, columns: int) -> Floats:
+    """Average a picture down to this many rows and columns."""
+    return shrink_rows(shrink_rows(picture, rows).swapaxes(0, 1), columns).swapaxes(0, 1)
+
+
+def shrink_rows(image: NDArray[Any], size: int) -> Floats:
+    """Average the rows of an image down to `size` of them; a row may count in part."""
+    if size == len(image):
+        return image
+    rows = np.zeros((size, *image.shape[1:]))
+    edges = np.linspace(0, len(image), size + 1).tolist()
+    for row, (start, stop) in zip(rows, itertools.pairwise(edges), strict=True):
+        for index in range(math.floor(start), math.ceil(stop)):
+            share = min(index + 1, stop) - max(index, start)
+            row += share * image[index].astype(np.float64)
+        row /= stop - start
+    return rows
 
 
 def as_rgb(colors: NDArray[Any]) -> Rgb:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kmeans_seg.teaching import ink
+from kmeans_seg import ink
 
 
 def test_a_line_covers_its_area() -> None:

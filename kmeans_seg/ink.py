@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exact import Floats
+from .exact import Floats
 
 # Array (H, W, 3) of float64, from 0 to 255.
 Canvas: TypeAlias = Floats

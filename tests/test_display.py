@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kmeans_seg import segment
-from kmeans_seg.teaching import Assign, Done, Seeding, Update, draw, trace
+from kmeans_seg import display, segment
+from kmeans_seg.teaching import Assign, Done, Seeding, Update, trace
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(256, size=(30, 40, 3)).astype(np.uint8)
@@ -57,7 +57,7 @@ def test_html_says_in_words_what_the_picture_shows() -> None:
 def test_long_palettes_are_cut_and_it_is_said() -> None:
     result = segment(PHOTO, 30)
     text = result._repr_html_()
-    assert text.count("<tr>") == 1 + draw.ROWS
+    assert text.count("<tr>") == 1 + display.ROWS
     assert "and 14 more" in text
     read(result._repr_png_())
 
@@ -96,14 +96,14 @@ def test_colors_of_the_screen() -> None:
     colors = [[0, 128, 255]]
     values = np.array(colors)
     for known in (values.astype(np.uint8), values.astype(np.uint16) * 257, values / 255):
-        assert draw.as_rgb(known).tolist() == colors
-    assert draw.as_rgb(np.array([[True], [False]])).tolist() == [[255] * 3, [0] * 3]
+        assert display.as_rgb(known).tolist() == colors
+    assert display.as_rgb(np.array([[True], [False]])).tolist() == [[255] * 3, [0] * 3]
     # Numbers that are no colors: from dark to light, as the segments are.
-    assert draw.as_rgb(np.array([[-7.0], [900.0]])).tolist() == [[60] * 3, [220] * 3]
+    assert display.as_rgb(np.array([[-7.0], [900.0]])).tolist() == [[60] * 3, [220] * 3]
 
 
 def test_the_map_of_distances_goes_from_dark_to_bright() -> None:
-    picture = draw.heat(np.array([[0.0, 1.0], [4.0, 9.0]]), 2)
+    picture = display.heat(np.array([[0.0, 1.0], [4.0, 9.0]]), 2)
     brightness = picture.sum(axis=2)
     assert brightness.ravel().tolist() == sorted(brightness.ravel())
     assert picture[0, 0].tolist() == [0, 0, 4]
@@ -112,7 +112,7 @@ def test_the_map_of_distances_goes_from_dark_to_bright() -> None:
 
 def test_a_mark_is_where_the_pixel_is() -> None:
     picture = np.full((60, 90, 3), 7, np.uint8)
-    marked = draw.mark(
+    marked = display.mark(
         picture, (1, 2), (2, 3), np.array([200, 0, 0], np.uint8)
     )  # one pixel is 30 by 30
     changed = np.argwhere((marked != 7).any(axis=2))
@@ -134,10 +134,10 @@ def test_of_a_stack_the_first_picture_is_shown() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), dtype=np.uint8)
     result = segment(frames, 3)
     for labels, shape in ((result.labels, "20 by 30"), (result.labels[0], "20 by 30")):
-        shown = draw.painted_card("title", labels, result.palette, result.counts)
+        shown = display.painted_card("title", labels, result.palette, result.counts)
         assert shape in shown.alt
         assert shown.picture is not None
-        alone = draw.painted_card("title", result.labels[0], result.palette, result.counts)
+        alone = display.painted_card("title", result.labels[0], result.palette, result.counts)
         np.testing.assert_array_equal(shown.picture, alone.picture)
     assert result._repr_png_().startswith(b"\x89PNG")
 
@@ -147,9 +147,9 @@ def test_what_took_no_part_has_the_color_of_the_paper() -> None:
     mask = np.zeros((40, 60), np.bool_)
     mask[:, 30:] = True
     result = segment(image, 1, mask=mask)
-    shown = draw.painted_card("title", result.labels, result.palette, result.counts)
+    shown = display.painted_card("title", result.labels, result.palette, result.counts)
     assert shown.picture is not None
     width = shown.picture.shape[1]
-    assert (shown.picture[:, : width // 2 - 4] == np.asarray(draw.PAPER)).all()
+    assert (shown.picture[:, : width // 2 - 4] == np.asarray(display.PAPER)).all()
     assert (shown.picture[:, width // 2 + 4 :] == 0).all()
     assert shown.rows == [("0", "1,200", "100.0 %")]
