@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import codecs, validation
+from .image import unwrapped
 from .validation import shown
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
@@ -270,7 +271,7 @@ def encodable(
     may_be_labels: bool,
 ) -> codecs.Picture:
     """Check that an image can be the content of a file of this name, as far as is known before."""
-    array = np.asarray(validation.unwrapped(image))
+    array = np.asarray(unwrapped(image))
     if as_image_suffix(path) == ".npy":
         return codecs.Picture(validation.as_image(array), None, has_alpha=False)
     return as_writable(path, array, channel_axis, may_be_labels=may_be_labels)

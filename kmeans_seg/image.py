@@ -88,7 +88,7 @@ class Pixels:
         mask: Any = None,
     ) -> None:
         self.space = space
-        array = self.array = validation.as_image(image)
+        array = self.array = validation.as_image(unwrapped(image))
         axis = self.channel_axis = validation.as_channel_axis(channel_axis, array.shape)
         channels = 1 if axis is None else int(array.shape[axis])
         self.has_alpha = has_alpha(channels, array.shape, space)
@@ -247,6 +247,16 @@ def tiles(shape: tuple[int, ...], most: int, rows: int = 1) -> Iterator[Index]:
     step = max(1, most // row // rows) * rows
     for start in range(0, shape[0], step):
         yield (slice(start, min(start + step, shape[0])), *(slice(0, n) for n in shape[1:]))
+
+
+def unwrapped(image: Any) -> Any:
+    """Return an image of Pillow as an array of gray or RGB values; anything else as it is."""
+    pillow = sys.modules.get("PIL.Image")  # without which there is none
+    if pillow is None or not isinstance(image, pillow.Image):
+        return image
+    from .codecs import from_pillow
+
+    return from_pillow(image)
 
 
 def has_alpha(channels: int, shape: tuple[int, ...], space: Space) -> bool:

@@ -31,7 +31,7 @@ from .distinct import DistinctColors
 from .errstate import default_errstate, each_in_default_errstate
 from .exact import Floats
 from .features import SPACES, FeatureSpace
-from .image import Pixels, as_out, warn_of_shape
+from .image import Pixels, as_out, unwrapped, warn_of_shape
 from .lloyd import Labels, nearest_center
 from .strategies import STRATEGIES
 from .validation import RandomGenerator
@@ -214,7 +214,7 @@ class Segmentation:
         array([[0, 1]], dtype=int32)
         """
         axis: int | None = -1 if self._channel_axis is None else self._channel_axis
-        array = validation.as_image(image)
+        array = validation.as_image(unwrapped(image))
         if len(array.shape) <= len(self.labels.shape):
             axis = None  # gray may come with an axis of one channel or without
         pixels = Pixels(array, SPACES[self.space], axis, mask)

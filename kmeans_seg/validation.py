@@ -182,7 +182,6 @@ def as_image(image: Any) -> Any:
 
     What has a shape and a dtype (`numpy.memmap`, zarr, h5py) is not read here.
     """
-    image = unwrapped(image)
     if isinstance(image, (str, bytes, os.PathLike)):
         kind = "the content of a file" if isinstance(image, bytes) else "a file name"
         raise TypeError(f"image is {kind}: read it first, by kmeans_seg.read")
@@ -201,16 +200,6 @@ def as_image(image: Any) -> Any:
     if 0 in image.shape:
         raise ValueError(f"image is empty, shape {image.shape}: give at least one pixel")
     return image
-
-
-def unwrapped(image: Any) -> Any:
-    """Return an image of Pillow as an array of gray or RGB values; anything else as it is."""
-    pillow = sys.modules.get("PIL.Image")  # without which there is none
-    if pillow is None or not isinstance(image, pillow.Image):
-        return image
-    from .codecs import from_pillow
-
-    return from_pillow(image)
 
 
 def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:

@@ -21,9 +21,10 @@ from doses import THOROUGH
 from numpy.typing import NDArray
 from PIL import Image
 
-from kmeans_seg import codecs, read, segment, validation, write
+from kmeans_seg import codecs, read, segment, write
 from kmeans_seg.codecs import FormatError, Picture, decode
 from kmeans_seg.files import MAX_BYTES, as_writable
+from kmeans_seg.image import unwrapped
 from kmeans_seg.teaching.preview import as_picture
 
 RNG = np.random.default_rng(0)
@@ -620,9 +621,7 @@ def test_an_image_of_pillow_is_what_read_makes_of_it(mode: str) -> None:
     result = codecs.from_pillow(image)
     if mode not in ("La", "RGBa"):
         assert np.array_equal(result, decode(saved(image, "TIFF"), MAX_BYTES).pixels)
-    np.testing.assert_array_equal(
-        validation.as_image(image), result, err_msg="segment takes it otherwise"
-    )
+    np.testing.assert_array_equal(unwrapped(image), result, err_msg="segment takes it otherwise")
 
 
 def test_the_palette_of_an_image_of_pillow_is_looked_up(tmp_path: Path) -> None:

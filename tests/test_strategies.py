@@ -2,6 +2,7 @@
 
 import ast
 import cProfile
+import graphlib
 import pstats
 import warnings
 from pathlib import Path
@@ -28,6 +29,18 @@ def imported(path: Path) -> set[str]:
             names = [node.module] if node.module else [alias.name for alias in node.names]
             found |= {".".join([*base, name])[len("kmeans_seg.") :] for name in names}
     return found
+
+
+def test_no_file_imports_one_that_imports_it() -> None:
+    files = PACKAGE.rglob("*.py")
+    graph = {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): imported(path) for path in files
+    }
+    for name, imports in graph.items():
+        teaches = name.startswith("teaching") or name == "cli"
+        assert teaches or not any(other.startswith("teaching") for other in imports), name
+        graph[name] = imports - {name}  # the names that a package takes from itself
+    list(graphlib.TopologicalSorter(graph).static_order())  # a circle is an error
 
 
 def test_the_core_imports_no_fast_twin_and_no_front() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
 from ..display import shrunk, size_within
+from ..image import unwrapped
 
 WIDEST = 10_000  # pixels: a picture of that many rows takes 300 MB
 
@@ -89,9 +90,7 @@ def as_picture(image: ArrayLike) -> NDArray[Any]:
 
     It keeps its alpha channel only if some of its pixels are fully transparent.
     """
-    array = validation.as_numbers(
-        "image", validation.unwrapped(image), advice="read it as numbers first"
-    )
+    array = validation.as_numbers("image", unwrapped(image), advice="read it as numbers first")
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.size == 0 or array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
         raise ValueError(
