@@ -33,7 +33,7 @@ HEAT_LEVELS = 64  # a GIF has no more than 256 colors
 WIDTH, ROWS = 480, 16
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Card:
     """What there is to show of a result."""
 
@@ -75,13 +75,13 @@ def painted_card(title: str, labels: Labels, palette: NDArray[Any], counts: NDAr
     labels = np.asarray(labels[(0,) * (len(labels.shape) - 2)])
     named = [f"{share} {color}" for share, color in zip(shares, map(hexadecimal, rgb), strict=True)]
     return Card(
-        title,
-        painted(labels, palette, WIDTH),
-        f"an image of {labels.shape[0]} by {labels.shape[1]} pixels in "
+        title=title,
+        picture=painted(labels, palette, WIDTH),
+        alt=f"an image of {labels.shape[0]} by {labels.shape[1]} pixels in "
         f"{plural(len(rgb), 'segment', 'segments')}: {', '.join(named[:ROWS])}",
-        rgb,
-        ("", "pixels", "share"),
-        [
+        colors=rgb,
+        head=("", "pixels", "share"),
+        rows=[
             (str(number), f"{count:,}", share)
             for number, (count, share) in enumerate(zip(counts, shares, strict=True))
         ],
@@ -101,7 +101,7 @@ def drawn(content: Card) -> Rgb:
     width = max(right, margin + text_width(content.title), left + text_width(unlisted(content)))
     canvas = blank(top + height + margin, width + margin, PAPER)
 
-    draw_text(canvas, content.title, margin, margin + 10, INK)
+    draw_text(canvas, content.title, (margin, margin + 10), INK)
     canvas[top : top + picture.shape[0], margin : margin + picture.shape[1]] = picture
     for number, row in enumerate(listed):
         base = top + 14 + line * number
@@ -112,9 +112,9 @@ def drawn(content: Card) -> Rgb:
         x = left + size
         for text, column in zip(row, columns, strict=True):
             x += column
-            draw_text(canvas, text, x, base, INK if number else GRAY, align="right")
+            draw_text(canvas, text, (x, base), INK if number else GRAY, align="right")
             x += margin
-    draw_text(canvas, unlisted(content), left, top + 14 + line * len(listed), GRAY)
+    draw_text(canvas, unlisted(content), (left, top + 14 + line * len(listed)), GRAY)
     return finished(canvas)
 
 

@@ -20,7 +20,7 @@ from .exact import Floats, exact_sum
 from .lloyd import Clusters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Space:
     """A color space to cluster in.
 
@@ -116,12 +116,30 @@ def check_srgb(image: NDArray[Any]) -> None:
 
 # Every color space, by name.
 SPACES = {
-    space.name: space
-    for space in (
-        Space("rgb", (1, 3), lambda image: None, plain_points, plain_colors, rgb_brightness),
-        Space("lab", (1, 3), check_srgb, lab_points, lab_colors, lambda centers: centers[:, 0]),
-        Space("raw", None, lambda image: None, plain_points, plain_colors, channel_mean),
-    )
+    "rgb": Space(
+        name="rgb",
+        channel_counts=(1, 3),
+        check=lambda image: None,
+        to_points=plain_points,
+        to_colors=plain_colors,
+        brightness=rgb_brightness,
+    ),
+    "lab": Space(
+        name="lab",
+        channel_counts=(1, 3),
+        check=check_srgb,
+        to_points=lab_points,
+        to_colors=lab_colors,
+        brightness=lambda centers: centers[:, 0],
+    ),
+    "raw": Space(
+        name="raw",
+        channel_counts=None,
+        check=lambda image: None,
+        to_points=plain_points,
+        to_colors=plain_colors,
+        brightness=channel_mean,
+    ),
 }
 
 

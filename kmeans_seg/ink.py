@@ -87,26 +87,27 @@ def draw_line(canvas: Canvas, points: Floats, width: float, color: Color) -> Non
     left, top = np.floor(points.min(axis=0) - reach).astype(int)
     right, bottom = np.ceil(points.max(axis=0) + reach).astype(int) + 1
     amount = cover([points - (left, top)], bottom - top, right - left, width)
-    blend(canvas, amount, left, top, color)
+    blend(canvas, amount, (left, top), color)
 
 
 def draw_text(
     canvas: Canvas,
     text: str,
-    x: int,
-    base: int,
+    place: tuple[int, int],
     color: Color,
+    *,
     size: float = 1.75,
     align: Align = "left",
 ) -> None:
-    """Write a line of text that begins or ends at `x`, its letters standing on the row `base`.
+    """Write a line of text that begins or ends at a place (x, y); its letters stand on the row y.
 
     The size is that of the grid: small letters are four times as high.
     """
+    x, base = place
     if align == "right":
         x -= text_width(text, size)
     for letter in text:
-        blend(canvas, letter_cover(letter, size), x, base - round(ABOVE * size), color)
+        blend(canvas, letter_cover(letter, size), (x, base - round(ABOVE * size)), color)
         x += advance(letter, size)
 
 
@@ -174,11 +175,12 @@ def cover(lines: list[Floats], height: int, width: int, thickness: float) -> Flo
     return result
 
 
-def blend(canvas: Canvas, amount: Floats, left: int, top: int, color: Color) -> None:
+def blend(canvas: Canvas, amount: Floats, place: tuple[int, int], color: Color) -> None:
     """Lay a color over a part of a canvas; `amount`, from 0 to 1, says how much on each pixel.
 
-    What is outside the canvas is cut off.
+    The part begins at a place (x, y). What is outside the canvas is cut off.
     """
+    left, top = place
     amount = amount[max(0, -top) :, max(0, -left) :, np.newaxis]
     part = canvas[max(0, top) :, max(0, left) :][: amount.shape[0], : amount.shape[1]]
     amount = amount[: part.shape[0], : part.shape[1]]

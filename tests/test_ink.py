@@ -27,7 +27,7 @@ def test_what_is_outside_is_cut_off() -> None:
     ink.draw_line(canvas, np.array([[8.0, 8.0], [40.0, 40.0]]), 3, (0, 0, 0))
     ink.draw_line(canvas, np.array([[50.0, 50.0]]), 3, (0, 0, 0))
     ink.draw_line(canvas, np.array([[-50.0, -50.0]]), 3, (0, 0, 0))
-    ink.draw_text(canvas, "cut off", -6, 3, (0, 0, 0))
+    ink.draw_text(canvas, "cut off", (-6, 3), (0, 0, 0))
     assert canvas[0, 0].tolist() == [0, 0, 0]
     assert canvas[9, 9].tolist() == [0, 0, 0]
 
@@ -37,7 +37,7 @@ def test_every_letter_can_be_told_from_every_other() -> None:
     pictures = []
     for letter in letters:
         canvas = ink.blank(24, 24, (0, 0, 0))
-        ink.draw_text(canvas, letter, 4, 16, (1, 1, 1))
+        ink.draw_text(canvas, letter, (4, 16), (1, 1, 1))
         pictures.append(canvas[:, :, 0])
         assert canvas.sum() > 2, letter
     for i, one in enumerate(pictures):
@@ -50,10 +50,10 @@ def test_text_takes_the_room_that_is_told() -> None:
     for size in (1.5, 1.75, 3.0):
         width = ink.text_width(text, size)
         canvas = ink.blank(40, width + 40, (0, 0, 0))
-        ink.draw_text(canvas, text, 20, 25, (1, 1, 1), size)
+        ink.draw_text(canvas, text, (20, 25), (1, 1, 1), size=size)
         columns = np.flatnonzero(canvas.any(axis=(0, 2)))
         assert 20 <= columns[0] <= 23
         assert width + 16 <= columns[-1] <= width + 20
         other = ink.blank(40, width + 40, (0, 0, 0))
-        ink.draw_text(other, text, width + 20, 25, (1, 1, 1), size, align="right")
+        ink.draw_text(other, text, (width + 20, 25), (1, 1, 1), size=size, align="right")
         np.testing.assert_array_equal(canvas, other)

@@ -316,13 +316,13 @@ def film_frame(plot: Plot, moment: Moment) -> Rgb:
     curve = text + GAP
     canvas = blank(curve + CURVE + 2 * MARGIN, width + 2 * MARGIN, PAPER)
     inner = canvas[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    draw_text(inner, left, 0, 12, INK, size)
-    draw_text(inner, right, width, 12, GRAY, size, align="right")
+    draw_text(inner, left, (0, 12), INK, size=size)
+    draw_text(inner, right, (width, 12), GRAY, size=size, align="right")
     start = (width - picture.shape[1]) // 2
     inner[top : top + len(picture), start : start + picture.shape[1]] = picture
     inner[bar : bar + BAR] = color_bar(plot, moment, width)
-    draw_text(inner, "sum of squared distances", 0, text, GRAY, size)
-    draw_text(inner, value, width, text, INK, size, align="right")
+    draw_text(inner, "sum of squared distances", (0, text), GRAY, size=size)
+    draw_text(inner, value, (width, text), INK, size=size, align="right")
     draw_curve(inner[curve:], plot.inertias, moment.number - plot.seeds)
     return finished(canvas)
 
@@ -342,9 +342,10 @@ def strip_frame(plot: Plot, moment: Moment) -> Rgb:
     canvas = blank(text + MARGIN, width, PAPER)
     canvas[MARGIN : MARGIN + len(picture)] = picture
     canvas[bar : bar + BAR] = color_bar(plot, moment, width)
-    draw_text(canvas, left, 0, text, INK, letter_size(width))
-    if text_width(left + "  " + right, letter_size(width)) <= width:
-        draw_text(canvas, right, width, text, GRAY, letter_size(width), align="right")
+    size = letter_size(width)
+    draw_text(canvas, left, (0, text), INK, size=size)
+    if text_width(left + "  " + right, size) <= width:
+        draw_text(canvas, right, (width, text), GRAY, size=size, align="right")
     return finished(canvas)
 
 

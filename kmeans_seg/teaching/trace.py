@@ -98,13 +98,13 @@ class Seeding(Shown):
             picture = heat(self.distances, WIDTH)
             picture = mark(picture, self.pixel, self.distances.shape, colors[0])
         return Card(
-            self._title,
-            picture,
-            "for each pixel the squared distance to the nearest initial center so far: "
+            title=self._title,
+            picture=picture,
+            alt="for each pixel the squared distance to the nearest initial center so far: "
             "the brighter, the farther",
-            colors,
-            ("", "color"),
-            [(str(self.number), numbers(self.color))],
+            colors=colors,
+            head=("", "color"),
+            rows=[(str(self.number), numbers(self.color))],
         )
 
 
@@ -185,12 +185,12 @@ class Update(Shown):
         """Make what a notebook shows: a table of the moves."""
         moves = zip(self.before, self.after, self.moved, strict=True)
         return Card(
-            self._title,
-            None,
-            "",
-            as_rgb(self.palette),
-            ("", "from", "to", "moved by"),
-            [
+            title=self._title,
+            picture=None,
+            alt="",
+            colors=as_rgb(self.palette),
+            head=("", "from", "to", "moved by"),
+            rows=[
                 (str(number), numbers(before), numbers(after), f"{moved:.4g}")
                 for number, (before, after, moved) in enumerate(moves)
             ],
