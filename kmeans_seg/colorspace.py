@@ -1,4 +1,4 @@
-"""sRGB to CIELAB and back, and the luma that orders segments from dark to light.
+"""sRGB to CIELAB and back.
 
 The clustering measures squared Euclidean distances. In sRGB such a distance says little about
 what the eye sees; CIELAB was made so that equal distances look about equally different.
@@ -142,39 +142,6 @@ def lab_to_srgb(lab: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
            [0.   , 0.945, 0.   ]])
     """
     return _in_blocks(_srgb_from_lab, lab)
-
-
-def luma(rgb: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the luma of RGB colors: how bright they are, in one number.
-
-    It is the weighted sum of the values as they are stored (gamma-encoded). L* would follow the
-    eye more closely; luma needs no conversion, and is meant for putting colors in order, dark
-    to light.
-
-    Parameters
-    ----------
-    rgb : ndarray of float, shape (..., 3)
-        RGB colors, in any unit: [0, 1], [0, 255], ...
-
-    Returns
-    -------
-    luma : ndarray of float64, shape (...)
-        0.2126 R + 0.7152 G + 0.0722 B, in the unit of `rgb`.
-
-    Notes
-    -----
-    Source: ITU-R BT.709-6 (2015).
-
-    Examples
-    --------
-    Blue is darker than red, and red is darker than green:
-
-    >>> import numpy as np
-    >>> luma(np.array([[0.0, 0.0, 255.0], [255.0, 0.0, 0.0], [0.0, 255.0, 0.0]])).round(2)
-    array([ 18.41,  54.21, 182.38])
-    """
-    colors = np.asarray(rgb, dtype=np.float64)
-    return 0.2126 * colors[..., 0] + 0.7152 * colors[..., 1] + 0.0722 * colors[..., 2]
 
 
 def _lab_from_srgb(rgb: NDArray[Any]) -> NDArray[np.float64]:

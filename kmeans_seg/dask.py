@@ -41,10 +41,9 @@ from . import validation
 from .clustering import run_to_end, warn_of_shortcomings
 from .distinct import DistinctColors, LookUp, has_codes
 from .fast.counting import Codes, count_codes, from_codes, merge_counts
-from .features import SPACES, Space
-from .image import Pixels, check_some_left, warn_of_shape
+from .image import Pixels, check_some_left
 from .lloyd import Labels
-from .segmentation import Segmentation, paint, problem_of
+from .segmentation import Segmentation, paint, prepare
 from .validation import RandomGenerator
 
 MERGED = 8  # counts merged by one task
@@ -110,10 +109,8 @@ def segment(
     >>> segment(image, 2).counts
     array([2, 2])
     """
-    validation.check_choice("space", space, SPACES)
-    pixels = Chunks(image, SPACES[space], channel_axis, mask)
-    warn_of_shape(image.shape, channel_axis, stacklevel=3)
-    problem = problem_of(
+    pixels = Chunks(image, space, channel_axis, mask)
+    problem = prepare(
         pixels, k, init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy,
         normalize=normalize,
     )  # fmt: skip
@@ -149,7 +146,7 @@ class Chunks(Pixels):
     """The pixels of a dask array: read by its workers."""
 
     def __init__(
-        self, image: Any, space: Space, channel_axis: int | None, mask: Any = None
+        self, image: Any, space: str, channel_axis: int | None = -1, mask: Any = None
     ) -> None:
         validation.check_dask("image", image)
         super().__init__(image, space, channel_axis, mask)
@@ -207,7 +204,7 @@ class Chunks(Pixels):
         return da.moveaxis(self.array, self.channel_axis, -1)[..., self.channels :]
 
 
-Kind = tuple[Space, int | None]
+Kind = tuple[str, int | None]
 
 
 def count_chunk(

@@ -6,14 +6,14 @@ The color spaces are in the table `SPACES`. Left out: what CIELAB is
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import validation
-from .colorspace import lab_to_srgb, luma, srgb_to_lab
+from .colorspace import lab_to_srgb, srgb_to_lab
 from .distinct import DistinctColors
 from .errstate import default_errstate
 from .exact import Floats, exact_sum
@@ -84,9 +84,20 @@ def largest_value(dtype: np.dtype[Any]) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
-def rgb_brightness(centers: Floats) -> Floats:
-    """Rec. 709 luma of RGB; gray as it is."""
-    return luma(centers) if centers.shape[1] == 3 else centers[:, 0]
+def luma(colors: Floats) -> Floats:
+    """Compute the Rec. 709 luma of RGB colors (n, 3), in their unit; gray (n, 1) stays as it is.
+
+    It is the weighted sum of the gamma-encoded values. L* is closer to what people
+    see, but luma needs no conversion. Source: ITU-R BT.709-6 (2015).
+
+    >>> luma(np.array([[0.0, 0.0, 255.0], [255.0, 0.0, 0.0], [0.0, 255.0, 0.0]])).round(2)
+    array([ 18.41,  54.21, 182.38])
+    """
+    if colors.shape[1] == 1:
+        return colors[:, 0]
+    red, green, blue = colors.T
+    brightness: Floats = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return brightness
 
 
 def channel_mean(centers: Floats) -> Floats:
@@ -122,7 +133,7 @@ SPACES = {
         check=lambda image: None,
         to_points=plain_points,
         to_colors=plain_colors,
-        brightness=rgb_brightness,
+        brightness=luma,
     ),
     "lab": Space(
         name="lab",
@@ -145,32 +156,59 @@ SPACES = {
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """What of a pixel is clustered, and at which scale.
+    """The features of a pixel that are clustered, and their scale.
 
     Attributes
     ----------
     space
         The color space.
+    channels
+        The number of columns of the color.
     axes
-        How many columns the position of a pixel adds to its color.
+        The number of columns that the position of a pixel adds to its color.
     factor
-        What each column is multiplied by; None for columns as they are.
+        Array with the scale of each column; None if they are not scaled.
     """
 
     space: Space
-    axes: int = 0
+    channels: int
+    axes: int
     factor: Floats | None = None
 
-    def columns(self, found: DistinctColors) -> Floats:
-        """Return what was found, in the color space and before scaling."""
-        if self.axes:
-            return np.asarray(found.colors, np.float64, order="F")
-        return self.space.to_points(found.colors)
+    @classmethod
+    def fitted(
+        cls,
+        found: DistinctColors,
+        space: Space,
+        shape: tuple[int, ...],
+        *,
+        position: float,
+        normalize: bool,
+    ) -> "FeatureSpace":
+        """Choose the scale for what was found in an image, and check that it varies enough."""
+        axes = len(shape) if position else 0
+        columns = unscaled(found, space, axes)
+        channels = columns.shape[1] - axes
+        colors = columns[:, :channels]  # positions would hide how little they differ
+        validation.check_span("image", colors)
+        if not (position or normalize):
+            return cls(space, channels, axes)
+        factor = np.ones(columns.shape[1])
+        if normalize:
+            for channel, values in enumerate(colors.T):
+                validation.check_span(f"channel {channel} of the image", values[:, np.newaxis])
+            factor[:channels] = to_variance_1(colors, found.counts)
+        if position:
+            spans = (colors.max(axis=0) - colors.min(axis=0)) * factor[:channels]
+            size = math.sqrt(sum((length - 1) ** 2 for length in shape))
+            diagonal = math.sqrt(exact_sum(np.square(spans)))
+            factor[channels:] = position * (diagonal or 1.0) / (size or 1.0)
+        return cls(space, channels, axes, factor)
 
     @default_errstate
     def points(self, found: DistinctColors) -> Floats:
-        """Return what was found, as points to cluster."""
-        return self.transform(self.columns(found))
+        """Return what was found as points to cluster."""
+        return self.transform(unscaled(found, self.space, self.axes))
 
     def transform(self, columns: Floats) -> Floats:
         """Scale columns to points."""
@@ -180,40 +218,23 @@ class FeatureSpace:
         """Scale points back to columns."""
         return points if self.factor is None else points / self.factor
 
-    def without_position(self, columns: Floats) -> Floats:
-        """Leave out the columns of the position."""
-        return columns[:, : columns.shape[1] - self.axes]
-
-    def scaled(
-        self, found: DistinctColors, shape: tuple[int, ...], *, position: float, normalize: bool
-    ) -> "FeatureSpace":
-        """Choose the scale for an image of this shape."""
-        columns = self.columns(found)
-        colors = self.without_position(columns)
-        channels = colors.shape[1]
-        factor = np.ones(columns.shape[1])
-        if normalize:
-            for channel in range(channels):
-                values = columns[:, channel]
-                validation.check_span(f"channel {channel} of the image", values[:, np.newaxis])
-            factor[:channels] = to_variance_1(colors, found.counts)
-        if position:
-            spans = (colors.max(axis=0) - colors.min(axis=0)) * factor[:channels]
-            size = math.sqrt(sum((length - 1) ** 2 for length in shape))
-            diagonal = math.sqrt(exact_sum(np.square(spans)))
-            factor[channels:] = position * (diagonal or 1.0) / (size or 1.0)
-        return replace(self, factor=factor)
-
     @default_errstate
     def brightness(self, points: Floats) -> Floats:
         """Return the numbers by which centers are ordered from dark to light."""
-        return self.space.brightness(self.without_position(self.inverse_transform(points)))
+        return self.space.brightness(self.inverse_transform(points)[:, : self.channels])
 
     @default_errstate
     def colors(self, points: Floats, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Turn centers into colors of an image of so many channels and this dtype."""
-        columns = self.without_position(self.inverse_transform(points))
+        """Turn centers into colors of an image with this number of channels and this dtype."""
+        columns = self.inverse_transform(points)[:, : self.channels]
         return self.space.to_colors(columns, channels, dtype)
+
+
+def unscaled(found: DistinctColors, space: Space, axes: int) -> Floats:
+    """Return the distinct colors in the color space, with the columns of their position, if any."""
+    if axes:  # they were counted like this
+        return np.asarray(found.colors, np.float64, order="F")
+    return space.to_points(found.colors)
 
 
 def to_variance_1(columns: Floats, counts: Floats) -> Floats:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from . import validation
 from .distinct import DistinctColors, LookUp
 from .exact import Floats
-from .features import Space
+from .features import SPACES, Space
 
 Index: TypeAlias = tuple[slice, ...]
 # Where a block stands, its pixels that take part, and which those are; None if all of them do.
@@ -83,20 +83,39 @@ class Pixels:
     def __init__(
         self,
         image: Any,
-        space: Space,
-        channel_axis: int | None,
+        space: str,
+        channel_axis: int | None = -1,
         mask: Any = None,
     ) -> None:
-        self.space = space
+        validation.check_choice("space", space, SPACES)
+        self.space = SPACES[space]
         array = self.array = validation.as_image(unwrapped(image))
         axis = self.channel_axis = validation.as_channel_axis(channel_axis, array.shape)
         channels = 1 if axis is None else int(array.shape[axis])
-        self.has_alpha = has_alpha(channels, array.shape, space)
+        self.has_alpha = has_alpha(channels, array.shape, self.space)
         self.channels = channels - self.has_alpha
         self.shape = tuple(int(n) for i, n in enumerate(array.shape) if i != axis)
         self.mask = None if mask is None else as_mask(mask, self.shape)
         self.size = 0
+        self._guessed_axis = channel_axis == -1
         self._sizes: list[int] = []  # of the blocks, as they were first read
+
+    def warn_of_shape(self, stacklevel: int) -> None:
+        """Warn if the last axis, taken for channels or columns by default, hardly is."""
+        shape, text = self.array.shape, None
+        if self._guessed_axis and len(shape) == 2 and shape[1] in (3, 4) and shape[0] >= MANY:
+            text = (
+                f"image has shape {shape}, which is taken for a gray image of {shape[1]} columns: "
+                "for a list of pixels use kmeans, or reshape it to (1, N, C); for a gray image say "
+                "channel_axis=None"
+            )
+        elif self._guessed_axis and len(shape) > 2 and shape[0] <= FEW and shape[-1] >= MANY:
+            text = (
+                f"image has shape {shape}, and its last axis is taken for channels: if the first "
+                f"holds them say channel_axis=0, else channel_axis={len(shape) - 1}"
+            )
+        if text is not None:
+            warnings.warn(text, AmbiguousShapeWarning, stacklevel=stacklevel + 1)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Yield the pixels that take part, after checking them."""
@@ -201,26 +220,6 @@ class Pixels:
         chunks = getattr(self.array, "chunks", None)
         rows = chunks[1 if self.channel_axis == 0 else 0] if chunks else 1
         return FILE_BLOCK, rows if isinstance(rows, int) else 1
-
-
-def warn_of_shape(shape: tuple[int, ...], channel_axis: object, stacklevel: int = 4) -> None:
-    """Warn where the last axis is taken for channels, or for columns, and hardly is."""
-    if channel_axis != -1:
-        return
-    text = None
-    if len(shape) == 2 and shape[1] in (3, 4) and shape[0] >= MANY:
-        text = (
-            f"image has shape {shape}, which is taken for a gray image of {shape[1]} columns: for "
-            "a list of pixels use kmeans, or reshape it to (1, N, C); for a gray image say "
-            "channel_axis=None"
-        )
-    elif len(shape) > 2 and shape[0] <= FEW and shape[-1] >= MANY:
-        text = (
-            f"image has shape {shape}, and its last axis is taken for channels: if the first "
-            f"holds them say channel_axis=0, else channel_axis={len(shape) - 1}"
-        )
-    if text is not None:
-        warnings.warn(text, AmbiguousShapeWarning, stacklevel=stacklevel)
 
 
 def flat(block: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:

@@ -30,8 +30,8 @@ from .clustering import (
 from .distinct import DistinctColors
 from .errstate import default_errstate, each_in_default_errstate
 from .exact import Floats
-from .features import SPACES, FeatureSpace
-from .image import Pixels, as_out, unwrapped, warn_of_shape
+from .features import FeatureSpace
+from .image import Pixels, as_out, unwrapped
 from .lloyd import Labels, nearest_center
 from .strategies import STRATEGIES
 from .validation import RandomGenerator
@@ -48,6 +48,10 @@ SAMPLED = 100  # values of a channel looked at first: they usually rule out noda
 
 # Above this range the colors would not count, below it positions could not be scaled back.
 LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
+
+
+# From a warning in `prepare` to the user: the decorator and the public function are between.
+LEVELS = 4
 
 
 class NodataWarning(UserWarning):
@@ -217,7 +221,7 @@ class Segmentation:
         array = validation.as_image(unwrapped(image))
         if len(array.shape) <= len(self.labels.shape):
             axis = None  # gray may come with an axis of one channel or without
-        pixels = Pixels(array, SPACES[self.space], axis, mask)
+        pixels = Pixels(array, self.space, axis, mask)
         validation.check_same_kind(
             pixels.array.dtype, pixels.channels, pixels.array.shape, self._palette
         )
@@ -385,35 +389,18 @@ def segment(
     array([[ 11,  11, 201],
            [ 11,  90, 201]], dtype=uint8)
     """
+    pixels = Pixels(image, space, channel_axis, mask)
     problem = prepare(
-        image, k, space=space, channel_axis=channel_axis, mask=mask, position=position,
-        normalize=normalize, init=init, n_init=n_init, max_iter=max_iter, rng=rng,
-        strategy=strategy, out=out,
+        pixels, k, position=position, normalize=normalize, init=init, n_init=n_init,
+        max_iter=max_iter, rng=rng, strategy=strategy, out=out,
     )  # fmt: skip
-    warn_of_nodata(problem)
     clustering = run_to_end(problem.events(), callback)
     warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
     return problem.segmentation(clustering)
 
 
-def prepare(
-    image: ArrayLike,
-    k: int,
-    *,
-    space: str,
-    channel_axis: int | None = -1,
-    mask: Any = None,
-    **how: Any,
-) -> "Problem":
-    """Check the arguments of `segment`, and find the colors of the image."""
-    validation.check_choice("space", space, SPACES)
-    pixels = Pixels(image, SPACES[space], channel_axis, mask)
-    warn_of_shape(pixels.array.shape, channel_axis)
-    return problem_of(pixels, k, **how)
-
-
 @default_errstate
-def problem_of(
+def prepare(
     pixels: Pixels,
     k: int,
     *,
@@ -423,26 +410,25 @@ def problem_of(
     out: Any = None,
     **options: Any,
 ) -> "Problem":
-    """Check the other arguments, and find the colors of pixels, wherever they are."""
+    """Check the arguments of `segment`, and find the colors of the image."""
+    pixels.warn_of_shape(stacklevel=LEVELS)
     normalize = as_flag("normalize", normalize)
     position = as_position(position)
     validation.check_choice("strategy", strategy, STRATEGIES)
-    features = FeatureSpace(pixels.space, axes=len(pixels.shape) if position else 0)
     found = pixels.distinct(STRATEGIES[strategy].distinct_colors, with_position=position > 0)
     k = validation.as_k(k, pixels.size, "pixels")
     out = None if out is None else as_out(out, pixels, k)
-    columns = features.columns(found)
-    # Positions would hide how little the colors differ.
-    validation.check_span("image", features.without_position(columns))
-    if position or normalize:
-        features = features.scaled(found, pixels.shape, position=position, normalize=normalize)
-    checked = Options.checked(k, columns.shape[1], strategy=strategy, **options)
+    features = FeatureSpace.fitted(
+        found, pixels.space, pixels.shape, position=position, normalize=normalize
+    )
+    checked = Options.checked(k, features.channels + features.axes, strategy=strategy, **options)
     if not isinstance(checked.init, str):
         checked = dataclasses.replace(checked, init=features.transform(checked.init))
-    return Problem(pixels, k, found, features, checked, out=out)
+    warn_of_nodata(pixels, found, features, stacklevel=LEVELS)
+    return Problem(pixels=pixels, k=k, found=found, features=features, options=checked, out=out)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
     """The colors of an image, and how to cluster them: what `segment` and its lessons share."""
 
@@ -494,11 +480,12 @@ class Problem:
         )
 
 
-def warn_of_nodata(problem: Problem) -> None:
-    """Warn, on behalf of `segment`, of a value that looks like a mark of missing data."""
-    pixels, found = problem.pixels, problem.found
+def warn_of_nodata(
+    pixels: Pixels, found: DistinctColors, features: FeatureSpace, *, stacklevel: int
+) -> None:
+    """Warn of a value that looks like a mark of missing data."""
     # With a position, the image's own colors are known in RGB only.
-    in_lab = pixels.space.name == "lab" and problem.features.axes
+    in_lab = pixels.space.name == "lab" and features.axes
     if pixels.array.dtype.kind != "f" or in_lab:
         return
     colors = found.colors[:, : pixels.channels]
@@ -516,7 +503,7 @@ def warn_of_nodata(problem: Problem) -> None:
             f"others, {low:.6g} to {high:.6g}: if it marks missing data, leave it out by "
             f"mask={values} != {shown}",
             NodataWarning,
-            stacklevel=3,
+            stacklevel=stacklevel + 1,
         )
         return
 

@@ -15,7 +15,7 @@ from doses import THOROUGH
 from numpy.typing import NDArray
 
 from kmeans_seg import colorspace
-from kmeans_seg.colorspace import lab_to_srgb, luma, srgb_to_lab
+from kmeans_seg.colorspace import lab_to_srgb, srgb_to_lab
 
 Colors = NDArray[np.float64]
 
@@ -235,12 +235,11 @@ def test_every_machine_has_the_same_bits() -> None:
     colors = np.arange(300_000).reshape(-1, 3) * [10_007, 30_011, 50_021] % 65_536
     lab = srgb_to_lab(colors / 65_535)
     beyond_the_gamut = lab * [1.0, 1.5, 1.5]
-    found = [lab, lab_to_srgb(lab), lab_to_srgb(beyond_the_gamut), luma(colors)]
+    found = [lab, lab_to_srgb(lab), lab_to_srgb(beyond_the_gamut)]
     assert [hashlib.sha256(part.astype("<f8").tobytes()).hexdigest()[:16] for part in found] == [
         "409078064146e9a6",
         "c495940165df1773",
         "e8b3ec8d8563975d",
-        "8ecf068779af10fd",
     ]
 
 
@@ -299,19 +298,9 @@ def test_scikit_image_agrees_on_a_photo() -> None:
     np.testing.assert_allclose(lab_to_srgb(lab), skimage.color.lab2rgb(lab), rtol=0, atol=1e-3)
 
 
-# --- luma -------------------------------------------------------------------------------------
+# --- what both have in common -----------------------------------------------------------------
 
-
-def test_luma_by_hand() -> None:
-    colors = np.array([[[0.5, 0.25, 1.0], [0.0, 0.0, 0.0]]])
-    np.testing.assert_allclose(luma(colors), [[0.1063 + 0.1788 + 0.0722, 0]], rtol=1e-15)
-    assert luma(colors).shape == (1, 2)
-    assert luma(np.array([1.0, 1.0, 1.0])) == pytest.approx(1, abs=1e-15)
-
-
-# --- what all three have in common ------------------------------------------------------------
-
-each_function = pytest.mark.parametrize("function", [srgb_to_lab, lab_to_srgb, luma])
+each_function = pytest.mark.parametrize("function", [srgb_to_lab, lab_to_srgb])
 Function = Callable[[NDArray[Any]], Colors]
 
 
@@ -381,4 +370,4 @@ def test_float32_is_computed_in_float64(function: Function) -> None:
 @pytest.mark.parametrize("shape", [(0, 3), (4, 0, 3), (3,), (1, 3), (2, 1, 2, 3)])
 def test_shapes(function: Function, shape: tuple[int, ...]) -> None:
     result = function(np.full(shape, 0.5))
-    assert result.shape == (shape[:-1] if function is luma else shape)
+    assert result.shape == shape

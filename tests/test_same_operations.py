@@ -132,8 +132,8 @@ ALLOWED = {
     ("seeding.py", "plusplus", "math.log"): (
         "rounded down; from k = 2 to 10^9, ln k is never within 1e-10 of a whole number"
     ),
-    ("features.py", "FeatureSpace.scaled", "(length - 1) ** 2"): INTEGERS,
-    ("features.py", "FeatureSpace.scaled", "sum"): INTEGERS,
+    ("features.py", "FeatureSpace.fitted", "(length - 1) ** 2"): INTEGERS,
+    ("features.py", "FeatureSpace.fitted", "sum"): INTEGERS,
     ("features.py", "channel_mean", "np.add.accumulate"): "adds in the order of the channels",
     ("segmentation.py", "nodata", "counts.sum"): DIGITS,
     ("segmentation.py", "nodata", "counts[places].sum"): DIGITS,

@@ -25,7 +25,8 @@ from kmeans_seg import (
     kmeans,
     segment,
 )
-from kmeans_seg.colorspace import lab_to_srgb, luma, srgb_to_lab
+from kmeans_seg.colorspace import lab_to_srgb, srgb_to_lab
+from kmeans_seg.features import luma
 from kmeans_seg.segmentation import nodata
 
 Image = NDArray[Any]

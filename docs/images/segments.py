@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import kmeans_seg
 from kmeans_seg import read, segment, write
-from kmeans_seg.colorspace import luma
+from kmeans_seg.features import luma
 from kmeans_seg.teaching.preview import preview
 
 WIDTH, GAP, BAR = 284, 12, 32  # so wide that three fill a page, and the file stays small

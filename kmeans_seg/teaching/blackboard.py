@@ -20,6 +20,7 @@ from ..clustering import run_to_end, warn_of_shortcomings
 from ..errstate import default_errstate
 from ..exact import Floats
 from ..features import SPACES
+from ..image import Pixels
 from ..lloyd import squared_distances
 from ..segmentation import Segmentation, as_pixels, prepare
 from ..validation import RandomGenerator
@@ -171,7 +172,7 @@ def explain(
     nearest: center 0
     """
     problem = prepare(
-        image, k, space=space, init=init, max_iter=max_iter, rng=rng, strategy=strategy
+        Pixels(image, space), k, init=init, max_iter=max_iter, rng=rng, strategy=strategy
     )
     check_one_picture(problem.pixels.array)
     shape = problem.pixels.shape

@@ -25,6 +25,7 @@ from ..clustering import (
 from ..display import WIDTH, Card, as_rgb, heat, mark, numbers, painted_card, plural
 from ..errstate import default_errstate
 from ..exact import Floats
+from ..image import Pixels
 from ..lloyd import Labels, Step, squared_distances
 from ..seeding import Seed
 from ..segmentation import Problem, Segmentation, prepare
@@ -296,7 +297,7 @@ def trace(
     done [ 11. 174.] were [1 0]
     """
     problem = prepare(
-        image, k, space=space, init=init, max_iter=max_iter, rng=rng, strategy=strategy
+        Pixels(image, space), k, init=init, max_iter=max_iter, rng=rng, strategy=strategy
     )
     check_one_picture(problem.pixels.array)
     return records(problem)
