@@ -510,7 +510,7 @@ def as_weights(weights: ArrayLike | None, n: int) -> Floats:
     if not (array > 0).all():
         raise ValueError(
             f"weights contains {array.min()}: every weight must be positive; "
-            "leave out the points that shall not count"
+            "leave out the points that should not count"
         )
     return array
 
@@ -522,9 +522,10 @@ def as_centers(name: str, centers: ArrayLike, k: int | None, channels: int) -> F
     wanted = (len(array) if array.ndim and k is None else k, channels)
     if array.ndim != 2 or array.shape != wanted or not len(array):
         rows = "k" if k is None else k
+        hint = "; to choose only the number of centers, use kmeans" if array.ndim == 0 else ""
         raise ValueError(
             f"{name} has shape {array.shape}: it must be ({rows}, {channels}), "
-            "a row for each center and a column for each channel"
+            f"a row for each center and a column for each channel{hint}"
         )
     return array.astype(np.float64) + 0.0  # not -0.0, so that equal centers have equal bits
 

@@ -244,6 +244,8 @@ def write(
     # Not at the top: pathlib, which it needs, takes longer than the rest of the package.
     from .placing import check_target, place
 
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path is of type {type(path).__name__}: write takes the path first")
     check_target(path, overwrite=overwrite)
     place([(path, encoded(path, image, channel_axis))], overwrite=overwrite)
 

@@ -1,7 +1,7 @@
-"""Checks of everything that a caller hands in: every ValueError and TypeError of the package.
+"""Checks of arguments that several files share.
 
-A message says what was wrong, with its value, and what to do instead.
-What comes back is ready for the strict core, which checks nothing again.
+A message says what is wrong, with its value, and what to do instead. The core
+behind the checks trusts its arguments.
 """
 
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
@@ -55,7 +55,7 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
 
 
 def as_count(name: str, value: object, least: int = 1, most: float = sys.maxsize) -> int:
-    """Check an integer from `least` to `most`; a bool or a float is no integer."""
+    """Check an integer from `least` to `most`; bools and floats are refused."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, not the bool {value!r}")
     try:
@@ -91,7 +91,7 @@ def as_k(k: object, n: int, unit: str) -> int:
 
 
 def as_generator(rng: RandomGenerator) -> np.random.Generator:
-    """Make a random generator as SPEC 7 has it: of a seed, of a generator, or afresh."""
+    """Make a random generator from a seed, a generator or None, following SPEC 7."""
     try:
         return np.random.default_rng(rng)
     except ValueError:
@@ -99,8 +99,8 @@ def as_generator(rng: RandomGenerator) -> np.random.Generator:
     except TypeError:
         kind = TypeError
     raise kind(
-        f"rng={spelled(rng)} is no seed: give an integer of at least 0, a numpy.random.Generator, "
-        "or None"
+        f"rng={spelled(rng)} cannot seed a random generator: give an integer of at least 0, a "
+        "numpy.random.Generator, or None"
     )
 
 

@@ -562,7 +562,7 @@ def test_usage_errors(
     [
         (["-k", "0"], "k=0 is too small"),
         (["-k", "73"], "k=73 is more than the 72 pixels"),
-        (["--seed", "-1"], "rng=-1 is no seed"),
+        (["--seed", "-1"], "rng=-1 cannot seed a random generator"),
         (["-o", "out.xyz"], "out.xyz: suffix '.xyz' is not known.*: end the name in one of .png"),
         (["-o", "out"], "out: the name has no suffix"),
         (["-o", "nowhere/out.png"], "nowhere/out.png: no such directory: make it first"),

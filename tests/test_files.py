@@ -801,3 +801,8 @@ def test_ctrl_c_at_any_moment_of_writing_leaves_a_whole_file_or_none(tmp_path: P
         for name in names:
             np.testing.assert_array_equal(read(tmp_path / name), read(tmp_path / "a.npy"))
             assert read(tmp_path / name).shape == (500, 400, 3)
+
+
+def test_the_path_comes_first() -> None:
+    with pytest.raises(TypeError, match="path is of type ndarray: write takes the path first"):
+        write(np.zeros((2, 2), np.uint8), "image.png")  # type: ignore[arg-type]

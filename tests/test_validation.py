@@ -105,7 +105,7 @@ def test_other_numbers_that_are_too_large(size: int, sign: int) -> None:
     if value > 0:
         segment(IMAGE, 2, rng=value)
     else:
-        said = f"rng={spelled(value)} is no seed"
+        said = f"rng={spelled(value)} cannot seed a random generator"
         assert_refused(lambda x: segment(IMAGE, 2, rng=x), value, ValueError, said)
 
 
@@ -456,7 +456,7 @@ def test_labels_that_are_no_integers(bad: list[float]) -> None:
     ("value", "error"), [(-1, ValueError), ("seed", TypeError), (1.5, TypeError), ({}, TypeError)]
 )
 def test_an_rng_that_is_no_seed(call: Call, value: object, error: type[Exception]) -> None:
-    said = f"rng={value!r} is no seed", "numpy.random.Generator", "None"
+    said = f"rng={value!r} cannot seed a random generator", "numpy.random.Generator", "None"
     assert_refused(call, value, error, *said)
 
 
