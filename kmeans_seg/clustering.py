@@ -20,7 +20,9 @@ from . import seeding, validation
 from .errstate import default_errstate, each_in_default_errstate
 from .exact import Floats
 from .lloyd import Clusters, Indices, Labels, Step, steps
-from .seeding import Seed, Seeds
+from .optimal import MOST_VALUES, optimal_centers
+from .rehearsals import Round, rehearse
+from .seeding import Seed
 from .strategies import STRATEGIES, Strategy
 from .validation import RandomGenerator
 
@@ -34,13 +36,14 @@ class Reordered:
     order: Indices
 
 
-# What happens on the way to a result: initial centers are drawn, then passes are made.
-Event: TypeAlias = Seed | Step | Reordered
+# What happens on the way to a result: initial centers are rehearsed or drawn, then passes are made.
+Event: TypeAlias = Round | Seed | Step | Reordered
 Events: TypeAlias = Generator[Event, None, Result]
+Draws: TypeAlias = Generator[Round | Seed, None, Floats]
 Callback: TypeAlias = Callable[[Step], object]
 
-# The ways to draw initial centers, by name.
-INITS = ("k-means++", "random")
+# The ways to choose initial centers, by name.
+INITS = ("auto", "optimal", "k-means++", "random")
 
 
 class ConvergenceWarning(UserWarning):
@@ -93,9 +96,10 @@ class Clustering:
         The number of passes of the loop, the last of which changed nothing
         if it converged.
     converged
-        Whether the last pass reassigned no point: then every center is the
-        mean of its points. False if `max_iter` cut the loop short, or if
-        rounding led it back to earlier centers.
+        Whether the last pass reassigned no point, so that every center is the
+        mean of its points; or, with a `tol`, at most this share of the weight.
+        False if `max_iter` cut the loop short, or if rounding led it back to
+        earlier centers.
 
     Examples
     --------
@@ -130,6 +134,7 @@ def kmeans(
     init: str | ArrayLike = "k-means++",
     n_init: int = 1,
     max_iter: int = 1000,
+    tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
     callback: Callback | None = None,
@@ -149,12 +154,18 @@ def kmeans(
     init
         How to choose the centers to start from: "k-means++" (greedy, see
         `kmeans_plusplus`), "random" (distinct points, in proportion to their
-        weights), or an array (k, C) of centers.
+        weights), "optimal" (the centers of least inertia; only one channel may
+        vary), "auto" (as in `segment`; where several channels vary, points
+        that follow each other should be similar), or an array (k, C) of centers.
     n_init
-        The number of runs from different seeds; the one of lowest inertia is
-        kept, the first of equals. With an array for `init` there is one run.
+        The number of runs from different initial centers; the one of least
+        inertia is kept, the first of equals. With "optimal" or an array for
+        `init` there is one run.
     max_iter
-        The number of passes of the loop after which a run gives up.
+        The number of passes after which a run gives up.
+    tol
+        The share of the weight, from 0 to 1, that may still be reassigned in
+        the last pass. With 0 the run goes on until no point is reassigned.
     rng
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system. The default is a fixed seed: the same call gives the same
@@ -199,11 +210,18 @@ def kmeans(
     k = validation.as_k(k, len(points), "points")
     weights = as_weights(weights, len(points))
     options = Options.checked(
-        k, points.shape[1], init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy
+        k,
+        points.shape[1],
+        init=init,
+        n_init=n_init,
+        max_iter=max_iter,
+        tol=tol,
+        rng=rng,
+        strategy=strategy,
     )
     events = each_in_default_errstate(best_run(points, weights, k, options))
-    step, clusters = run_to_end(events, callback)
-    clustering = conclude(step, has_converged(step, clusters))
+    step, _ = run_to_end(events, callback)
+    clustering = conclude(step, step.converged)
     warn_of_shortcomings(clustering, k, options, "points")
     return clustering
 
@@ -356,6 +374,7 @@ class Options:
     init: str | Floats
     n_init: int
     max_iter: int
+    tol: float
     rng: np.random.Generator
     strategy: Strategy
 
@@ -368,6 +387,7 @@ class Options:
         init: str | ArrayLike,
         n_init: int = 1,
         max_iter: int,
+        tol: float = 0,
         rng: RandomGenerator,
         strategy: str,
     ) -> Options:
@@ -381,35 +401,60 @@ class Options:
             init=init,
             n_init=validation.as_count("n_init", n_init),
             max_iter=validation.as_count("max_iter", max_iter),
+            tol=as_tol(tol),
             rng=validation.as_generator(rng),
             strategy=STRATEGIES[strategy],
         )
 
-    def draws(self, points: Floats, weights: Floats, k: int) -> Seeds:
-        """Draw initial centers by the method that `init` names."""
+    def initial_centers(self, points: Floats, weights: Floats, k: int) -> Draws:
+        """Choose initial centers by the method that `init` names; yield what happens."""
         if self.init == "random":
             return seeding.random(points, weights, k, self.rng)
-        potential = self.strategy.potential
-        return seeding.plusplus(points, weights, k, self.rng, potential=potential)
+        if self.init == "auto":
+            return rehearse(points, k, weights, self.rng)
+        return seeding.plusplus(points, weights, k, self.rng, potential=self.strategy.potential)
 
 
 def best_run(
     points: Floats, weights: Floats, k: int, options: Options
 ) -> Events[tuple[Step, Clusters]]:
     """Run k-means `n_init` times; yield all that happens, and return how the best run ended."""
-    if not isinstance(options.init, str):  # every run from the same centers would be the same
-        clusters = options.strategy.clusters(points, weights, k)
-        step = yield from steps(clusters, options.init, max_iter=options.max_iter)
-        return step, clusters
+    start = given_centers(points, weights, k, options.init)
     best: tuple[Step, Clusters] | None = None
-    for _ in range(options.n_init):
-        centers = yield from options.draws(points, weights, k)
+    for _ in range(options.n_init if start is None else 1):
+        centers = start
+        if centers is None:
+            centers = yield from options.initial_centers(points, weights, k)
         clusters = options.strategy.clusters(points, weights, len(centers))
-        step = yield from steps(clusters, centers, max_iter=options.max_iter)
+        step = yield from steps(clusters, centers, max_iter=options.max_iter, tol=options.tol)
         if best is None or step.inertia < best[0].inertia:
             best = step, clusters
     assert best is not None
     return best
+
+
+def given_centers(points: Floats, weights: Floats, k: int, init: str | Floats) -> Floats | None:
+    """Return the initial centers if they are given or can be computed, not drawn; else None."""
+    if not isinstance(init, str):
+        return init
+    if init not in ("auto", "optimal"):
+        return None
+    varying = np.flatnonzero((points != points[0]).any(axis=0))
+    if len(varying) > 1:
+        if init == "auto":
+            return None
+        raise ValueError(
+            f'init="optimal" needs points of which one channel varies, and {len(varying)} do: '
+            'use init="auto"'
+        )
+    channel = int(varying[0]) if varying.size else 0
+    values = points[:, channel]
+    if init == "auto" and np.unique(values).size > MOST_VALUES:
+        return None
+    optimum = optimal_centers(values, k, weights)
+    centers = np.repeat(points[:1], len(optimum), axis=0)
+    centers[:, channel] = optimum
+    return centers + 0.0
 
 
 def run_in_order(
@@ -418,15 +463,18 @@ def run_in_order(
     k: int,
     options: Options,
     *,
-    brightness: Callable[[Floats], Floats],
+    brightness: Callable[[Floats], Floats] | None,
 ) -> Events[Clustering]:
     """Do what `best_run` does, and bring the clusters into order from dark to light.
 
     A point equally near to two centers goes to the lower-numbered one, so a new
     order may reassign it. The loop then goes on until no point is reassigned.
+    Without `brightness`, the clusters keep the order of the initial centers.
     """
     step, clusters = yield from best_run(points, weights, k, options)
-    converged = has_converged(step, clusters)
+    if brightness is None:
+        return conclude(step, step.converged, keep_empty=True)
+    converged = step.converged
     while True:
         order = np.lexsort((*step.centers.T[::-1], brightness(step.centers)))
         if (order == np.arange(len(order))).all():
@@ -435,22 +483,23 @@ def run_in_order(
         yield Reordered(order)
         # The first pass repeats the last one: it starts from its labels and has its number.
         # A loop that was cut short, or ended a cycle, does not go on.
-        last = options.max_iter if converged else step.iteration
-        step = yield from steps(clusters, step.centers[order], step.iteration, last)
-        converged = converged and has_converged(step, clusters)
+        step = yield from steps(
+            clusters,
+            step.centers[order],
+            first=step.iteration,
+            max_iter=options.max_iter if converged else step.iteration,
+            tol=options.tol,
+        )
+        converged = converged and step.converged
 
 
 @default_errstate
-def has_converged(step: Step, clusters: Clusters) -> bool:
-    """Return whether the loop would not change anything after its last step."""
-    return step.reassigned.size == 0 and clusters.are_around(step.centers)
-
-
-@default_errstate
-def conclude(step: Step, converged: bool) -> Clustering:
-    """Make a clustering of the last step."""
+def conclude(step: Step, converged: bool, *, keep_empty: bool = False) -> Clustering:
+    """Make a clustering of the last step; clusters without points are left out by default."""
     labels, filled = step.labels.copy(), step.weights > 0
-    if not filled.all():  # there are fewer distinct points than centers
+    if keep_empty:
+        filled = np.ones(len(filled), np.bool_)
+    elif not filled.all():  # there are fewer distinct points than centers
         labels = (np.cumsum(filled, dtype=np.int32) - 1)[labels]
     return Clustering(
         centers=step.centers[filled],
@@ -476,11 +525,13 @@ def run_to_end(events: Events[Result], callback: Callback | None) -> Result:
 
 def warn_of_shortcomings(clustering: Clustering, k: int, options: Options, unit: str) -> None:
     """Warn about missing clusters or missing convergence, for the public function that called."""
-    found = len(clustering.centers)
+    found = int(np.count_nonzero(clustering.weights))
     if found < k:
         distinct = f"are only {found} distinct {unit}" if found > 1 else f"is one {unit[:-1]}"
+        size = len(clustering.centers)
+        ends = f"the result has k={size}" if size == found else f"{size - found} clusters are empty"
         warnings.warn(
-            f"k={k}, but there {distinct}: the result has k={found}",
+            f"k={k}, but there {distinct}: {ends}",
             FewerClustersWarning,
             stacklevel=3,
         )
@@ -497,6 +548,17 @@ def warn_of_shortcomings(clustering: Clustering, k: int, options: Options, unit:
                 "raise max_iter to let the clustering converge"
             )
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+
+def as_tol(tol: object) -> float:
+    """Check the share of the weight that may still be reassigned in the last pass."""
+    if isinstance(tol, (bool, np.bool_)) or not isinstance(
+        tol, (int, float, np.integer, np.floating)
+    ):
+        raise TypeError(f"tol must be a number, not {validation.spelled(tol)}")
+    if not 0 <= tol <= 1:
+        raise ValueError(f"tol={validation.spelled(tol)} is out of range: it must be from 0 to 1")
+    return float(tol)
 
 
 @default_errstate

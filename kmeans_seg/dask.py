@@ -57,9 +57,11 @@ def segment(
     channel_axis: int | None = -1,
     mask: Any = None,
     normalize: bool = False,
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
     n_init: int = 1,
     max_iter: int = 1000,
+    tol: float = 0,
+    order: str = "brightness",
     rng: RandomGenerator = 0,
     strategy: str = "fast",
 ) -> Segmentation:
@@ -73,7 +75,7 @@ def segment(
     mask
         A dask array of bool in the shape of the image without its channels:
         True for the pixels that take part. By default all.
-    k, space, channel_axis, normalize, init, n_init, max_iter, rng, strategy
+    k, space, channel_axis, normalize, init, n_init, max_iter, tol, order, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
@@ -111,8 +113,8 @@ def segment(
     """
     pixels = Chunks(image, space, channel_axis, mask)
     problem = prepare(
-        pixels, k, init=init, n_init=n_init, max_iter=max_iter, rng=rng, strategy=strategy,
-        normalize=normalize,
+        pixels, k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, order=order, rng=rng,
+        strategy=strategy, normalize=normalize,
     )  # fmt: skip
     clustering = run_to_end(problem.events(), None)
     warn_of_shortcomings(clustering, problem.k, problem.options, "colors")

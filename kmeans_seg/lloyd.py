@@ -13,7 +13,7 @@ subclass in `fast` gives the same bits faster. Sums are exact (`exact`).
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -161,7 +161,7 @@ class Clusters:
         self.labels = order.argsort().astype(np.int32)[self.labels]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Step:
     """One pass of the loop: the centers, and the assignment of every point to the nearest.
 
@@ -180,6 +180,10 @@ class Step:
     weights
         Array (k,) of float64: the weight of each cluster's points, which is
         their number where the points have no weights.
+    converged
+        Whether the loop may stop after this pass: no point was reassigned and
+        every center is the mean of its points; or, with a `tol`, at most this
+        share of the weight was reassigned.
 
     Examples
     --------
@@ -195,6 +199,7 @@ class Step:
     centers: Floats
     reassigned: Indices
     weights: Floats
+    converged: bool
     _labels: SmallLabels
     _points: Floats
     _point_weights: Floats
@@ -239,11 +244,18 @@ class Step:
 
 
 def steps(
-    clusters: Clusters, centers: Floats, first: int = 1, max_iter: int | None = None
+    clusters: Clusters,
+    centers: Floats,
+    *,
+    first: int = 1,
+    max_iter: int | None = None,
+    tol: float = 0,
 ) -> Generator[Step, None, Step]:
     """Run the loop from the given centers; yield a step for each pass, and return the last.
 
-    The first pass has the number `first`, and none has a higher one than `max_iter`.
+    The first pass has the number `first`, and none has a higher one than
+    `max_iter`. The loop stops when at most the share `tol` of the weight was
+    reassigned.
     """
     cycle, iteration = Cycle(), first
     while True:
@@ -253,17 +265,29 @@ def steps(
             centers = refill(clusters, centers)
             reassigned = np.flatnonzero(clusters.labels != before)
         step = Step(
-            iteration, centers, reassigned, clusters.total_weights(),
-            clusters.labels, clusters.points, clusters.weights,
-        )  # fmt: skip
+            iteration=iteration,
+            centers=centers,
+            reassigned=reassigned,
+            weights=clusters.total_weights(),
+            converged=has_settled(clusters, centers, reassigned, tol),
+            _labels=clusters.labels,
+            _points=clusters.points,
+            _point_weights=clusters.weights,
+        )
         yield step
-        # 6: stop if no point was reassigned. (Labels or centers that a caller gave need not fit.)
-        if reassigned.size == 0 and clusters.are_around(centers):
-            return step
-        if iteration == max_iter or cycle.ends_with(step):
+        # 6: stop if no point was reassigned, or very few.
+        if step.converged or iteration == max_iter or cycle.ends_with(step):
             return step
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
         iteration += 1
+
+
+def has_settled(clusters: Clusters, centers: Floats, reassigned: Indices, tol: float) -> bool:
+    """Return whether so little was reassigned that the loop may stop."""
+    if tol:
+        return exact_sum(clusters.weights[reassigned]) <= tol * exact_sum(clusters.weights)
+    # Labels that a caller gave need not fit the centers.
+    return reassigned.size == 0 and clusters.are_around(centers)
 
 
 def refill(clusters: Clusters, centers: Floats) -> Floats:
@@ -295,17 +319,17 @@ def refill(clusters: Clusters, centers: Floats) -> Floats:
         clusters.assign(centers)
 
 
+@dataclass
 class Cycle:
     """Notices when rounding leads the loop back to earlier centers.
 
-    The loop then goes through the cycle once more, and ends at its step of least inertia.
+    The loop then goes through the cycle again, and ends at its step of least inertia.
     """
 
-    def __init__(self) -> None:
-        self._passes: dict[int, int] = {}  # by the hash of their centers
-        self._length = 0  # of the cycle, once centers have returned
-        self._centers: Floats  # that returned first
-        self._costs: list[float] = []  # the inertia of each step since then
+    _passes: dict[int, int] = field(default_factory=dict)  # by the hash of their centers
+    _length: int = 0  # of the cycle, once centers have returned
+    _centers: Floats | None = None  # the first that returned
+    _costs: list[float] = field(default_factory=list)  # the inertia of each step since then
 
     def ends_with(self, step: Step) -> bool:
         """Return whether a step is the best of a cycle that the loop has gone through."""

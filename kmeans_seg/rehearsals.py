@@ -127,7 +127,7 @@ class CoarsePoints:
         self._unit = math.ldexp(1.0, math.frexp(span)[1] - bits)
         # Sums of weighted coordinates have at most 53 bits.
         exponent = math.frexp(exact_sum(weights))[1]
-        whole = weights * math.ldexp(1.0, 39 - exponent)
+        whole = np.ldexp(weights, 39 - exponent)
         np.maximum(np.rint(whole, out=whole), 1, out=whole)
         run_weights = np.add.reduceat(whole, first)
         columns = np.ones((channels + 1, len(first)))

@@ -50,6 +50,9 @@ SAMPLED = 100  # values of a channel looked at first: they usually rule out noda
 LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
 
 
+# The orders of segments, by name.
+ORDERS = ("brightness", "init")
+
 # From a warning in `prepare` to the user: the decorator and the public function are between.
 LEVELS = 4
 
@@ -81,9 +84,9 @@ class NodataWarning(UserWarning):
 class Segmentation:
     """An image, segmented. Everything in it belongs together.
 
-    The segments are in order from dark to light: by Rec. 709 luma of the
-    center for RGB, by its value for gray, by L* in CIELAB, by the mean of the
-    channels in raw; equals in the order of their channels.
+    By default the segments are in order from dark to light: by Rec. 709 luma of
+    the center for RGB, by its value for gray, by L* in CIELAB, by the mean of
+    the channels in raw; equals in the order of their channels.
 
     The arrays are yours to change. `predict` and `painted` have copies of the
     centers and of the palette; `painted` is made from `labels`, once.
@@ -109,8 +112,8 @@ class Segmentation:
     n_iter
         The number of passes of the loop.
     converged
-        Whether the last pass reassigned no pixel: then every center is the
-        mean of its pixels.
+        Whether the last pass reassigned no pixel, so that every center is the
+        mean of its pixels; or, with a `tol`, at most this share of them.
     space
         The name of the color space that was clustered.
 
@@ -264,9 +267,11 @@ def segment(
     mask: ArrayLike | None = None,
     position: float = 0,
     normalize: bool = False,
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
     n_init: int = 1,
     max_iter: int = 1000,
+    tol: float = 0,
+    order: str = "brightness",
     rng: RandomGenerator = 0,
     strategy: str = "fast",
     callback: Callback | None = None,
@@ -316,14 +321,31 @@ def segment(
         Whether to scale each channel (of the color space) to variance 1 before
         clustering. The centers are returned in the units of the input.
     init
-        How to choose the centers to start from: "k-means++" (greedy, see
-        `kmeans_plusplus`), "random" (distinct colors, in proportion to their
-        counts), or an array of centers, as the result has them.
+        How to choose the initial centers. "auto" finds good ones whatever the
+        random seed: where only one column of the points varies, as in a gray
+        image, it is "optimal", if there are at most 65,536 distinct values;
+        else it *rehearses*: it runs k-means from many starts on a few thousand
+        means of similar colors, and keeps the best (for k > 128, it is
+        "k-means++"). "optimal" finds the centers of least inertia. "k-means++"
+        draws them once, as textbooks do (greedy, see `kmeans_plusplus`);
+        "random" draws distinct colors, in proportion to their counts. Or give
+        an array of centers, as the result has them.
     n_init
-        The number of runs from different seeds; the one of lowest inertia is
-        kept.
+        The number of runs from different initial centers; the one of least
+        inertia is kept. There is one run with "optimal" or an array for `init`.
     max_iter
-        The number of passes of the loop after which a run gives up.
+        The number of passes after which a run gives up.
+    tol
+        The share of the pixels that take part, from 0 to 1, that may still be
+        reassigned in the last pass. With 0 the run goes on until no pixel is
+        reassigned; only then is every center the mean of its pixels. 0.001
+        halves the number of passes on most photos.
+    order
+        The order of the segments: "brightness", from dark to light, or "init":
+        segment i grows from row i of the initial centers, so that a series of
+        frames, each started from the centers of the one before, keeps its
+        labels. An array for `init` then gives k segments in any case: one that
+        ends empty keeps its center and its number.
     rng
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system.
@@ -343,7 +365,7 @@ def segment(
     segmentation
         A `Segmentation`: labels, centers, palette, counts, painted image.
         It has k segments, none empty; fewer only if there are fewer distinct
-        colors. A segment that loses all its pixels on the way takes the color
+        colors (see also `order`). A segment that loses all its pixels on the way takes the color
         that is farthest from its own center.
 
     Raises
@@ -359,7 +381,9 @@ def segment(
     FewerClustersWarning
         If the image has fewer distinct colors than k.
     ConvergenceWarning
-        If pixels were still being reassigned after `max_iter` passes.
+        If pixels were still being reassigned after `max_iter` passes (with a
+        `tol`, more than this share of them), or if rounding led back to earlier
+        centers.
     NodataWarning
         If the image is of floating point, and the smallest or the largest value
         of a channel looks like a mark of missing data: it fills at least 1 % of
@@ -375,6 +399,8 @@ def segment(
     S. P. Lloyd, "Least squares quantization in PCM" (1957; 1982).
     D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
     seeding" (2007).
+    H. Wang and M. Song, "Ckmeans.1d.dp: optimal k-means clustering in one
+    dimension by dynamic programming" (2011).
 
     Examples
     --------
@@ -392,7 +418,7 @@ def segment(
     pixels = Pixels(image, space, channel_axis, mask)
     problem = prepare(
         pixels, k, position=position, normalize=normalize, init=init, n_init=n_init,
-        max_iter=max_iter, rng=rng, strategy=strategy, out=out,
+        max_iter=max_iter, tol=tol, order=order, rng=rng, strategy=strategy, out=out,
     )  # fmt: skip
     clustering = run_to_end(problem.events(), callback)
     warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
@@ -407,6 +433,7 @@ def prepare(
     strategy: str,
     position: float = 0,
     normalize: bool = False,
+    order: str = "brightness",
     out: Any = None,
     **options: Any,
 ) -> "Problem":
@@ -415,6 +442,7 @@ def prepare(
     normalize = as_flag("normalize", normalize)
     position = as_position(position)
     validation.check_choice("strategy", strategy, STRATEGIES)
+    validation.check_choice("order", order, ORDERS)
     found = pixels.distinct(STRATEGIES[strategy].distinct_colors, with_position=position > 0)
     k = validation.as_k(k, pixels.size, "pixels")
     out = None if out is None else as_out(out, pixels, k)
@@ -425,7 +453,9 @@ def prepare(
     if not isinstance(checked.init, str):
         checked = dataclasses.replace(checked, init=features.transform(checked.init))
     warn_of_nodata(pixels, found, features, stacklevel=LEVELS)
-    return Problem(pixels=pixels, k=k, found=found, features=features, options=checked, out=out)
+    return Problem(
+        pixels=pixels, k=k, found=found, features=features, options=checked, order=order, out=out
+    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -437,7 +467,8 @@ class Problem:
     found: DistinctColors
     features: FeatureSpace
     options: Options
-    out: Any = None
+    order: str
+    out: Any
 
     def events(self) -> Events[Clustering]:
         """Cluster the colors: yield all that happens, and return the clustering.
@@ -451,7 +482,7 @@ class Problem:
                 self.found.counts,
                 self.k,
                 self.options,
-                brightness=self.features.brightness,
+                brightness=self.features.brightness if self.order == "brightness" else None,
             )
         )
 

@@ -163,7 +163,7 @@ def logged(log: Path, pause: float = 0) -> da.Array:
 
 def test_the_data_is_passed_twice_whatever_the_number_of_iterations(tmp_path: Path) -> None:
     image = logged(tmp_path / "log")
-    result = segment(image, 6)
+    result = segment(image, 6, init="k-means++")
     assert result.n_iter > 3
     assert len((tmp_path / "log").read_text()) == 20
     result.labels.compute()  # type: ignore[attr-defined]

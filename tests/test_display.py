@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kmeans_seg import display, segment
-from kmeans_seg.teaching import Assign, Done, Seeding, Update, trace
+from kmeans_seg.teaching import Assign, Done, Rehearsal, Seeding, Update, trace
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(256, size=(30, 40, 3)).astype(np.uint8)
@@ -64,12 +64,13 @@ def test_long_palettes_are_cut_and_it_is_said() -> None:
 
 def test_every_record_shows() -> None:
     records = list(trace(PHOTO, 3))
-    assert {type(record) for record in records} == {Seeding, Assign, Update, Done}
+    kinds = {type(record) for record in records}
+    assert kinds == {Rehearsal, Seeding, Assign, Update, Done}
     for record in records:
         assert read(record._repr_png_()).ndim == 3
         assert record._repr_html_().startswith("<p>")
         assert len(repr(record)) < 100
-    assert repr(records[3]) == "<Assign: pass 1: 1,200 pixels changed>"
+    assert repr(records[4]) == "<Assign: pass 1: 1,200 pixels changed>"
     assert repr(records[-1]) == f"<Done: done after {records[-1].result.n_iter} passes>"  # type: ignore[union-attr]
 
 

@@ -125,14 +125,16 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "position": 0,
         "normalize": False,
         "out": None,
-        "init": "k-means++",
+        "init": "auto",
         "n_init": 1,
         "max_iter": 1000,
+        "tol": 0,
+        "order": "brightness",
         "rng": 0,
         "callback": None,
     }
     shared = inspect.signature(kmeans_seg.kmeans).parameters
-    for name in ("init", "n_init", "max_iter", "rng", "callback"):
+    for name in ("n_init", "max_iter", "tol", "rng", "callback"):
         assert shared[name].default == defaults[name]
 
 

@@ -537,8 +537,11 @@ def test_cut_short_it_says_so_and_still_belongs_together(
         )
 
 
+CUT_SHORT: dict[str, Any] = {"init": "k-means++", "max_iter": 2, "n_init": 3}
+
+
 def test_one_warning_says_that_it_gave_up() -> None:
-    warning = only_warning(lambda: segment(noise(20, 20, 3), 7, max_iter=2, n_init=3))
+    warning = only_warning(lambda: segment(noise(20, 20, 3), 7, **CUT_SHORT))
     assert warning.category is ConvergenceWarning
     assert Path(warning.filename) == Path(__file__)
     assert str(warning.message) == (

@@ -1,6 +1,7 @@
 """The page in real Chromium: what it shows is the run, and every control does what it says."""
 
 import base64
+import functools
 import io
 import itertools
 import json
@@ -30,7 +31,7 @@ from kmeans_seg.lloyd import squared_distances
 from kmeans_seg.segmentation import as_pixels
 from kmeans_seg.teaching.page import LANGUAGES, SCRIPTS, asset, evenly, record, write_page
 from kmeans_seg.teaching.preview import preview
-from kmeans_seg.teaching.trace import Assign, Done, Seeding, Update, trace
+from kmeans_seg.teaching.trace import Assign, Done, Rehearsal, Seeding, Update, trace
 
 Image = NDArray[np.uint8]
 
@@ -63,7 +64,11 @@ PAGES: dict[str, tuple[Image, int, dict[str, Any]]] = {
     "one": (blobs(9, 5, 3), 1, {}),
     "random": (blobs(9, 5, 3), 3, {"init": "random"}),
     "given": (blobs(9, 5, 3), 2, {"init": [[0.5, 0, 0], [255, 300, 255]]}),
+    "rehearsed": (blobs(24, 36, 3), 4, {"init": "auto"}),
+    "optimal": (blobs(24, 36, seed=1), 3, {"init": "optimal"}),
 }
+for *_, shared in PAGES.values():
+    shared.setdefault("init", "k-means++")  # one start is easier to follow
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +83,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return path
 
     return page_of
+
+
+# One draw, as most pages here show it.
+one_start = functools.partial(trace, init="k-means++")
 
 
 def shown(name: str) -> tuple[Image, int, dict[str, Any]]:
@@ -120,7 +129,9 @@ def test_the_recorded_run_is_that_of_the_trace(name: str, files: Callable[[str],
     run = data["runs"][0]
     records = [*trace(image, k, **options)]
     seeds = [[*r.pixel] for r in records if isinstance(r, Seeding)]
-    assert run["seeds"] == seeds
+    rehearsed = any(isinstance(r, Rehearsal) for r in records)
+    assert run["seeds"] == ([] if rehearsed else seeds)
+    assert (run["rehearsal"] is not None) == rehearsed == (name == "rehearsed")
     assigns = [r for r in records if isinstance(r, Assign)]
     updates = [r for r in records if isinstance(r, Update)]
     points = SPACES[options.get("space", "rgb")].to_points(as_pixels(image))
@@ -148,7 +159,7 @@ def test_the_starts_to_compare_with_are_those_of_kmeans_plusplus(
     image, k, _ = shown("color")
     assert [start["seed"] for start in data["starts"]] == [1, 2, 3]
     for start in data["starts"]:
-        drawn = [r.pixel for r in trace(image, k, rng=start["seed"]) if isinstance(r, Seeding)]
+        drawn = [r.pixel for r in one_start(image, k, rng=start["seed"]) if isinstance(r, Seeding)]
         assert [tuple(pixel) for pixel in start["pixels"]] == drawn
     assert data["runs"][1]["space"] == "lab"
 
@@ -204,7 +215,7 @@ def test_a_page_that_would_be_too_large_leaves_out_passes(
     sizes = []
     for most in (3_000_000, 0):
         monkeypatch.setattr("kmeans_seg.teaching.page.MOST_BYTES", most)
-        write_page(image, k, tmp_path / "page.html", live=False)
+        write_page(image, k, tmp_path / "page.html", init="k-means++", live=False)
         text = (tmp_path / "page.html").read_text(encoding="utf-8")
         sizes.append(len(data_of(text)["runs"][0]["frames"]))
         assert bool(data_of(text)["skipped"]) == (most == 0)
@@ -600,7 +611,7 @@ def test_every_start_leads_to_the_run_of_segment(
 
 
 def kmeans_start(image: Image, k: int, seed: int) -> NDArray[Any]:
-    return np.array([r.color for r in trace(image, k, rng=seed) if isinstance(r, Seeding)])
+    return np.array([r.color for r in one_start(image, k, rng=seed) if isinstance(r, Seeding)])
 
 
 def test_new_draws_differ_and_come_back(open_page: Callable[..., Page]) -> None:
@@ -700,7 +711,7 @@ def test_a_drawn_center_can_be_dragged(open_page: Callable[..., Page]) -> None:
 def test_two_runs_side_by_side(open_page: Callable[..., Page]) -> None:
     page = open_page("color", "seed=0&vs=seed.2")
     image, k, _ = shown("color")
-    results = [segment(image, k, rng=seed) for seed in (0, 2)]
+    results = [segment(image, k, init="k-means++", rng=seed) for seed in (0, 2)]
     assert results[0].inertia != pytest.approx(results[1].inertia)
     expect(page.locator("#run-1")).to_be_visible()
     page.keyboard.press("End")
@@ -724,7 +735,9 @@ def test_two_runs_side_by_side(open_page: Callable[..., Page]) -> None:
 def test_rgb_beside_lab(open_page: Callable[..., Page]) -> None:
     page = open_page("color", "vs=run.1&step=999")
     image, k, _ = shown("color")
-    np.testing.assert_array_equal(seen(page, 1)[:, :, :3], segment(image, k, space="lab").painted)
+    np.testing.assert_array_equal(
+        seen(page, 1)[:, :, :3], segment(image, k, space="lab", init="k-means++").painted
+    )
     assert "different units" in page.locator("#verdict").inner_text()
     assert "percent" in page.locator("#curve").inner_text()
 
@@ -835,7 +848,7 @@ def test_the_buttons(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     end = last(page)
     assert position(page) == 0
-    assert end == len([*trace(*shown("color")[:2])]) - 1
+    assert end == len([*one_start(*shown("color")[:2])]) - 1
     expect(page.locator("#counter")).to_have_text(f"1 / {end + 1}")
     expect(page.locator("#back")).to_have_attribute("aria-disabled", "true")
     press(page, "Back", force=True)
@@ -1003,7 +1016,7 @@ def test_the_step_that_is_taken_is_lit_and_told(open_page: Callable[..., Page]) 
 def test_the_original_and_the_changes(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     image, k, _ = shown("color")
-    assigns = [event for event in trace(image, k) if isinstance(event, Assign)]
+    assigns = [event for event in one_start(image, k) if isinstance(event, Assign)]
     go(page, first_of(page, "assign", 1))
     show(page, "Photo")
     np.testing.assert_array_equal(seen(page)[:, :, :3], image)
@@ -1024,7 +1037,7 @@ def test_the_original_and_the_changes(open_page: Callable[..., Page]) -> None:
 def test_the_seeding_shows_the_map_and_the_pixel_drawn(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     image, k, _ = shown("color")
-    seeds = [event for event in trace(image, k) if isinstance(event, Seeding)]
+    seeds = [event for event in one_start(image, k) if isinstance(event, Seeding)]
     np.testing.assert_array_equal(seen(page)[:, :, :3], image)  # nothing to be far from yet
     legend = page.locator("#run-0 .legend")
     expect(legend).to_be_hidden()
@@ -1089,7 +1102,7 @@ def test_the_numbers_are_written_out(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     image, k, _ = shown("color")
     go(page, k - 1)
-    seeds = [event.color for event in trace(image, k) if isinstance(event, Seeding)]
+    seeds = [event.color for event in one_start(image, k) if isinstance(event, Seeding)]
     page.locator("#stage-0").focus()
     page.keyboard.press("ArrowRight")  # the first press shows the pixel in the middle
     pixel = image[image.shape[0] // 2, image.shape[1] // 2].tolist()
@@ -1150,7 +1163,7 @@ def test_the_pixel_follows_the_run(open_page: Callable[..., Page]) -> None:
             return [...document.querySelectorAll("#distances data")].map((d) => Number(d.value));
         })"""
     )
-    for distances, event in zip(found, trace(image, k), strict=True):
+    for distances, event in zip(found, one_start(image, k), strict=True):
         match event:
             case Assign():
                 centers = event.centers
@@ -1175,7 +1188,7 @@ def test_of_many_centers_the_nearest_are_listed(open_page: Callable[..., Page]) 
 def test_one_segment_alone(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     image, k, _ = shown("color")
-    *_, assign, done = trace(image, k)
+    *_, assign, done = one_start(image, k)
     assert isinstance(assign, Assign)
     assert isinstance(done, Done)
     go(page, last(page) - 1)
@@ -1219,7 +1232,7 @@ def test_the_curve_is_revealed_and_leads_to_half_steps(open_page: Callable[..., 
         "all => all.map(d => +d.getAttribute('cy'))"
     )
     assert (np.diff(drawn_at) >= 0).all()  # downward: it never rises
-    assert len(drawn_at) == len([e for e in trace(image, k) if isinstance(e, Assign | Update)])
+    assert len(drawn_at) == len([e for e in one_start(image, k) if isinstance(e, Assign | Update)])
     page.locator("#curve .target").click(position={"x": 6, "y": 60})
     assert position(page) == first_of(page, "assign")
     assert "squared" in page.locator(".panel.curve").inner_text()

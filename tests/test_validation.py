@@ -349,11 +349,20 @@ def test_an_integer_image_of_unknown_range_in_lab(dtype: str) -> None:
 
 
 # Every choice by name, with what it may be.
+INITS = ["auto", "optimal", "k-means++", "random"]
 CHOICES: dict[str, tuple[str, list[str], Call]] = {
     "segment space": ("space", ["rgb", "lab", "raw"], lambda x: segment(IMAGE, 2, space=x)),
-    "segment init": ("init", ["k-means++", "random"], lambda x: segment(IMAGE, 2, init=x)),
+    "segment init": (
+        "init",
+        INITS,
+        lambda x: segment(IMAGE, 2, init=x),
+    ),
     "segment strategy": ("strategy", list(STRATEGIES), lambda x: segment(IMAGE, 2, strategy=x)),
-    "kmeans init": ("init", ["k-means++", "random"], lambda x: kmeans(POINTS, 2, init=x)),
+    "kmeans init": (
+        "init",
+        INITS,
+        lambda x: kmeans(POINTS, 2, init=x),
+    ),
     "kmeans strategy": ("strategy", list(STRATEGIES), lambda x: kmeans(POINTS, 2, strategy=x)),
     "lloyd strategy": ("strategy", list(STRATEGIES), lambda x: lloyd(POINTS, POINTS, strategy=x)),
 }

@@ -10,7 +10,7 @@ This package is not imported by `import kmeans_seg`.
 from .blackboard import Explanation, explain
 from .film import animate, filmstrip
 from .page import write_page
-from .trace import Assign, Done, Record, Seeding, Update, trace
+from .trace import Assign, Done, Record, Rehearsal, Seeding, Update, trace
 from .written import WrittenFile
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Done",
     "Explanation",
     "Record",
+    "Rehearsal",
     "Seeding",
     "Update",
     "WrittenFile",

@@ -131,8 +131,9 @@ def explain(
     *,
     at: Assign | None = None,
     space: str = "rgb",
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
     max_iter: int = 1000,
+    tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
 ) -> Explanation:
@@ -147,7 +148,7 @@ def explain(
     at
         A record from a trace of the same image in the same space: the centers
         are those of that moment. By default they are those of the result.
-    space, init, max_iter, rng, strategy
+    space, init, max_iter, tol, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
@@ -172,7 +173,7 @@ def explain(
     nearest: center 0
     """
     problem = prepare(
-        Pixels(image, space), k, init=init, max_iter=max_iter, rng=rng, strategy=strategy
+        Pixels(image, space), k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy
     )
     check_one_picture(problem.pixels.array)
     shape = problem.pixels.shape

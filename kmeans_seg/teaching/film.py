@@ -56,8 +56,9 @@ def animate(
     width: int = 480,
     milliseconds: int = 400,
     space: str = "rgb",
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
     max_iter: int = 1000,
+    tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
     overwrite: bool = True,
@@ -87,7 +88,7 @@ def animate(
         How wide the preview is at most, in pixels; see `preview`.
     milliseconds
         How long each frame is shown, at most a minute; the last stays longer.
-    space, init, max_iter, rng, strategy
+    space, init, max_iter, tol, rng, strategy
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists, as for `kmeans_seg.write`.
@@ -130,7 +131,7 @@ def animate(
     milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
     check_target(path, overwrite=overwrite)
     run = functools.partial(
-        trace, k=k, space=space, init=init, max_iter=max_iter, strategy=strategy
+        trace, k=k, space=space, init=init, max_iter=max_iter, tol=tol, strategy=strategy
     )
     plot, moments = rehearse(run, image, width, rng)
     shown = evenly(plot.length, max_frames)
@@ -149,8 +150,9 @@ def filmstrip(
     frames: int = 5,
     width: int = 240,
     space: str = "rgb",
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
     max_iter: int = 1000,
+    tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
     overwrite: bool = True,
@@ -171,7 +173,7 @@ def filmstrip(
         How many frames there are at most.
     width
         How wide each frame is at most, in pixels; see `preview`.
-    space, init, max_iter, rng, strategy
+    space, init, max_iter, tol, rng, strategy
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists, as for `kmeans_seg.write`.
@@ -207,13 +209,13 @@ def filmstrip(
     ...     path = pathlib.Path(folder, "strip.png")
     ...     _ = filmstrip(ramp, 3, path, frames=4, width=160)
     ...     files.read(path).shape
-    (236, 720, 3)
+    (236, 368, 3)
     """
     frames = validation.as_count("frames", frames)
     files.as_image_suffix(path)
     check_target(path, overwrite=overwrite)
     run = functools.partial(
-        trace, k=k, space=space, init=init, max_iter=max_iter, strategy=strategy
+        trace, k=k, space=space, init=init, max_iter=max_iter, tol=tol, strategy=strategy
     )
     plot, moments = rehearse(run, image, width, rng)
     # The last seeding stands for them all; where centers are given, there is none.

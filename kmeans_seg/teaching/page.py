@@ -33,7 +33,7 @@ from ..placing import check_target, place
 from ..segmentation import as_pixels
 from ..validation import RandomGenerator
 from .preview import preview
-from .trace import Assign, Done, Record, Seeding, Update, trace
+from .trace import Assign, Done, Record, Rehearsal, Seeding, Update, trace
 from .written import WrittenFile, written
 
 # Bytes of a page: a large preview may take more, in proportion to its pixels.
@@ -72,7 +72,8 @@ def write_page(
     path: str | os.PathLike[str],
     *,
     space: str = "rgb",
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
+    tol: float = 0,
     rng: RandomGenerator = 0,
     width: int = 480,
     max_steps: int = 150,
@@ -102,7 +103,7 @@ def write_page(
     path
         Where to write; the name must end in .html or .htm. The file is written
         whole or not at all.
-    space, init, rng
+    space, init, tol, rng
         As for `kmeans_seg.segment`.
     width
         The width of the preview, as for `preview`.
@@ -150,8 +151,8 @@ def write_page(
     check_page_name(path)
     check_target(path, overwrite=overwrite)
     page = make_page(
-        image, k, space=space, init=init, rng=rng, width=width, max_steps=max_steps, live=live,
-        title=title, lang=lang,
+        image, k, space=space, init=init, tol=tol, rng=rng, width=width, max_steps=max_steps,
+        live=live, title=title, lang=lang,
     )  # fmt: skip
     place([(path, page)], overwrite=overwrite)
     return written(path)
@@ -162,7 +163,8 @@ def make_page(
     k: int,
     *,
     space: str = "rgb",
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
+    tol: float = 0,
     rng: RandomGenerator = 0,
     width: int = 480,
     max_steps: int = 150,
@@ -176,14 +178,16 @@ def make_page(
     if lang is not None:
         validation.check_choice("lang", lang, LANGUAGES)
     shown = preview(image, width)
-    recordings = [record(shown, trace(shown, k, space=space, init=init, rng=rng), space, init, rng)]
+    run = trace(shown, k, space=space, init=init, tol=tol, rng=rng)
+    recordings = [record(shown, run, space, init, rng)]
     starts = []
     if live:
         # To compare with: the same photo in CIELAB, and other seeds.
         if space == "rgb" and shown.ndim == 3:
-            run = trace(shown, k, space="lab", rng=rng)
-            recordings.append(record(shown, run, "lab", "k-means++", rng))
-        known = rng if isinstance(init, str) and space == "rgb" else None
+            lab_init = init if isinstance(init, str) else "auto"
+            run = trace(shown, k, space="lab", init=lab_init, tol=tol, rng=rng)
+            recordings.append(record(shown, run, "lab", lab_init, rng))
+        known = rng if init == "k-means++" and space == "rgb" else None
         starts = [
             {"seed": seed, "pixels": initial_pixels(shown, k, seed)}
             for seed in SEEDS
@@ -280,19 +284,28 @@ def record(
         {
             "space": space,
             "init": "given" if given else init,
-            "seed": None if given else seed,
+            "seed": None if given or init == "optimal" else seed,
             "given": None,
+            "rehearsal": None,
             "seeds": seeds,
         }
     )
     points = SPACES[space].to_points(colors_of(shown))
     for event in records:
         match event:
+            case Rehearsal():
+                found.run["rehearsal"] = {
+                    "ends": event.ends.tolist(),
+                    "rounds": event.rounds.tolist(),
+                    "winner": event.winner,
+                    "drawn": event.drawn,
+                }
             case Seeding():
-                seeds.append([*event.pixel])
+                if not found.run["rehearsal"]:  # the centers have moved since they were drawn
+                    seeds.append([*event.pixel])
             case Assign():
-                if given and not found.passes:
-                    found.run["given"] = given_centers(event, init)
+                if not (seeds or found.passes):
+                    found.run["given"] = given_centers(event, init if given else event.centers)
                 inside = event.labels >= 0
                 found.labels.append(np.where(inside, event.labels, OUTSIDE).astype(np.uint8))
                 found.passes.append(
@@ -337,7 +350,8 @@ def inertia_of_means(points: Floats, labels: Labels, k: int) -> float:
 
 def initial_pixels(shown: NDArray[np.uint8], k: int, seed: int) -> list[tuple[int, int]]:
     """Return the pixels, (row, column), that k-means++ draws in RGB with a random seed."""
-    seeds = itertools.takewhile(lambda event: isinstance(event, Seeding), trace(shown, k, rng=seed))
+    run = trace(shown, k, init="k-means++", rng=seed)
+    seeds = itertools.takewhile(lambda event: isinstance(event, Seeding), run)
     return [event.pixel for event in seeds if isinstance(event, Seeding)]
 
 

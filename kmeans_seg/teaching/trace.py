@@ -1,4 +1,4 @@
-"""The half-steps of a real run: seeds drawn, pixels assigned, centers updated, done.
+"""The half-steps of a real run: centers chosen, pixels assigned, centers updated, done.
 
 `trace` drains the very generator that `kmeans_seg.segment` drains, and turns
 each event from distinct colors back to the pixels of the image. It computes
@@ -27,6 +27,7 @@ from ..errstate import default_errstate
 from ..exact import Floats
 from ..image import Pixels
 from ..lloyd import Labels, Step, squared_distances
+from ..rehearsals import Round
 from ..seeding import Seed
 from ..segmentation import Problem, Segmentation, prepare
 from ..validation import RandomGenerator
@@ -59,6 +60,67 @@ class Shown:
 
     def _repr_html_(self) -> str:
         return self._card().html()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rehearsal(Shown):
+    """Many starts were tried on few coarse points, and one start won.
+
+    See `kmeans_seg.rehearsals` for how it goes.
+
+    Attributes
+    ----------
+    inertias
+        Array (rounds, s) of float64: the inertia of the coarse points for each
+        start in each round, a pass of all starts that are still running. NaN
+        where a start has been dropped, or has not begun. The first starts are
+        drawn; each of the others is a copy of the one that was left, in which
+        one center was moved.
+    winner
+        The number of the start that won: a column of `inertias`.
+    drawn
+        How many of the starts were drawn.
+    centers
+        Array (k, C) of float64: the centers that won, from which the loop
+        starts.
+    palette
+        Array (k, C) in the dtype of the image: these centers as colors.
+    """
+
+    inertias: Floats
+    winner: int
+    drawn: int
+    centers: Floats
+    palette: NDArray[Any]
+
+    @property
+    def ends(self) -> Floats:
+        """Array (s,) of float64: the inertia of each start in its last round."""
+        running = ~np.isnan(self.inertias)
+        last = len(running) - 1 - running[::-1].argmax(axis=0)
+        ends: Floats = self.inertias[last, np.arange(self.inertias.shape[1])]
+        return ends
+
+    @property
+    def rounds(self) -> NDArray[np.intp]:
+        """Array (s,): the number of rounds that each start ran."""
+        rounds: NDArray[np.intp] = np.count_nonzero(~np.isnan(self.inertias), axis=0)
+        return rounds
+
+    @property
+    def _title(self) -> str:
+        starts = plural(self.drawn, "start", "starts")
+        return f"rehearsal of {starts}: number {self.winner} won"
+
+    def _card(self) -> Card:
+        return Card(
+            title=self._title,
+            picture=None,
+            alt="",
+            colors=as_rgb(self.palette),
+            head=("", "initial center"),
+            rows=[(str(number), numbers(center)) for number, center in enumerate(self.centers)],
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -224,7 +286,7 @@ class Done(Shown):
         return self.result._card()
 
 
-Record: TypeAlias = Seeding | Assign | Update | Done
+Record: TypeAlias = Rehearsal | Seeding | Assign | Update | Done
 
 
 def trace(
@@ -232,8 +294,9 @@ def trace(
     k: int,
     *,
     space: str = "rgb",
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
     max_iter: int = 1000,
+    tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
 ) -> Iterator[Record]:
@@ -245,20 +308,23 @@ def trace(
     list of them that of all.
 
     The clusters are numbered as the loop numbers them: cluster i starts from
-    seed i, in every record but the last. Only when the run is done are they
-    brought into order from dark to light, and `Done` says which became which.
+    initial center i, in every record but the last. Only when the run is done
+    are they brought into order from dark to light, and `Done` says which became
+    which.
 
     Parameters
     ----------
-    image, k, space, init, max_iter, rng, strategy
+    image, k, space, init, max_iter, tol, rng, strategy
         As for `kmeans_seg.segment`.
 
     Returns
     -------
     records
-        An iterator: a `Seeding` for each seed (none if `init` is an array),
-        then `Assign`, `Update`, `Assign`, ..., `Assign`, and at last `Done`.
-        Their arrays are read-only.
+        An iterator: first a `Rehearsal`, if there is one; a `Seeding` for each
+        initial center that is drawn, after a rehearsal for those that the
+        winner was drawn from (none if `init` is an array or the optimum); then
+        `Assign`, `Update`, `Assign`, ..., `Assign`, and at last `Done`. Their
+        arrays are read-only.
 
     Raises
     ------
@@ -279,25 +345,25 @@ def trace(
     Examples
     --------
     >>> image = np.array([[10, 12, 200], [11, 120, 202]], np.uint8)
-    >>> for record in trace(image, 2):
+    >>> for record in trace(image, 2, init="k-means++"):
     ...     match record:
     ...         case Seeding():
-    ...             print("seed", record.number, "is pixel", record.pixel, record.color)
+    ...             print("center", record.number, "is pixel", record.pixel, record.color)
     ...         case Assign():
     ...             print("assign", record.changed.sum(), "pixels:", record.labels.tolist())
     ...         case Update():
     ...             print("update", record.before.ravel(), "to", record.after.ravel())
     ...         case Done():
     ...             print("done", record.result.centers.ravel(), "were", record.order)
-    seed 0 is pixel (1, 1) [120]
-    seed 1 is pixel (1, 0) [11]
+    center 0 is pixel (1, 1) [120]
+    center 1 is pixel (1, 0) [11]
     assign 6 pixels: [[1, 1, 0], [1, 0, 0]]
     update [120.  11.] to [174.  11.]
     assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
     done [ 11. 174.] were [1 0]
     """
     problem = prepare(
-        Pixels(image, space), k, init=init, max_iter=max_iter, rng=rng, strategy=strategy
+        Pixels(image, space), k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy
     )
     check_one_picture(problem.pixels.array)
     return records(problem)
@@ -309,27 +375,26 @@ def records(problem: Problem) -> Iterator[Record]:
     count = len(problem.found.colors)
     color_at = problem.pixels.spread(problem.found.look_up(np.arange(count, dtype=np.int32)))
     outside = color_at < 0  # pixels that take no part
-    seeds = itertools.count()
+    drawn = itertools.count()
+    rounds: list[Round] = []
     last: Step | None = None
     goes_on = False  # with the last step, in a new order
     names = np.zeros(0, np.intp)  # the number in the records of each row of the centers
     for event in ending_in_the_result(problem.events()):
         match event:
+            case Round():
+                rounds.append(event)
             case Seed():
-                row, column = np.unravel_index((color_at == event.index).argmax(), color_at.shape)
-                yield Seeding(
-                    next(seeds),
-                    (int(row), int(column)),
-                    problem.found.colors[event.index],
-                    None
-                    if event.distances is None
-                    else np.where(outside, 0, event.distances[color_at]),
-                )
+                yield seeding(next(drawn), event, color_at, problem)
             case Reordered():
                 names, goes_on = names[event.order], True
             case Step():
                 first = last is None
                 if last is None:
+                    if rounds:
+                        yield rehearsal(rounds, event.centers, problem.colors(event.centers))
+                        for number, seed in enumerate(draws_of_the_winner(rounds, problem)):
+                            yield seeding(number, seed, color_at, problem)
                     names = np.arange(len(event.centers))
                     centers = event.centers
                 last = event
@@ -355,6 +420,47 @@ def records(problem: Problem) -> Iterator[Record]:
                 assert last is not None
                 warn_of_shortcomings(event, problem.k, problem.options, "colors")
                 yield Done(problem.segmentation(event), names[np.flatnonzero(last.weights)])
+
+
+def rehearsal(rounds: list[Round], centers: Floats, palette: NDArray[Any]) -> Rehearsal:
+    """Make one record of all rounds."""
+    numbers = np.unique(np.concatenate([one.starts for one in rounds]))
+    inertias = np.full((len(rounds), len(numbers)), np.nan)
+    for row, one in zip(inertias, rounds, strict=True):
+        row[np.searchsorted(numbers, one.starts)] = one.inertias
+    return Rehearsal(
+        inertias=inertias,
+        winner=int(np.searchsorted(numbers, rounds[-1].starts[0])),
+        drawn=len(rounds[0].starts),
+        centers=centers,
+        palette=palette,
+    )
+
+
+@default_errstate
+def draws_of_the_winner(rounds: list[Round], problem: Problem) -> list[Seed]:
+    """Return the colors nearest to the coarse points that the winner was drawn from."""
+    drawn = len(rounds[0].starts)
+    original = next(
+        int(one.starts[0]) for one in reversed(rounds) if one.starts[0] < drawn
+    )  # the one start that was left, which the others are copies of
+    points = problem.features.points(problem.found)
+    chosen = [
+        int(squared_distances(points, center).argmin()) for center in rounds[0].centers[original]
+    ]
+    return [Seed(index, points, tuple(chosen[:i])) for i, index in enumerate(chosen)]
+
+
+def seeding(number: int, seed: Seed, color_at: Labels, problem: Problem) -> Seeding:
+    """Make the record of a draw; `color_at` is the index of each pixel's color, or -1."""
+    row, column = np.unravel_index((color_at == seed.index).argmax(), color_at.shape)
+    distances = seed.distances
+    return Seeding(
+        number=number,
+        pixel=(int(row), int(column)),
+        color=problem.found.colors[seed.index],
+        distances=None if distances is None else np.where(color_at < 0, 0, distances[color_at]),
+    )
 
 
 @default_errstate

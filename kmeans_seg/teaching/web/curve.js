@@ -44,6 +44,11 @@ function drawCurve() {
   box.replaceChildren(svg);
   const write = (x, y, content, attributes = {}) =>
     svg.append(element("text", { x, y, ...attributes }, content));
+  const { rehearsal } = activeRun();
+  if (rehearsal && slide().kind === "start") {
+    drawRehearsal(rehearsal, { svg, write, box: [left, top, w - right, h - bottom], scale });
+    return;
+  }
   if (!everything.length) {
     write(w / 2, h / 2, text("curve.empty"), { "text-anchor": "middle" });
     return;
@@ -134,7 +139,33 @@ function drawCurve() {
   svg.append(target);
 }
 
+// Where each rehearsal ended: a bar for each start, from the best to the worst.
+function drawRehearsal(rehearsal, { svg, write, box: [left, top, right, bottom], scale }) {
+  const ends = rehearsal.ends.slice(0, rehearsal.drawn).sort((a, b) => a - b);
+  const best = Math.min(...rehearsal.ends);
+  const all = [best, ...ends];
+  const width = (right - left) / all.length;
+  const most = Math.max(...all) || 1;
+  all.forEach((value, i) => {
+    const height = ((bottom - top) * value) / most;
+    const size = { x: left + i * width + width * 0.12, width: width * 0.76 };
+    const kind = i ? "rehearsed" : "rehearsed best";
+    svg.append(element("rect", { ...size, y: bottom - height, height, class: kind }));
+  });
+  svg.append(element("line", { x1: left, x2: right, y1: bottom, y2: bottom, class: "grid base" }));
+  write(0, 11 * scale, text("curve.rehearsal"), { class: "title" });
+  const part = percent(most / best - 1);
+  write(right, 11 * scale, `+${part}`, { "text-anchor": "end" });
+  const middle = { "text-anchor": "start" };
+  write(left, bottom + 15 * scale, text("curve.rehearsal-best"), middle);
+}
+
 function curveLabel() {
+  const { rehearsal } = activeRun();
+  if (rehearsal && slide().kind === "start") {
+    const part = percent(Math.max(...rehearsal.ends) / Math.min(...rehearsal.ends) - 1);
+    return text("curve.rehearsal-label", { n: rehearsal.drawn, part });
+  }
   return runs
     .map((made, index) => {
       const first = made.passes[0];

@@ -53,6 +53,10 @@ function sentenceOf(shown) {
 
 function startSentence(made) {
   const n = made.seeds.length;
+  if (made.rehearsal) return text("say.start-rehearsed", { n: made.rehearsal.drawn });
+  if (isRecorded(made.start) && data.runs[made.start.number].init !== "given") {
+    if (made.given) return text("say.start-optimal");
+  }
   if (made.given) return text("say.start-given");
   if (made.start.kind === "dark") return text("say.start-dark", { n });
   return n ? text("say.start-own", { n }) : text("say.start-none");

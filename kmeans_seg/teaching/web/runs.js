@@ -151,7 +151,7 @@ function initialPixels(start, k) {
 // A run: the pixels of its initial centers (`seeds`), or the centers where they were given as
 // numbers (`given`), and its passes. An end that has come is in `done`.
 function newRun(start, k) {
-  const made = { start, k, space: spaceOf(start), passes: [], done: null, seeds: [], given: null };
+  const made = { start, k, space: spaceOf(start), passes: [], done: null, seeds: [], given: null, rehearsal: null };
   if (!isRecorded(start)) {
     made.seeds = initialPixels(start, k);
     made.work = computing(made);
@@ -216,6 +216,7 @@ async function unpack(number) {
   }));
   made.done = recorded.done;
   made.given = recorded.given;
+  made.rehearsal = recorded.rehearsal;
   made.seeds = recorded.seeds.map(([row, column]) => row * data.size[1] + column);
   return made;
 }
@@ -297,7 +298,7 @@ function slidesOf(made, longestStart) {
 
 // Whether k-means++ drew the initial centers.
 const drawnByDistance = ({ start }) =>
-  isRecorded(start) ? data.runs[start.number].init === "k-means++" : start.kind !== "random";
+  isRecorded(start) ? data.runs[start.number].init !== "random" : start.kind !== "random";
 
 function countLabels(labels, k) {
   const counts = new Array(k).fill(0);
