@@ -11,6 +11,7 @@ Read `lloyd` first (the loop), then `seeding` (the initial centers): together th
 algorithm. The README lists the other files in reading order.
 """
 
+from .choosing import KChoice, choose_k
 from .clustering import (
     Clustering,
     ConvergenceWarning,
@@ -29,9 +30,11 @@ __all__ = [
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",
+    "KChoice",
     "NodataWarning",
     "Segmentation",
     "Step",
+    "choose_k",
     "kmeans",
     "kmeans_plusplus",
     "lloyd",

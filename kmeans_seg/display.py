@@ -118,6 +118,33 @@ def drawn(content: Card) -> Rgb:
     return finished(canvas)
 
 
+def curve_html(ks: tuple[int, ...], values: Floats, limit: float, marked: int | None) -> str:
+    """Draw a value for each k, and a limit, as a small plot in SVG."""
+    width, height, margin = 360, 150, 26
+    most = max(1.2, float(values.max(initial=0)) * 1.05)
+    across = (width - 2 * margin) / max(1, ks[-1] - ks[0]) if ks else 1.0
+
+    def place(k: int, value: float) -> tuple[float, float]:
+        return margin + (k - ks[0]) * across, height - margin - value / most * (height - 2 * margin)
+
+    points = [place(k, float(value)) for k, value in zip(ks, values, strict=True)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    at = height - margin - limit / most * (height - 2 * margin)
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if k == marked else 3}"/>'
+        f'<text x="{x:.1f}" y="{height - 8}" text-anchor="middle" font-size="11">{k}</text>'
+        for k, (x, y) in zip(ks, points, strict=True)
+    )
+    return (
+        f'<svg width="{width}" height="{height}" role="img" fill="currentColor" '
+        f'aria-label="evenness for each k; {limit} or less: a cluster was found">'
+        f'<polyline points="{line}" fill="none" stroke="currentColor"/>'
+        f'<line x1="{margin}" x2="{width - margin}" y1="{at:.1f}" y2="{at:.1f}" '
+        f'stroke="currentColor" stroke-dasharray="4"/>'
+        f'<text x="{margin}" y="14" font-size="11">evenness (dashed: {limit})</text>{dots}</svg>'
+    )
+
+
 def unlisted(content: Card) -> str:
     """Say how many rows there are beyond those listed."""
     return f"and {len(content.rows) - ROWS} more" if len(content.rows) > ROWS else ""

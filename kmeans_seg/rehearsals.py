@@ -141,8 +141,8 @@ class CoarsePoints:
         weights = np.maximum(np.rint(run_weights * math.ldexp(1.0, weight_bits - 39)), 1)
         self._weight_unit = math.ldexp(1.0, exponent - weight_bits)
         # Neighbors have the same label, and one sum would wait for the other.
-        order = np.argsort(np.arange(len(first)) % APART, kind="stable")
-        self.columns, self.weights = columns[:, order], weights[order]
+        self._order = np.argsort(np.arange(len(first)) % APART, kind="stable")
+        self.columns, self.weights = columns[:, self._order], weights[self._order]
         self._squares = np.square(self.columns[:-1]).sum(axis=0)
         self._weighted = self.columns * self.weights
 
@@ -214,6 +214,25 @@ class CoarsePoints:
             for channel, total in enumerate(sums):
                 np.divide(total, weights, out=means[start, :, channel], where=weights > 0)
         return np.rint(means, out=means), inertias
+
+    def in_order(self) -> tuple[Floats, Floats]:
+        """Return the coarse points (n, C), in the order of the points, and their weights."""
+        back = self._order.argsort()
+        points = self.as_points(self.columns[:-1].T)
+        return np.asfortranarray(points[back]), self.weights[back] * self._weight_unit
+
+    def dimensions(self) -> float:
+        """Return in how many dimensions the points vary: 1 for a line, C for a ball.
+
+        It is the square of the trace of the covariance matrix, divided by the
+        sum of its squared entries.
+        """
+        moments = self._weighted @ self.columns.T  # of whole numbers: exact
+        total = moments[-1, -1]
+        means = moments[-1, :-1] / total
+        covariance = moments[:-1, :-1] / total - np.multiply.outer(means, means)
+        trace = exact_sum(covariance.diagonal())
+        return trace * trace / exact_sum(np.square(covariance).ravel()) if trace else 1.0
 
     def _nearest(self, centers: Floats) -> tuple[Indices, Floats]:
         """Return the label of each point, and its squared distance to the nearest center."""

@@ -196,9 +196,10 @@ class Segmentation:
         Parameters
         ----------
         image
-            Array with as many channels as the image that was segmented, on
-            the same axis, and the same dtype. It may have an alpha channel or
-            not.
+            An image with the channels of the one that was segmented, counted
+            from the last axis; with or without alpha, with more axes or fewer
+            (a frame, or a stack of them). Of floating point, if that was; else
+            of integers within the range of its dtype, in which they are taken.
         mask
             Array of bool in the shape of the image without its channels: True
             for the pixels to label. By default all.
@@ -220,20 +221,66 @@ class Segmentation:
         >>> segment(np.array([[0, 10, 200]], np.uint8), 2).predict(np.array([[90, 250]], np.uint8))
         array([[0, 1]], dtype=int32)
         """
-        axis: int | None = -1 if self._channel_axis is None else self._channel_axis
-        array = validation.as_image(unwrapped(image))
-        if len(array.shape) <= len(self.labels.shape):
-            axis = None  # gray may come with an axis of one channel or without
+        array = as_like(validation.as_image(unwrapped(image)), self._palette.dtype)
+        axes = len(self.labels.shape)
+        if self._channel_axis is not None:
+            axis: int | None = self._channel_axis - axes - 1  # from the end: frames are in front
+        else:  # gray may come with an axis of channels or without
+            has_channels = len(array.shape) == axes + 1 and array.shape[-1] in (1, 2)
+            axis = -1 if has_channels else None
         pixels = Pixels(array, self.space, axis, mask)
-        validation.check_same_kind(
-            pixels.array.dtype, pixels.channels, pixels.array.shape, self._palette
-        )
+        check_same_channels(pixels, self._palette.shape[1])
         found = pixels.distinct(
             STRATEGIES["fast"].distinct_colors, with_position=self._features.axes > 0
         )
         labels = nearest_center(self._features.points(found), self._points)
         result: Labels = pixels.spread(found.look_up(labels))
         return result
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers of the result as plain Python, ready for JSON.
+
+        Returns
+        -------
+        numbers
+            A dict with the keys "k", "size" (the shape of the labels), "space",
+            "inertia", "passes", "converged", and "segments": for each segment a
+            dict of "label", "center" (in the color space), "color" (in the
+            image's own numbers), "hex" ("#rrggbb", or None for an image that is
+            not RGB), "pixels", and "share" of the pixels that take part.
+
+        Examples
+        --------
+        >>> result = segment(np.array([[[250, 0, 9], [0, 9, 250], [250, 3, 0]]], np.uint8), 2)
+        >>> numbers = result.to_dict()
+        >>> numbers["size"], numbers["passes"]
+        ([1, 3], 2)
+        >>> numbers["segments"][1]["hex"], numbers["segments"][1]["pixels"]
+        ('#fa0204', 2)
+        """
+        from .palettes import hex_codes
+
+        total = int(self.counts.sum())
+        columns = (self.centers, self.palette, hex_codes(self.palette), self.counts)
+        return {
+            "k": len(self.centers),
+            "size": [int(length) for length in self.labels.shape],
+            "space": self.space,
+            "inertia": float(self.inertia),
+            "passes": int(self.n_iter),
+            "converged": bool(self.converged),
+            "segments": [
+                {
+                    "label": label,
+                    "center": center.tolist(),
+                    "color": color.tolist(),
+                    "hex": code,
+                    "pixels": int(count),
+                    "share": int(count) / total,
+                }
+                for label, (center, color, code, count) in enumerate(zip(*columns, strict=True))
+            ],
+        }
 
     def __repr__(self) -> str:
         """Sum it up in a line."""
@@ -614,3 +661,31 @@ def as_flag(name: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, not {validation.spelled(value)}")
     return bool(value)
+
+
+def as_like(image: Any, dtype: np.dtype[Any]) -> Any:
+    """Check that an image holds numbers like those of a dtype, and take integers in that dtype."""
+    if image.dtype == dtype or image.dtype.kind == dtype.kind == "f":
+        return image
+    if image.dtype.kind not in "ui" or dtype.kind not in "ui":
+        raise TypeError(
+            f"image has dtype {image.dtype}, but the image that was segmented had {dtype}: "
+            "convert it to the same dtype and range"
+        )
+    array, info = np.asarray(image), np.iinfo(dtype)
+    low, high = int(array.min()), int(array.max())
+    if low < info.min or high > info.max:
+        raise ValueError(
+            f"image goes from {low} to {high}, but the image that was segmented had dtype {dtype}: "
+            "convert it to the same range"
+        )
+    return array.astype(dtype)
+
+
+def check_same_channels(pixels: Pixels, channels: int) -> None:
+    """Check that an image to label has the channels of the one that was segmented."""
+    if pixels.channels != channels:
+        raise ValueError(
+            f"image has {pixels.channels} channels, shape {pixels.array.shape}, but the image that "
+            f"was segmented had {channels}: convert it to the same channels"
+        )

@@ -252,19 +252,3 @@ def check_span(name: str, points: NDArray[np.float64]) -> None:
             f"{name} has values that differ by {span:.3g} at most: squares of such numbers are "
             "lost in underflow; scale it up first, so that they differ by about 1"
         )
-
-
-def check_same_kind(
-    dtype: np.dtype[Any], channels: int, shape: tuple[int, ...], palette: NDArray[Any]
-) -> None:
-    """Check that an image to label has the dtype and the channels of the one segmented before."""
-    if dtype != palette.dtype:
-        raise TypeError(
-            f"image has dtype {dtype}, but the image that was segmented had {palette.dtype}: "
-            "convert it to the same dtype and range"
-        )
-    if channels != palette.shape[1]:
-        raise ValueError(
-            f"image has {channels} channels, shape {shape}, but the image that was segmented "
-            f"had {palette.shape[1]}: convert it to the same channels"
-        )

@@ -17,9 +17,11 @@ PUBLIC = {
     "Clustering",
     "ConvergenceWarning",
     "FewerClustersWarning",
+    "KChoice",
     "NodataWarning",
     "Segmentation",
     "Step",
+    "choose_k",
     "kmeans",
     "kmeans_plusplus",
     "lloyd",
@@ -28,7 +30,7 @@ PUBLIC = {
     "write",
 }
 FUNCTIONS = sorted(name for name in PUBLIC if inspect.isfunction(getattr(kmeans_seg, name)))
-RECORDS = ["Clustering", "Segmentation", "Step"]
+RECORDS = ["Clustering", "KChoice", "Segmentation", "Step"]
 
 
 def docstring(thing: Any) -> str:

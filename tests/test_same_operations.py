@@ -72,6 +72,7 @@ ALLOWED = {
     ("rehearsals.py", "CoarsePoints._nearest", "np.square(centers).sum"): DIGITS,
     ("rehearsals.py", "CoarsePoints.changed", "(distances * self.weights).cumsum"): DIGITS,
     ("rehearsals.py", "CoarsePoints.changed", "np.bincount"): DIGITS,
+    ("rehearsals.py", "CoarsePoints.dimensions", "self._weighted @ self.columns.T"): DIGITS,
     ("rehearsals.py", "CoarsePoints.draw", "np.cumsum"): DIGITS,
     ("rehearsals.py", "CoarsePoints.draw", "np.matmul"): DIGITS,
     ("rehearsals.py", "CoarsePoints.one_pass", "distances.sum"): DIGITS,
