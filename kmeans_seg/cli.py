@@ -1,14 +1,14 @@
 """The command `kmeans-seg`: segment image files from the terminal.
 
-For each file: read, segment, write, and say so in a line. A file that fails
-gets a line on stderr, and the next one its turn. Left out: whatever can be done
-in three lines of Python with `read`, `segment` and `write`, like other
-initializations or the numbers of the result.
+For each file: read, segment, write, and print a line. A file that fails gets a
+line on stderr, and the rest go on.
 """
 
 import argparse
 import contextlib
+import glob
 import io
+import json
 import logging
 import os
 import shutil
@@ -25,12 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validation
+from .choosing import choose_k
+from .clustering import INITS
 from .codecs import Picture
 from .features import SPACES
 from .files import MAX_BYTES, as_image_suffix, encodable, encoded, load
 from .lloyd import Step
+from .palettes import check_palette_name, encoded_palette
 from .placing import Identity, check_target, identity, place
-from .segmentation import segment
+from .segmentation import Segmentation, segment
 from .validation import shown
 
 DEMO = "coffee.jpg"
@@ -103,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             print("kmeans-seg", metadata.version("kmeans_seg"))
             return 0
+        args.images = [path for image in args.images for path in expanded(image)]
         check_usage(parser, args)
         if not args.demo:
             return run(args.images, args)
@@ -131,19 +135,79 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="*",
         type=Path,
         metavar="IMAGE",
-        help="a file to segment, or - for stdin",
+        help="a file to segment, or - for stdin; a quoted wildcard is expanded",
     )
-    parser.add_argument(
-        "-k", type=int, default=3, metavar="K", help="how many segments (default: 3)"
+    how = parser.add_argument_group("segments")
+    how.add_argument(
+        "-k",
+        type=number_of_segments,
+        default=3,
+        metavar="K",
+        help="how many segments, or auto for as many as the colors have clusters (default: 3)",
     )
-    parser.add_argument(
+    how.add_argument(
         "--space",
         choices=tuple(SPACES),
         default="rgb",
         help="what to cluster: the colors as they are (rgb, the default), as they are seen (lab), "
         "or any channels as plain numbers (raw)",
     )
-    parser.add_argument(
+    how.add_argument(
+        "--init",
+        choices=INITS,
+        default="auto",
+        help="how to choose the initial centers: the best of many starts (auto, the default), the "
+        "optimum of one channel (optimal), one draw (k-means++), or random pixels (random)",
+    )
+    how.add_argument(
+        "--tol",
+        type=float,
+        default=0,
+        metavar="SHARE",
+        help="stop when at most this share of the pixels changes its segment (default: 0)",
+    )
+    how.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the random seed; the same seed gives the same segments (default: 0)",
+    )
+    how.add_argument(
+        "--like",
+        type=Path,
+        metavar="REFERENCE",
+        help="segment this image first, and label all images by its centers: one palette for all",
+    )
+    source = parser.add_argument_group("input")
+    source.add_argument(
+        "--nodata",
+        type=float,
+        metavar="VALUE",
+        help="leave out pixels that have this value in every channel, or nan in any "
+        "(default: the value that a GeoTIFF names)",
+    )
+    source.add_argument(
+        "--page",
+        type=int,
+        metavar="N",
+        help="segment one page of a file, or frame of an animation, from 0 on (default: all)",
+    )
+    source.add_argument(
+        "--max-bytes",
+        type=int,
+        default=MAX_BYTES,
+        metavar="BYTES",
+        help="refuse images that take more memory than this (default: 4 GiB)",
+    )
+    source.add_argument(
+        "--demo",
+        action="store_true",
+        help="segment a photo that comes with the program, into coffee-segmented.png "
+        "in this directory; a second run replaces it, and the page of --explain",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -151,7 +215,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="the file to write, a directory for IMAGE-segmented.png, or - for stdout "
         "(default: IMAGE-segmented.png beside the image)",
     )
-    parser.add_argument(
+    output.add_argument(
         "--labels",
         type=Path,
         metavar="LABELS",
@@ -159,51 +223,54 @@ def make_parser() -> argparse.ArgumentParser:
         "255 (65535 of 16 bits) marks transparent pixels, or to .npy, where -1 does: "
         "a file, or a directory for IMAGE-labels.png",
     )
-    parser.add_argument(
+    output.add_argument(
+        "--palette",
+        type=Path,
+        metavar="PALETTE",
+        help="also write the colors: to .json, .gpl (for GIMP, Inkscape and Krita) or .png, or to "
+        "a directory for IMAGE-palette.json",
+    )
+    output.add_argument(
+        "--json",
+        action="store_true",
+        help="print the result as one line of JSON for each image",
+    )
+    output.add_argument(
         "--explain",
         type=Path,
         metavar="PAGE",
         help="also write a page on which to follow how a preview of the image is segmented, and to "
         "try other runs: an HTML file, or a directory for IMAGE-steps.html",
     )
-    parser.add_argument(
+    output.add_argument(
         "--width",
         type=int,
         default=480,
         metavar="PIXELS",
         help="how wide the preview on the page of --explain is at most (default: 480)",
     )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="the seed of the random start; the same seed gives the same segments (default: 0)",
-    )
-    parser.add_argument(
+    output.add_argument(
         "--force", action="store_true", help="replace files that exist (never an input)"
-    )
-    parser.add_argument(
-        "--page",
-        type=int,
-        metavar="N",
-        help="segment one page of a file, or frame of an animation, from 0 on (default: all)",
-    )
-    parser.add_argument(
-        "--max-bytes",
-        type=int,
-        default=MAX_BYTES,
-        metavar="BYTES",
-        help="refuse images that take more memory than this (default: 4 GiB)",
-    )
-    parser.add_argument(
-        "--demo",
-        action="store_true",
-        help="segment a photo that comes with the program, into coffee-segmented.png "
-        "in this directory; a second run replaces it, and the page of --explain",
     )
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     return parser
+
+
+def number_of_segments(text: str) -> int | None:
+    """Return an integer, or None for "auto"."""
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither an integer nor auto") from None
+
+
+def expanded(image: Path) -> list[Path]:
+    """Expand a wildcard that the shell has left, as on Windows; any other name stays."""
+    if not glob.has_magic(str(image)) or image.exists():
+        return [image]
+    return sorted(map(Path, glob.glob(str(image)))) or [image]  # noqa: PTH207
 
 
 def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -215,6 +282,7 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
     for option, out in (
         ("-o", args.output),
         ("--labels", args.labels),
+        ("--palette", args.palette),
         ("--explain", args.explain),
     ):
         if out is not None and len(args.images) > 1 and not is_directory(out):
@@ -228,50 +296,67 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
         parser.error("- stands for stdin, which holds one image: name it once")
     if args.output == STANDARD and sys.stdout.isatty():
         parser.error("-o - writes an image to stdout: send it to a file or a program")
-    for option, out in (("--labels", args.labels), ("--explain", args.explain)):
-        if out == STANDARD:
-            parser.error(f"{option} -: only the picture can go to stdout, by -o -")
+    for option in ("labels", "palette", "explain"):
+        if getattr(args, option) == STANDARD:
+            parser.error(f"--{option} -: only the picture can go to stdout, by -o -")
+    if args.output == STANDARD and args.json:
+        parser.error("-o - and --json both write to stdout: choose a file for one, by -o")
+    if args.like is not None and args.explain is not None:
+        parser.error("--like and --explain: a page shows a run, and with --like there is none")
     if args.labels is not None and args.labels.suffix.lower() in (".jpg", ".jpeg"):
         parser.error(f"--labels {args.labels}: JPEG would change the labels: write to .png instead")
 
 
 def run(images: Sequence[Path], args: argparse.Namespace) -> int:
     """Segment the images one after the other; return the exit status."""
-    if args.demo and args.output is None and args.labels is None:
+    if args.demo and args.output is None and args.labels is None and args.palette is None:
         args.force = True  # nobody's work is lost, and a second run should just work
     protected: Protected = set()
-    for image in images:
+    for image in images if args.like is None else [*images, args.like]:
         with contextlib.suppress(OSError):  # it will be told when its turn comes
             protected.add(identity(image.stat()))
-    failed = False
+    failed: list[Path] = []
+    lines: list[str] = []
+    args.reference = None
+    if args.like is not None:
+        with reporting(args.like, shown(args.like), failed):
+            picture = load(args.like, args.max_bytes, args.page)
+            axis = channel_axis_of(picture, args.space)
+            args.reference = clustered(picture, shown(args.like), axis, args)
+        if failed:
+            return 1
     for image in images:
         name = DEMO if args.demo else "stdin" if image == STANDARD else shown(image)
-        try:
-            with warnings.catch_warnings(record=True, action="ignore") as caught:
-                warnings.simplefilter("always", UserWarning)
-                try:
-                    line = segment_file(image, name, protected, args)
-                finally:
-                    for warning in caught:
-                        complain(name, f"warning: {warning.message}")
-        except (OSError, MemoryError, RefusedError, TypeError, ValueError) as error:
-            complain(name, reason(error, image))
-            failed = True
-        else:
-            print(line, flush=True, file=sys.stderr if args.output == STANDARD else sys.stdout)
-    return int(failed)
+        with reporting(image, name, failed):
+            lines.append(segment_file(image, name, protected, args))
+        while lines:
+            print(lines.pop(), flush=True, file=sys.stderr if args.output == STANDARD else None)
+    return int(bool(failed))
+
+
+@contextlib.contextmanager
+def reporting(image: Path, name: str, failed: list[Path]) -> Iterator[None]:
+    """Turn the warnings and the error of an image into lines, and note that it failed."""
+    try:
+        with warnings.catch_warnings(record=True, action="ignore") as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                yield
+            finally:
+                for warning in caught:
+                    complain(name, f"warning: {warning.message}")
+    except (OSError, MemoryError, RefusedError, TypeError, ValueError) as error:
+        complain(name, reason(error, image))
+        failed.append(image)
 
 
 def segment_file(image: Path, name: str, protected: Protected, args: argparse.Namespace) -> str:
     """Read, segment and write one image; return the line to print."""
     start = time.perf_counter()
-    if image == STANDARD:
-        picture = load(sys.stdin.buffer, args.max_bytes, args.page)
-        origin = Path("stdin")
-    else:
+    if image != STANDARD:
         image.stat()  # if there is no such file, that is the first thing to say
-        picture = load(image, args.max_bytes, args.page)
-        origin = Path(DEMO) if args.demo else image  # the demo is as if it were in this directory
+    origin = Path(DEMO) if args.demo else Path("stdin") if image == STANDARD else image
+    picture = load(sys.stdin.buffer if image == STANDARD else image, args.max_bytes, args.page)
     pixels, axis = picture.pixels, channel_axis_of(picture, args.space)
     is_stack = pixels.ndim - (axis is not None and pixels.ndim > 2) > 2
     usual = ".tif" if is_stack else ".png"  # which keeps every frame
@@ -279,34 +364,29 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     painted = destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")
     form = f"stdout{suffix}" if painted == STANDARD else painted
     encodable(form, pixels, axis, may_be_labels=False)
-    targets = [] if painted == STANDARD else [painted]
-    if args.labels is not None:
-        targets.append(destination(args.labels, origin.parent / f"{origin.stem}-labels{usual}"))
-        if painted.resolve() == targets[-1].resolve():
-            raise RefusedError(
-                f"{shown(targets[-1])}: give the picture and the labels different names"
-            )
-    for target in targets:
-        as_image_suffix(target)
-        check_output(target, protected, args.force)
-    page = None
-    if args.explain is not None:
-        from .teaching.page import check_page_k, check_page_name
-
-        page = destination(args.explain, origin.parent / f"{origin.stem}-steps.html")
-        check_page_name(page)
-        check_page_k(args.k)
-        validation.as_count("--width", args.width)
-        check_output(page, protected, args.force)
-    with live_line(name) as show:
-        how = {"space": args.space, "channel_axis": axis, "rng": args.seed, "callback": show}
-        result = segment(pixels, args.k, **how)
+    targets = {} if painted == STANDARD else {"painted": painted}
+    for what, usual_name in (
+        ("labels", f"{origin.stem}-labels{usual}"),
+        ("palette", f"{origin.stem}-palette.json"),
+        ("explain", f"{origin.stem}-steps.html"),
+    ):
+        if getattr(args, what) is not None:
+            targets[what] = destination(getattr(args, what), origin.parent / usual_name)
+    check_targets(targets, protected, args)
+    result = segmentation_of(picture, name, axis, args)
     # All are encoded before the first is put in place: if one cannot be, there is none.
-    outputs = [(painted, encoded(form, result.painted, axis, may_be_labels=False))]
-    if args.labels is not None:
-        outputs.append((targets[-1], encoded(targets[-1], result.labels, None)))
-    if page is not None:
-        outputs.append((page, page_of(pixels, origin.name, args)))
+    content = encoded(form, result.painted, axis, may_be_labels=False, timed_like=picture)
+    outputs = [(painted, content)]
+    if "labels" in targets:
+        outputs.append((targets["labels"], encoded(targets["labels"], result.labels, None)))
+    if "palette" in targets:
+        outputs.append(
+            (targets["palette"], encoded_palette(result, targets["palette"], origin.name))
+        )
+    if "explain" in targets:
+        outputs.append(
+            (targets["explain"], page_of(pixels, len(result.centers), origin.name, args))
+        )
     files = [output for output in outputs if output[0] != STANDARD]
     with uninterrupted():
         place(files, overwrite=args.force)
@@ -314,13 +394,76 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     if painted == STANDARD:
         sys.stdout.buffer.write(outputs[0][1])
         sys.stdout.buffer.flush()
+    if args.json:
+        return json.dumps({"file": name, **result.to_dict(), "outputs": [str(o) for o, _ in files]})
     *frames, height, width = result.labels.shape
     stack = f"{frames[0]} frames of " if frames else ""
+    passes = "" if args.like else f"{result.n_iter} {'pass' if result.n_iter == 1 else 'passes'}, "
     return (
-        f"{name}: {stack}{width}x{height}, k={len(result.centers)}, {result.n_iter} iterations, "
+        f"{name}: {stack}{width}x{height}, k={len(result.centers)}, {passes}"
         f"{time.perf_counter() - start:.2f} s -> "
         f"{', '.join(shown(target) for target, _ in outputs)}"
     )
+
+
+def check_targets(targets: dict[str, Path], protected: Protected, args: argparse.Namespace) -> None:
+    """Find before the work, not after it, that something cannot be written."""
+    resolved = [target.resolve() for target in targets.values()]
+    for target in targets.values():
+        if resolved.count(target.resolve()) > 1:
+            raise RefusedError(f"{shown(target)}: give each output a name of its own")
+    for what, target in targets.items():
+        if what == "palette":
+            check_palette_name(target)
+        elif what == "explain":
+            from .teaching.page import check_page_k, check_page_name
+
+            check_page_name(target)
+            if args.k is not None:
+                check_page_k(args.k)
+            validation.as_count("--width", args.width)
+        else:
+            as_image_suffix(target)
+        check_output(target, protected, args.force)
+
+
+def segmentation_of(
+    picture: Picture, name: str, axis: int | None, args: argparse.Namespace
+) -> Segmentation:
+    """Segment an image, or label it by the centers of the reference."""
+    if args.reference is None:
+        return clustered(picture, name, axis, args)
+    reference: Segmentation = args.reference
+    return reference.apply(picture.pixels, mask=mask_of(picture, axis, args.nodata))
+
+
+def clustered(
+    picture: Picture, name: str, axis: int | None, args: argparse.Namespace
+) -> Segmentation:
+    """Segment an image."""
+    mask = mask_of(picture, axis, args.nodata)
+    pixels, k = picture.pixels, args.k
+    if k is None:
+        choice = choose_k(pixels, space=args.space, channel_axis=axis, mask=mask, rng=args.seed)
+        if choice.k is None:
+            raise RefusedError(f"{choice.reason}: choose a number with -k")
+        k = choice.k
+    with live_line(name) as show:
+        return segment(
+            pixels, k, space=args.space, channel_axis=axis, mask=mask, init=args.init,
+            tol=args.tol, rng=args.seed, callback=show,
+        )  # fmt: skip
+
+
+def mask_of(picture: Picture, axis: int | None, nodata: float | None) -> Any:
+    """Return which pixels take part: those without the value that marks missing data."""
+    pixels, nodata = picture.pixels, picture.nodata if nodata is None else nodata
+    if nodata is None:
+        return None
+    missing = np.isnan(pixels) if nodata != nodata else pixels == nodata
+    if axis is None or pixels.ndim == 2:
+        return ~missing
+    return ~(missing.any(axis=axis) if nodata != nodata else missing.all(axis=axis))
 
 
 def channel_axis_of(picture: Picture, space: str) -> int | None:
@@ -338,13 +481,13 @@ def channel_axis_of(picture: Picture, space: str) -> int | None:
     return picture.pixels.ndim - 1
 
 
-def page_of(pixels: NDArray[Any], name: str, args: argparse.Namespace) -> bytes:
+def page_of(pixels: NDArray[Any], k: int, name: str, args: argparse.Namespace) -> bytes:
     """Make the page of an image. What there is to warn of has been said of the image itself."""
     from .teaching.page import make_page
 
-    how = {"space": args.space, "rng": args.seed, "title": name, "width": args.width}
+    how = {"space": args.space, "init": args.init, "tol": args.tol, "rng": args.seed}
     with warnings.catch_warnings(action="ignore", category=UserWarning):
-        return make_page(pixels, args.k, **how)
+        return make_page(pixels, k, title=name, width=args.width, **how)
 
 
 def destination(out: Path | None, default: Path) -> Path:
@@ -408,7 +551,7 @@ def live_line(name: str) -> Iterator[Callable[[Step], None] | None]:
     width = shutil.get_terminal_size().columns - 1  # a full line would wrap, and stay
 
     def show(step: Step) -> None:
-        text = f"{name}: iteration {step.iteration}, {step.moved:.0f} pixels reassigned"
+        text = f"{name}: pass {step.iteration}, {step.moved:.0f} pixels reassigned"
         print("\r" + text[:width].ljust(width), end="", file=sys.stderr, flush=True)
 
     try:

@@ -65,7 +65,12 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".webp": ("WEBP", {"lossless": True, "exact": True}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".avif": ("AVIF", {"quality": 95, "subsampling": "4:4:4"}),
+    ".jp2": ("JPEG2000", {"irreversible": False}),
+    ".ppm": ("PPM", {}),
+    ".pgm": ("PPM", {}),
 }
+ANIMATED = (".gif", ".webp", ".png")
 
 # Pillow's modes that are no arrays of gray or RGB values, and the nearest ones that are.
 PLAIN_MODES = {
@@ -93,6 +98,7 @@ TIFF = (b"II", b"MM")
 # Tags of TIFF, and some of their values.
 SUBFILE_TYPE, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC = 254, 258, 259, 262
 DESCRIPTION, ORIENTATION, SAMPLES_PER_PIXEL, PLANES = 270, 274, 277, 284
+NODATA = 42113  # of GDAL
 TILE_WIDTH, TILE_LENGTH, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 338, 339
 WHITE_IS_ZERO, ASSOCIATED, UNASSOCIATED, WEBP = 0, 1, 2, 50001
 SMALLER = 0b101  # a page that is a smaller copy, or a mask
@@ -124,11 +130,20 @@ class Picture(NamedTuple):
         Whether the last axis holds channels; None if the file does not say.
     has_alpha
         Whether the last channel is alpha.
+    nodata
+        The value that marks missing data, if the file names one.
+    durations
+        How long each frame is shown, in milliseconds; None if the file does not say.
+    loop
+        How often an animation repeats, 0 for ever; None if the file does not say.
     """
 
     pixels: NDArray[Any]
     has_channels: bool | None
     has_alpha: bool
+    nodata: float | None = None
+    durations: tuple[int, ...] | None = None
+    loop: int | None = None
 
     @property
     def is_stack(self) -> bool:
@@ -236,9 +251,34 @@ def decode_image(data: bytes, max_bytes: float, page: int | None) -> Picture:
         # Not asked before: Pillow turns a TIFF while it reads it, and then forgets the orientation.
         pixels = upright(pixels, image.getexif().get(0x0112, 1), first=int(len(pages) > 1))
         channels = pixels.ndim - (len(pages) > 1) > 2
+        tags = image.tag_v2 if image.format == "TIFF" else {}  # type: ignore[attr-defined]
         return Picture(
-            pixels, channels, channels and pixels.shape[-1] in (2, 4) and has_alpha(image)
+            pixels,
+            channels,
+            has_alpha=channels and pixels.shape[-1] in (2, 4) and has_alpha(image),
+            nodata=as_nodata(tags.get(NODATA)),
+            durations=durations_of(image, pages) if len(pages) > 1 else None,
+            loop=image.info.get("loop"),
         )
+
+
+def as_nodata(text: object) -> float | None:
+    """Read the value of missing data that GDAL writes into a TIFF."""
+    try:
+        return float(str(text).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def durations_of(image: "ImageFile", pages: Sequence[int]) -> tuple[int, ...] | None:
+    """Return how long each frame of an animation is shown, in milliseconds."""
+    if image.format not in ("GIF", "WEBP", "PNG"):
+        return None
+    found = []
+    for page in pages:
+        image.seek(page)
+        found.append(round(image.info.get("duration", 0)))
+    return tuple(found)
 
 
 def check_page(page: int, count: int) -> None:
@@ -466,7 +506,7 @@ def decode_tiff(data: bytes, max_bytes: float, number: int | None) -> Picture:
         check_segments(series, data)
         pixels: NDArray[Any] = series.asarray()
         orientation = page.tags.valueof(ORIENTATION, 1)
-        extra = page.extrasamples
+        extra, nodata = page.extrasamples, page.tags.valueof(NODATA)
     if colors == "MINISWHITE" and pixels.dtype.kind == "u":
         pixels = np.iinfo(pixels.dtype).max - pixels
     # Samples and channels go last, whether the file keeps them in planes, pages or pixels.
@@ -483,6 +523,7 @@ def decode_tiff(data: bytes, max_bytes: float, number: int | None) -> Picture:
         upright(pixels, orientation, first),
         has_channels=bool(last),
         has_alpha=bool(set(extra) & {ASSOCIATED, UNASSOCIATED}),
+        nodata=as_nodata(nodata),
     )
 
 
@@ -602,19 +643,32 @@ def encode_image(picture: Picture, suffix: str) -> bytes:
     first, *others = [Image.fromarray(frame) for frame in (pixels if many else [pixels])]
     if others:
         options = {**options, "save_all": True, "append_images": others}
+        if suffix in ANIMATED:
+            options |= {"duration": list(picture.durations)} if picture.durations else {}
+            options |= {} if picture.loop is None else {"loop": picture.loop}
     file = io.BytesIO()
     first.save(file, name, **options)
-    # A GIF may lose colors, and an animation frames like the one before.
+    # A GIF may lose colors.
     if many or suffix == ".gif":
-        back = decode(file.getvalue(), np.inf).pixels
-        if many and len(pixels) == 1:
-            back = back[np.newaxis]
-        if not np.array_equal(as_rgba(back, many), as_rgba(pixels, many)):
+        back = decode(file.getvalue(), np.inf)
+        found = back.pixels[np.newaxis] if many and not back.is_stack else back.pixels
+        shown, meant = as_rgba(found, many), as_rgba(pixels, many)
+        if many and picture.durations:  # a frame like the one before is only shown for longer
+            shown, meant = without_repeats(shown), without_repeats(meant)
+        if not np.array_equal(shown, meant):
             raise ValueError(
                 "a GIF has 256 colors, and an animation neither the same frame twice in a row nor "
                 "colors under transparent pixels"
             )
     return file.getvalue()
+
+
+def without_repeats(frames: NDArray[Any]) -> NDArray[Any]:
+    """Leave out frames that are equal to the one before."""
+    axes = tuple(range(1, frames.ndim))
+    differs = np.append(True, (frames[1:] != frames[:-1]).any(axis=axes))
+    result: NDArray[Any] = frames[differs]
+    return result
 
 
 def as_rgba(pixels: NDArray[Any], many: bool) -> NDArray[Any]:

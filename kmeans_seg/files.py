@@ -19,8 +19,9 @@ from .validation import shown
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".jpg", ".jpeg", ".npy")
+IMAGE_SUFFIXES = (*codecs.WRITERS, ".npy")
 SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
+FRAME = 100  # milliseconds that a frame of a stack is shown
 STACK_SUFFIXES = (".tif", ".tiff", ".gif", ".webp", ".png")
 
 # An axis that is longer hardly holds the channels of an image to be written.
@@ -189,10 +190,10 @@ def write(
     ----------
     path
         Where to write. The suffix chooses the format: .png, .tif, .tiff, .gif,
-        .bmp and .webp keep every pixel as it is, or refuse the image; .jpg and
-        .jpeg do not; .npy keeps numbers of any kind. GIF and WebP hold gray as
-        RGB, and WebP may leave out an opaque alpha channel. A symbolic link
-        stays, and the file that it points to is written; with
+        .bmp, .webp, .jp2, .ppm and .pgm keep every pixel as it is, or refuse the
+        image; .jpg, .jpeg and .avif do not; .npy keeps numbers of any kind. GIF
+        and WebP hold gray as RGB, and WebP may leave out an opaque alpha channel.
+        A symbolic link stays, and the file that it points to is written; with
         `overwrite=False` a link counts as a file.
     image
         Array (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, (H, W, 2) or
@@ -256,9 +257,16 @@ def encoded(
     channel_axis: int | None = -1,
     *,
     may_be_labels: bool = True,
+    timed_like: codecs.Picture | None = None,
 ) -> bytes:
-    """Return an image, or labels, as the content of a file of this name."""
+    """Return an image, or labels, as the content of a file of this name.
+
+    The frames of an animation are shown as long as those of `timed_like`.
+    """
     picture = encodable(path, image, channel_axis, may_be_labels=may_be_labels)
+    if timed_like is not None and picture.is_stack:
+        durations = timed_like.durations or (FRAME,) * len(picture.pixels)
+        picture = picture._replace(durations=durations, loop=timed_like.loop)
     try:
         return codecs.encode(picture, as_image_suffix(path))
     except codecs.FormatError as error:
@@ -309,7 +317,7 @@ def as_writable(
             f"{name}: this format holds one picture, not a stack of shape {array.shape}: "
             f"write to one of {', '.join(STACK_SUFFIXES)} instead"
         )
-    if channels in (2, 4) and suffix in (".bmp", ".jpg", ".jpeg"):
+    if channels in (2, 4) and suffix in (".bmp", ".jpg", ".jpeg", ".ppm", ".pgm"):
         raise ValueError(
             f"{name}: this format cannot hold alpha, which an image of shape {array.shape} has: "
             "write to .png instead"

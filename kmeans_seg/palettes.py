@@ -25,14 +25,9 @@ def encoded_palette(result: "Segmentation", path: str | os.PathLike[str], name: 
         If the suffix is unknown, or if the colors are neither gray nor RGB
         where the format holds nothing else.
     """
-    suffix = os.path.splitext(os.fspath(path))[1].lower()  # noqa: PTH122
+    suffix = check_palette_name(path)
     if suffix == ".json":
         return (json.dumps({"name": name, **result.to_dict()}, indent=2) + "\n").encode()
-    if suffix not in SUFFIXES:
-        raise ValueError(
-            f"{shown(path)}: a palette is written as {', '.join(SUFFIXES)}: end the name in one "
-            "of these"
-        )
     rgb = as_screen_colors(result.palette)
     if rgb is None:
         raise ValueError(
@@ -44,6 +39,17 @@ def encoded_palette(result: "Segmentation", path: str | os.PathLike[str], name: 
     from .files import encoded
 
     return encoded(path, np.repeat(np.repeat(rgb[np.newaxis], SQUARE, axis=0), SQUARE, axis=1))
+
+
+def check_palette_name(path: str | os.PathLike[str]) -> str:
+    """Check the suffix of a palette's file, and return it."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()  # noqa: PTH122
+    if suffix not in SUFFIXES:
+        raise ValueError(
+            f"{shown(path)}: a palette is written as {', '.join(SUFFIXES)}: end the name in one "
+            "of these"
+        )
+    return suffix
 
 
 def gimp_palette(rgb: NDArray[np.uint8], shares: NDArray[np.float64], name: str) -> str:

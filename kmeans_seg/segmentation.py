@@ -29,10 +29,10 @@ from .clustering import (
 )
 from .distinct import DistinctColors
 from .errstate import default_errstate, each_in_default_errstate
-from .exact import Floats
+from .exact import Floats, exact_sum
 from .features import FeatureSpace
 from .image import Pixels, as_out, unwrapped
-from .lloyd import Labels, nearest_center
+from .lloyd import Labels, nearest_center, own_distances
 from .strategies import STRATEGIES
 from .validation import RandomGenerator
 
@@ -221,6 +221,54 @@ class Segmentation:
         >>> segment(np.array([[0, 10, 200]], np.uint8), 2).predict(np.array([[90, 250]], np.uint8))
         array([[0, 1]], dtype=int32)
         """
+        pixels, found, labels = self._assigned(image, mask)
+        result: Labels = pixels.spread(found.look_up(labels))
+        return result
+
+    def apply(self, image: ArrayLike, *, mask: ArrayLike | None = None) -> "Segmentation":
+        """Segment another image by the same centers, so that both have one palette.
+
+        Parameters
+        ----------
+        image, mask
+            As for `predict`.
+
+        Returns
+        -------
+        segmentation
+            A `Segmentation` with these centers and this palette. Its labels,
+            counts and inertia are those of the image; `n_iter` is 0, and
+            `converged` is False, since the centers are not its means.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the image is not of the form that `predict` takes.
+
+        Examples
+        --------
+        >>> first = segment(np.array([[0, 10, 200]], np.uint8), 2)
+        >>> first.apply(np.array([[90, 250]], np.uint8)).painted
+        array([[  5, 200]], dtype=uint8)
+        """
+        pixels, found, labels = self._assigned(image, mask)
+        k = len(self._points)
+        distances = own_distances(self._features.points(found), self._points, labels)
+        return dataclasses.replace(
+            self,
+            labels=pixels.spread(found.look_up(labels)),
+            centers=self._features.inverse_transform(self._points).copy(),
+            palette=self._palette.copy(),
+            counts=np.bincount(labels, found.counts, k).astype(np.int64),
+            inertia=exact_sum(found.counts * distances),
+            n_iter=0,
+            converged=False,
+            _channel_axis=pixels.channel_axis,
+            _alpha=pixels.alpha(),
+        )
+
+    def _assigned(self, image: ArrayLike, mask: Any) -> tuple[Pixels, DistinctColors, Labels]:
+        """Return the pixels of an image, their distinct colors, and the label of each."""
         array = as_like(validation.as_image(unwrapped(image)), self._palette.dtype)
         axes = len(self.labels.shape)
         if self._channel_axis is not None:
@@ -233,9 +281,7 @@ class Segmentation:
         found = pixels.distinct(
             STRATEGIES["fast"].distinct_colors, with_position=self._features.axes > 0
         )
-        labels = nearest_center(self._features.points(found), self._points)
-        result: Labels = pixels.spread(found.look_up(labels))
-        return result
+        return pixels, found, nearest_center(self._features.points(found), self._points)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers of the result as plain Python, ready for JSON.

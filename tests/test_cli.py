@@ -1,6 +1,7 @@
 """The command on real files: as a process where it counts, called directly where it does not."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import pytest
 import tifffile
 from doses import dose
 from numpy.typing import NDArray
+from PIL import Image
 
 from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
@@ -24,7 +26,7 @@ from kmeans_seg.placing import Output
 from kmeans_seg.segmentation import segment
 
 COMMAND = [sys.executable, "-m", "kmeans_seg"]
-LINE = re.compile(r"(.+): (\d+)x(\d+), k=(\d+), (\d+) iterations, \d+\.\d\d s -> (.+)")
+LINE = re.compile(r"(.+): (\d+)x(\d+), k=(\d+), (\d+) passes, \d+\.\d\d s -> (.+)")
 
 
 def run(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -182,7 +184,7 @@ def on_a_terminal(
 ) -> tuple[int, str, bytes, dict[str, bytes]]:
     """Run the command with a terminal for stderr; return status, stdout, stderr and the files.
 
-    With `interrupt`, press Ctrl-C when the first iteration shows.
+    With `interrupt`, press Ctrl-C when the first pass shows.
     """
     pty = pytest.importorskip("pty")
     reader, terminal = pty.openpty()
@@ -199,7 +201,7 @@ def on_a_terminal(
         if not data:
             break
         shown += data
-        if interrupt and b"iteration 1," in shown:
+        if interrupt and b"pass 1," in shown:
             process.send_signal(signal.SIGINT)
             interrupt = False
     os.close(reader)
@@ -207,7 +209,7 @@ def on_a_terminal(
     return process.returncode, out, shown, {p.name: p.read_bytes() for p in cwd.iterdir()}
 
 
-def test_a_terminal_shows_the_iterations(dots: Path, folder: Path) -> None:
+def test_a_terminal_shows_the_passes(dots: Path, folder: Path) -> None:
     status, out, shown, _ = on_a_terminal("dots.png", cwd=folder)
     assert status == 0
     assert LINE.fullmatch(out.rstrip("\n"))
@@ -215,13 +217,13 @@ def test_a_terminal_shows_the_iterations(dots: Path, folder: Path) -> None:
     segment(
         *(read(dots), 3),
         callback=lambda step: expected.append(
-            f"dots.png: iteration {step.iteration}, {step.moved:.0f} pixels reassigned"
+            f"dots.png: pass {step.iteration}, {step.moved:.0f} pixels reassigned"
         ),
     )
     lines = shown.decode().split("\r")
     steps = [line.rstrip() for line in lines if line.strip()]
     assert steps == expected
-    assert steps[0] == "dots.png: iteration 1, 72 pixels reassigned"
+    assert steps[0] == "dots.png: pass 1, 72 pixels reassigned"
     # In the end the line is blank, as far as any text reached, and the cursor at its start.
     assert lines[-1] == ""
     assert lines[-2].isspace()
@@ -315,7 +317,7 @@ def test_picture_and_labels_never_share_a_file(
     dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["dots.png", "--labels", "dots-segmented.png", "--force"]) == 1
-    assert "different names" in error_of(capsys)
+    assert "a name of its own" in error_of(capsys)
     assert names(folder) == ["dots.png"]
 
 
@@ -542,7 +544,7 @@ def test_the_same_seed_gives_the_same_file(dots: Path) -> None:
         (["a.jpg", "b.jpg", "-o", "-"], "-o -: for more than one image"),
         (["a.jpg", "--labels", "-"], "--labels -: only the picture can go to stdout"),
         (["a.jpg", "--explain", "-"], "--explain -: only the picture can go to stdout"),
-        (["a.jpg", "-k", "2.5"], "-k: invalid int value: '2.5'"),
+        (["a.jpg", "-k", "2.5"], "-k: '2.5' is neither an integer nor auto"),
         (["a.jpg", "--space", "hsv"], "invalid choice: 'hsv'.*rgb.*lab.*raw"),
         (["a.jpg", "--forc"], "unrecognized arguments: --forc"),
     ],
@@ -904,3 +906,162 @@ def test_one_page_of_a_file(folder: Path) -> None:
     assert main(["film.tif", "--page", "1"]) == 0
     expected = segment(frames[1], 3)
     assert np.array_equal(read(folder / "film-segmented.png"), expected.painted)
+
+
+# What users take away
+
+
+def test_json_is_one_line_of_the_schema(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(dots, "more.png")
+    assert main(["dots.png", "more.png", "-k", "4", "--json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    for line, name in zip(lines, ("dots.png", "more.png"), strict=True):
+        found = json.loads(line)
+        assert found.pop("file") == name
+        assert found.pop("outputs") == [f"{name[:4]}-segmented.png"]
+        assert found == segment(read(name), 4).to_dict()
+        kinds = {key: type(value) for key, value in found.items()}
+        assert kinds == {
+            "k": int, "size": list, "space": str, "inertia": float, "passes": int,
+            "converged": bool, "segments": list,
+        }  # fmt: skip
+        for number, part in enumerate(found["segments"]):
+            assert part["label"] == number
+            assert re.fullmatch("#[0-9a-f]{6}", part["hex"])
+            assert set(part) == {"label", "center", "color", "hex", "pixels", "share"}
+
+
+def test_a_palette_beside_the_picture(dots: Path, folder: Path) -> None:
+    Path("palettes").mkdir()
+    assert main(["dots.png", "--palette", "palettes"]) == 0
+    found = json.loads(Path("palettes/dots-palette.json").read_text(encoding="utf-8"))
+    assert found["name"] == "dots.png"
+    assert main(["dots.png", "--palette", "p.gpl", "--force"]) == 0
+    assert Path("p.gpl").read_text(encoding="utf-8").startswith("GIMP Palette\n")
+
+
+def test_a_palette_of_an_unknown_kind_is_refused_before_the_work(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dots.png", "--palette", "p.act"]) == 1
+    assert "p.act: a palette is written as .json, .gpl, .png" in error_of(capsys)
+    assert names(folder) == ["dots.png"]
+
+
+def test_one_palette_for_all(dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("other.png", read("dots.png")[::-1, :5] // 2)
+    assert main(["other.png", "dots.png", "--like", "dots.png", "-k", "4"]) == 0
+    model = segment(read("dots.png"), 4)
+    assert np.array_equal(read("dots-segmented.png"), model.painted)
+    assert np.array_equal(read("other-segmented.png"), model.apply(read("other.png")).painted)
+    assert "passes" not in capsys.readouterr().out
+    assert main(["dots.png", "--like", "missing.png", "--force"]) == 1
+    assert error_of(capsys).startswith("kmeans-seg: missing.png: ")
+    assert main(["dots.png", "--like", "dots.png", "-o", "dots.png", "--force"]) == 1
+    assert "never overwritten" in error_of(capsys)
+
+
+@pytest.mark.parametrize("clusters", [True, False])
+def test_k_auto(folder: Path, capsys: pytest.CaptureFixture[str], clusters: bool) -> None:
+    rng = np.random.default_rng(0)
+    spots = np.array([[200, 40, 30], [30, 60, 190], [240, 220, 90]])
+    image = spots[rng.integers(0, 3, (40, 60))] + rng.integers(-9, 10, (40, 60, 3))
+    if not clusters:
+        image = rng.integers(0, 256, (40, 60, 3))
+    write("image.png", image.clip(0, 255).astype(np.uint8))
+    status = main(["image.png", "-k", "auto"])
+    if clusters:
+        assert status == 0
+        assert ", k=3, " in capsys.readouterr().out
+    else:
+        assert status == 1
+        assert "no k to recommend" in error_of(capsys)
+        assert names(folder) == ["image.png"]
+
+
+def test_the_start_and_the_tolerance_reach_segment(dots: Path, folder: Path) -> None:
+    assert main(["dots.png", "-k", "5", "--init", "random", "--tol", "0.2", "--seed", "4"]) == 0
+    expected = segment(read("dots.png"), 5, init="random", tol=0.2, rng=4)
+    assert np.array_equal(read("dots-segmented.png"), expected.painted)
+
+
+@pytest.mark.parametrize(("value", "text"), [(-9999.0, "-9999"), (np.nan, "nan")])
+def test_nodata_is_left_out(folder: Path, value: float, text: str) -> None:
+    image = np.random.default_rng(0).random((9, 8)).astype(np.float32)
+    image[2:4] = value
+    write("scene.tif", image)
+    assert main(["scene.tif", "--nodata", text, "--labels", "labels.npy"]) == 0
+    labels = np.load("labels.npy")
+    assert (labels[2:4] == -1).all()
+    assert (np.delete(labels, [2, 3], axis=0) >= 0).all()
+
+
+def test_a_geotiff_names_its_nodata(folder: Path) -> None:
+    image = np.random.default_rng(0).integers(1, 200, (9, 8, 3)).astype(np.uint8)
+    image[0] = 0
+    image[1, :, 0] = 0  # in one channel only, so it is a color
+    extra = [(42113, "s", 0, "0", True)]
+    tifffile.imwrite("scene.tif", image, photometric="rgb", extratags=extra)
+    tifffile.imwrite("deep.tif", image.astype(np.uint16), photometric="rgb", extratags=extra)
+    for name in ("scene.tif", "deep.tif"):
+        assert main([name, "--labels", "labels.npy", "--force"]) == 0
+        labels = np.load("labels.npy")
+        assert (labels[0] == -1).all()
+        assert (labels[1:] >= 0).all()
+
+
+def test_a_quoted_wildcard_is_expanded(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(dots, "more.png")
+    shutil.copy(dots, "a[1].png")
+    Path("out").mkdir()
+    assert main(["[dm]*.png", "a[1].png", "-o", "out"]) == 0
+    assert names(folder / "out") == [
+        "a[1]-segmented.png", "dots-segmented.png", "more-segmented.png",
+    ]  # fmt: skip
+    capsys.readouterr()
+    assert main(["none*.png"]) == 1
+    assert "none*.png: No such file" in error_of(capsys)
+
+
+def test_an_animation_keeps_its_timing(folder: Path) -> None:
+    frames = np.zeros((4, 6, 8, 3), np.uint8)
+    frames[:, :, :4] = 200
+    frames[3, 0] = 90
+    pictures = [Image.fromarray(frame) for frame in frames]
+    pictures[1].putpixel((0, 0), (201, 200, 200))  # so that the frames differ
+    pictures[2].putpixel((0, 0), (202, 200, 200))
+    pictures[0].save(
+        "in.gif", save_all=True, append_images=pictures[1:], duration=[50, 80, 200, 400], loop=3
+    )
+    assert main(["in.gif", "-o", "out.gif", "-k", "3"]) == 0
+    with Image.open("out.gif") as image:
+        assert image.info["loop"] == 3
+        times = []
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            times.append(image.info["duration"])
+    assert sum(times) == 730  # equal frames become one that is shown for longer
+    assert times[-1] == 400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--json", "-o", "-"], "both write to stdout"),
+        (["--palette", "-"], "only the picture can go to stdout"),
+        (["--like", "dots.png", "--explain", "p.html"], "there is none"),
+        (["--init", "best"], "invalid choice"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    dots: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["dots.png", *arguments])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err

@@ -845,3 +845,162 @@ def test_labels_that_cannot_be_painted(
     result = segment(np.array([[0, 9, 200]], np.uint8), 3)
     with pytest.raises(error, match=message):
         result.paint(labels)
+
+
+# --- other images -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_a_frame_for_a_stack_and_a_stack_for_a_frame(axis: int) -> None:
+    frames = noise(4, 5, 6, 3)
+    stack = np.moveaxis(frames, -1, axis)
+    whole = segment(stack, 3, channel_axis=axis)
+    one = segment(stack[0], 3, channel_axis=axis if axis < 0 else axis - 1)
+    for n in range(4):
+        np.testing.assert_array_equal(whole.predict(stack[n]), whole.labels[n])
+        np.testing.assert_array_equal(one.predict(stack)[n], one.predict(stack[n]))
+    gray = segment(frames[..., 0], 3, channel_axis=None)
+    np.testing.assert_array_equal(gray.predict(frames[0, ..., 0]), gray.labels[0])
+    np.testing.assert_array_equal(gray.predict(frames[..., :1]), gray.labels)
+
+
+def test_numbers_of_other_dtypes_are_taken_in_that_of_the_model() -> None:
+    image = noise(5, 6, 3)
+    model = segment(image, 3, space="lab")
+    for dtype in (np.int64, np.uint16, ">u2"):
+        np.testing.assert_array_equal(model.predict(image.astype(dtype)), model.labels)
+    with pytest.raises(ValueError, match=r"image goes from 0 to 300, .* had dtype uint8"):
+        model.predict(np.where(image == image.max(), 300, 0))
+    with pytest.raises(TypeError, match="image has dtype float64"):
+        model.predict(image / 255)
+    floats = segment(image / 255, 3)
+    np.testing.assert_array_equal(floats.predict((image / 255).astype(np.float32)), floats.labels)
+
+
+def test_another_image_in_the_same_palette() -> None:
+    image, other = noise(5, 6, 3), noise(7, 8, 3)[::-1]
+    model = segment(image, 3)
+    like = model.apply(other)
+    np.testing.assert_array_equal(like.labels, model.predict(other))
+    np.testing.assert_array_equal(like.palette, model.palette)
+    np.testing.assert_array_equal(like.counts, np.bincount(like.labels.ravel(), minlength=3))
+    assert like.painted.shape == other.shape
+    assert like.inertia == pytest.approx(
+        np.square(other - model.centers[like.labels].astype(np.float64)).sum()
+    )
+    same = model.apply(image)
+    assert (same.inertia, same.n_iter, same.converged) == (model.inertia, 0, False)
+    like.palette[:] = 0
+    assert model.palette.any()
+
+
+# --- tol and order ----------------------------------------------------------------------------
+
+
+def test_it_stops_at_a_share_of_the_pixels(strategy: str) -> None:
+    image = noise(30, 40, 3)
+    mask = np.arange(40) < 25
+    mask = np.broadcast_to(mask, (30, 40))
+    moved: list[float] = []
+    result = segment(
+        image, 5, init="k-means++", tol=0.02, mask=mask, strategy=strategy,
+        callback=lambda step: moved.append(step.moved),
+    )  # fmt: skip
+    assert result.converged
+    few = [number for number, weight in enumerate(moved) if weight <= 0.02 * 30 * 25]
+    assert len(moved) - 2 <= few[0]  # the last, but for one in the new order
+    exact = segment(image, 5, init="k-means++", mask=mask)
+    assert exact.n_iter > result.n_iter
+    assert exact.inertia < result.inertia
+    # Every label is that of the nearest center in any case.
+    np.testing.assert_array_equal(result.predict(image)[mask], result.labels[mask])
+
+
+def test_tol_is_0_by_default_and_1_stops_at_once() -> None:
+    image = noise(20, 20, 3)
+    default = segment(image, 4, init="k-means++")
+    np.testing.assert_array_equal(default.labels, segment(image, 4, init="k-means++", tol=0).labels)
+    assert segment(image, 4, init="k-means++", tol=1).n_iter == 1
+
+
+def test_the_order_of_the_initial_centers_is_kept() -> None:
+    image = noise(20, 20, 3)
+    start = [[200, 200, 200], [10, 10, 10], [90, 90, 90]]
+    result = segment(image, 3, init=start, order="init")
+    sorted_ = segment(image, 3, init=start)
+    order = luma(result.centers).argsort()
+    assert order.tolist() != [0, 1, 2]
+    np.testing.assert_array_equal(result.centers[order], sorted_.centers)
+    np.testing.assert_array_equal(result.counts[order], sorted_.counts)
+    # Each grows from its own initial center, so its first pixels are the nearest ones.
+    one_pass = segment(image, 3, init=start, order="init", tol=1)
+    np.testing.assert_array_equal(one_pass.centers, start)
+
+
+def test_an_empty_segment_keeps_its_center_and_number() -> None:
+    image = np.array([[0, 0, 9, 9]], np.uint8)
+    with pytest.warns(FewerClustersWarning, match="1 clusters are empty"):
+        result = segment(image, 3, init=[[9], [100], [0]], order="init")
+    assert result.labels.tolist() == [[2, 2, 0, 0]]
+    assert result.counts.tolist() == [2, 0, 2]
+    assert result.centers.ravel().tolist() == [9, 100, 0]
+    assert result.painted.tolist() == image.tolist()
+
+
+def test_labels_of_a_series_never_flip() -> None:
+    rng = np.random.default_rng(0)
+    inks = np.zeros((10, 60, 3))
+    inks[:, :20, 0] = inks[:, 20:40, 1] = inks[:, 40:, 2] = 250
+    slope = np.linspace(20, 235, 2400).reshape(40, 60, 1) + rng.normal(0, 6, (40, 60, 3))
+    still = np.concatenate([inks, slope])
+    first, order = "auto", "init"
+    centers: Any = first
+    labels: Any = None
+    warm, cold = [], []
+    for frame in range(50):
+        image = still.copy()
+        image[10:12] += frame % 4  # something flickers
+        image = image.clip(0, 255).astype(np.uint8)
+        result = segment(image, 8, init=centers, order=order)
+        if labels is not None:
+            np.testing.assert_array_equal(result.labels[:10], labels[:10])
+            warm.append(result.n_iter)
+            cold.append(segment(image, 8, init="k-means++", rng=frame).n_iter)
+        centers, labels = result.centers, result.labels
+    assert sum(warm) <= sum(cold) / 4
+
+
+# --- auto and optimal -------------------------------------------------------------------------
+
+
+def test_gray_is_the_optimum_whatever_the_seed() -> None:
+    image = noise(25, 30)
+    results = [segment(image, 5, rng=seed) for seed in range(3)]
+    optimum = segment(image, 5, init="optimal")
+    for result in results:
+        np.testing.assert_array_equal(result.labels, optimum.labels)
+    assert optimum.n_iter <= 2
+    drawn = segment(image, 5, init="k-means++", n_init=20)
+    assert optimum.inertia <= drawn.inertia
+    lab = segment(image, 5, space="lab", init="optimal")
+    assert lab.inertia <= segment(image, 5, space="lab", init="k-means++", n_init=20).inertia
+
+
+def test_rehearsals_beat_one_draw() -> None:
+    image = noise(40, 50, 3)
+    best = [segment(image, 8, rng=seed).inertia for seed in range(3)]
+    drawn = [segment(image, 8, rng=seed, init="k-means++").inertia for seed in range(10)]
+    assert max(best) <= min(drawn) * 1.002
+
+
+def test_optimal_wants_one_channel() -> None:
+    with pytest.raises(ValueError, match='one channel varies, and 3 do: use init="auto"'):
+        segment(noise(5, 5, 3), 2, init="optimal")
+
+
+def test_auto_takes_floats_of_any_number() -> None:
+    image = np.random.default_rng(0).random((300, 300))
+    result = segment(image, 3)
+    assert result.converged
+    with pytest.raises(ValueError, match="distinct values"):
+        segment(image, 3, init="optimal")
