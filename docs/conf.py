@@ -109,7 +109,7 @@ def write_live_pages(app: Sphinx, error: Exception | None) -> None:
     folder = Path(app.outdir, "live")
     folder.mkdir(exist_ok=True)
     for name, (image, k, title) in pictures.live_pages().items():
-        write_page(image, k, folder / f"{name}.html", title=title)
+        write_page(image, k, folder / f"{name}.html", init="k-means++", title=title)
 
 
 def setup(app: Sphinx) -> None:
