@@ -401,7 +401,7 @@ class Options:
             init=init,
             n_init=validation.as_count("n_init", n_init),
             max_iter=validation.as_count("max_iter", max_iter),
-            tol=as_tol(tol),
+            tol=validation.as_real("tol", tol, most=1),
             rng=validation.as_generator(rng),
             strategy=STRATEGIES[strategy],
         )
@@ -419,7 +419,11 @@ def best_run(
     points: Floats, weights: Floats, k: int, options: Options
 ) -> Events[tuple[Step, Clusters]]:
     """Run k-means `n_init` times; yield all that happens, and return how the best run ended."""
-    start = given_centers(points, weights, k, options.init)
+    start: Floats | None = None
+    if not isinstance(options.init, str):
+        start = options.init
+    elif options.init in ("auto", "optimal"):
+        start = optimum(points, weights, k, options.init)
     best: tuple[Step, Clusters] | None = None
     for _ in range(options.n_init if start is None else 1):
         centers = start
@@ -433,12 +437,11 @@ def best_run(
     return best
 
 
-def given_centers(points: Floats, weights: Floats, k: int, init: str | Floats) -> Floats | None:
-    """Return the initial centers if they are given or can be computed, not drawn; else None."""
-    if not isinstance(init, str):
-        return init
-    if init not in ("auto", "optimal"):
-        return None
+def optimum(points: Floats, weights: Floats, k: int, init: str) -> Floats | None:
+    """Return the centers of least inertia if only one channel varies.
+
+    None for "auto" if it takes rehearsals.
+    """
     varying = np.flatnonzero((points != points[0]).any(axis=0))
     if len(varying) > 1:
         if init == "auto":
@@ -548,17 +551,6 @@ def warn_of_shortcomings(clustering: Clustering, k: int, options: Options, unit:
                 "raise max_iter to let the clustering converge"
             )
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
-
-
-def as_tol(tol: object) -> float:
-    """Check the share of the weight that may still be reassigned in the last pass."""
-    if isinstance(tol, (bool, np.bool_)) or not isinstance(
-        tol, (int, float, np.integer, np.floating)
-    ):
-        raise TypeError(f"tol must be a number, not {validation.spelled(tol)}")
-    if not 0 <= tol <= 1:
-        raise ValueError(f"tol={validation.spelled(tol)} is out of range: it must be from 0 to 1")
-    return float(tol)
 
 
 @default_errstate

@@ -41,7 +41,7 @@ from . import validation
 from .clustering import run_to_end, warn_of_shortcomings
 from .distinct import DistinctColors, LookUp, has_codes
 from .fast.counting import Codes, count_codes, from_codes, merge_counts
-from .image import Pixels, check_some_left
+from .image import NO_PIXEL, Pixels
 from .lloyd import Labels
 from .segmentation import Segmentation, paint, prepare
 from .validation import RandomGenerator
@@ -180,7 +180,8 @@ class Chunks(Pixels):
             parts = [merge(parts[i : i + MERGED]) for i in range(0, len(parts), MERGED)]
         ((codes, counts),) = dask.compute(*parts)
         self.size = int(counts.sum())
-        check_some_left(self.size)
+        if not self.size:
+            raise ValueError(NO_PIXEL)
         return from_codes(codes, counts, self.channels, self.array.dtype)
 
     def spread(self, look_up: LookUp, out: Any = None) -> Any:
@@ -200,9 +201,7 @@ class Chunks(Pixels):
         )
 
     def alpha(self) -> Any:
-        """Return the alpha channel, if there is one, as a lazy array."""
-        if not self.has_alpha:
-            return None
+        """Return the alpha channel as a lazy array."""
         return da.moveaxis(self.array, self.channel_axis, -1)[..., self.channels :]
 
 

@@ -230,6 +230,40 @@ def as_rgb(colors: NDArray[Any]) -> Rgb:
     return np.broadcast_to(np.rint(values), (*values.shape[:-1], 3)).astype(np.uint8)
 
 
+def hex_codes(palette: NDArray[Any]) -> list[str | None]:
+    """Write colors (k, C) as "#rrggbb"; None for each if they are not RGB.
+
+    Examples
+    --------
+    >>> hex_codes(np.array([[250, 2, 4]], np.uint8))
+    ['#fa0204']
+    >>> hex_codes(np.array([[1.0, 0.5, 0.0]]))
+    ['#ff8000']
+    >>> hex_codes(np.array([[250]], np.uint8))
+    [None]
+    """
+    rgb = as_screen_colors(palette) if palette.shape[1] == 3 else None
+    return [None] * len(palette) if rgb is None else [hexadecimal(color) for color in rgb]
+
+
+def as_screen_colors(palette: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Turn gray or RGB colors whose range is known into 8-bit RGB; None for other numbers."""
+    match palette.dtype.kind, palette.dtype.itemsize:
+        case ("u", 1):
+            values = palette.astype(np.float64)
+        case ("u", 2):
+            values = palette / 257
+        case ("b", _):
+            values = palette * 255.0
+        case ("f", _) if palette.min() >= 0 and palette.max() <= 1:
+            values = palette * 255.0
+        case _:
+            return None
+    if palette.shape[1] not in (1, 3):
+        return None
+    return np.broadcast_to(np.rint(values), (len(palette), 3)).astype(np.uint8)
+
+
 def finished(canvas: Canvas) -> Rgb:
     """Turn a canvas into a picture."""
     return np.rint(canvas).clip(0, 255).astype(np.uint8)

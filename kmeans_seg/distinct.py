@@ -78,7 +78,7 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
     def look_up(labels: Labels) -> LookUp:
         result = np.empty(len(pixels), np.int32)
         result[order] = labels.repeat(counts)
-        return in_turn(result)
+        return InTurn(result)
 
     colors = ordered[first].astype(parts[0].dtype, order="F")
     return DistinctColors(colors, counts.astype(np.float64), look_up)
@@ -111,12 +111,7 @@ def morton_codes(pixels: NDArray[Any]) -> NDArray[np.uint64]:
 
 def has_codes(channels: int, dtype: np.dtype[Any]) -> bool:
     """Say whether colors fit a code of 64 bits."""
-    return dtype.kind != "f" and code_bits(channels, dtype) <= 64
-
-
-def code_bits(channels: int, dtype: np.dtype[Any]) -> int:
-    """Return the number of bits of a color."""
-    return 8 * dtype.itemsize * channels
+    return dtype.kind != "f" and 8 * dtype.itemsize * channels <= 64
 
 
 def in_levels(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -133,23 +128,24 @@ def in_levels(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def as_they_come(pixels: NDArray[Any]) -> DistinctColors:
     """Take every pixel as a color of its own."""
-    return DistinctColors(np.asfortranarray(pixels), np.ones(len(pixels)), in_turn)
+    return DistinctColors(np.asfortranarray(pixels), np.ones(len(pixels)), InTurn)
 
 
-def in_turn(labels: Labels) -> LookUp:
-    """Make a function that hands out labels from the first to the last, as many as asked for."""
-    start = 0
+@dataclass
+class InTurn:
+    """Hands out the labels of all pixels from the first to the last, as many as asked for."""
 
-    def next_labels(pixels: NDArray[Any], out: Labels | None = None) -> Labels:
-        nonlocal start
-        start += len(pixels)
-        found = labels[start - len(pixels) : start]
+    labels: Labels
+    start: int = 0
+
+    def __call__(self, pixels: NDArray[Any], out: Labels | None = None) -> Labels:
+        """Return the labels of the next pixels."""
+        self.start += len(pixels)
+        found = self.labels[self.start - len(pixels) : self.start]
         if out is None:
             return found
         out[:] = found
         return out
-
-    return next_labels
 
 
 def differs_from_last(numbers: NDArray[Any]) -> NDArray[np.bool_]:

@@ -38,6 +38,8 @@ class Space:
         From centers, a number of channels and a dtype back to colors.
     brightness
         From centers to the numbers by which they are ordered.
+    columns
+        The number of columns of a point; None for as many as there are channels.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Space:
     to_points: Callable[[NDArray[Any]], Floats]
     to_colors: Callable[[Floats, int, np.dtype[Any]], NDArray[Any]]
     brightness: Callable[[Floats], Floats]
+    columns: int | None = None
 
 
 def plain_points(colors: NDArray[Any]) -> Floats:
@@ -142,6 +145,7 @@ SPACES = {
         to_points=lab_points,
         to_colors=lab_colors,
         brightness=lambda centers: centers[:, 0],
+        columns=3,
     ),
     "raw": Space(
         name="raw",
@@ -187,12 +191,13 @@ class FeatureSpace:
     ) -> "FeatureSpace":
         """Choose the scale for what was found in an image, and check that it varies enough."""
         axes = len(shape) if position else 0
-        columns = unscaled(found, space, axes)
-        channels = columns.shape[1] - axes
+        channels = space.columns or found.colors.shape[1] - axes
+        unscaled = cls(space, channels, axes)
+        columns = unscaled.points(found)
         colors = columns[:, :channels]  # positions would hide how little they differ
         validation.check_span("image", colors)
         if not (position or normalize):
-            return cls(space, channels, axes)
+            return unscaled
         factor = np.ones(columns.shape[1])
         if normalize:
             for channel, values in enumerate(colors.T):
@@ -208,7 +213,11 @@ class FeatureSpace:
     @default_errstate
     def points(self, found: DistinctColors) -> Floats:
         """Return what was found as points to cluster."""
-        return self.transform(unscaled(found, self.space, self.axes))
+        if self.axes:  # it was counted in the color space, with its position
+            columns = np.asarray(found.colors, np.float64, order="F")
+        else:
+            columns = self.space.to_points(found.colors)
+        return columns if self.factor is None else self.transform(columns)
 
     def transform(self, columns: Floats) -> Floats:
         """Scale columns to points."""
@@ -228,13 +237,6 @@ class FeatureSpace:
         """Turn centers into colors of an image with this number of channels and this dtype."""
         columns = self.inverse_transform(points)[:, : self.channels]
         return self.space.to_colors(columns, channels, dtype)
-
-
-def unscaled(found: DistinctColors, space: Space, axes: int) -> Floats:
-    """Return the distinct colors in the color space, with the columns of their position, if any."""
-    if axes:  # they were counted like this
-        return np.asarray(found.colors, np.float64, order="F")
-    return space.to_points(found.colors)
 
 
 def to_variance_1(columns: Floats, counts: Floats) -> Floats:

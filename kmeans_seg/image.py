@@ -50,6 +50,10 @@ class AmbiguousShapeWarning(UserWarning):
 # Most images have no more channels than this, and more rows and columns than that.
 FEW, MANY = 16, 32
 
+NO_PIXEL = (
+    "image has no pixel left: the mask is False, or alpha is 0, everywhere; "
+    "check that True in the mask means to include"
+)
 BLOCK = 2**20  # pixels of an array read at a time
 FILE_BLOCK = 2**22  # of anything else: opening file chunks is expensive
 
@@ -89,7 +93,9 @@ class Pixels:
     ) -> None:
         validation.check_choice("space", space, SPACES)
         self.space = SPACES[space]
-        array = self.array = validation.as_image(unwrapped(image))
+        # Any other array may be an image of Pillow.
+        array = image if isinstance(image, np.ndarray) else unwrapped(image)
+        array = self.array = validation.as_image(array)
         axis = self.channel_axis = validation.as_channel_axis(channel_axis, array.shape)
         channels = 1 if axis is None else int(array.shape[axis])
         self.has_alpha = has_alpha(channels, array.shape, self.space)
@@ -126,8 +132,8 @@ class Pixels:
             self.size += len(pixels)
             self._sizes.append(len(pixels))
             yield pixels
-        if not self.may_be_empty:
-            check_some_left(self.size)
+        if not (self.size or self.may_be_empty):
+            raise ValueError(NO_PIXEL)
 
     def distinct(
         self,
@@ -146,7 +152,7 @@ class Pixels:
 
     def positions(self) -> Iterator[Floats]:
         """Yield the row, the column and so on of the pixels, arrays (m, axes)."""
-        for index, _, included in self._blocks_again():
+        for index, _, included in self._blocks(again=True):
             axes = np.meshgrid(*[np.arange(s.start, s.stop) for s in index], indexing="ij")
             found = np.stack(axes, axis=-1).reshape(-1, len(index)).astype(np.float64)
             yield found if included is None else found[included]
@@ -157,7 +163,7 @@ class Pixels:
         The labels go into `out`, which is returned, or into a new array of int32.
         """
         labels = np.empty(self.shape, np.int32) if out is None else out
-        for index, pixels, included in self._blocks_again():
+        for index, pixels, included in self._blocks(again=True):
             if out is None and included is None:
                 # A block of an array of our own is contiguous: no copy of its labels is needed.
                 look_up(pixels, labels[index].reshape(-1))
@@ -172,26 +178,32 @@ class Pixels:
         return labels
 
     def alpha(self) -> Any:
-        """Return the alpha channel, if there is one."""
-        if not self.has_alpha:
-            return None
+        """Return the alpha channel."""
         assert self.channel_axis is not None
         last = [slice(None)] * len(self.array.shape)
         last[self.channel_axis] = slice(self.channels, None)
         return np.array(np.moveaxis(np.asarray(self.array[tuple(last)]), self.channel_axis, -1))
 
-    def _blocks(self) -> Iterator[Block]:
-        """Yield the blocks of the image, in its order."""
+    def _blocks(self, *, again: bool = False) -> Iterator[Block]:
+        """Yield the blocks of the image, in order; if read again, check that their size stays."""
+        sizes = iter(self._sizes if again else ())
         axis = self.channel_axis
-        for index in tiles(self.shape, *self._block_size()):
+        most, rows = BLOCK, 1
+        if not isinstance(self.array, np.ndarray):
+            chunks = getattr(self.array, "chunks", None)
+            kept = (
+                chunks[1 if axis == 0 else 0] if chunks else 1
+            )  # rows that the file keeps together
+            most, rows = FILE_BLOCK, kept if isinstance(kept, int) else 1
+        for index in tiles(self.shape, most, rows):
             where = index if axis is None else (*index[:axis], slice(None), *index[axis:])
-            # Slices may end early: what is left of them is all.
-            part = self.array[where[: len(self.array.shape)]]
-            pixels = flat(np.asarray(part), axis)
+            part = self.array[where]
+            part = part[..., np.newaxis] if axis is None else np.moveaxis(part, axis, -1)
+            pixels = np.asarray(part).reshape(-1, part.shape[-1])
             tests: list[Any] = []
             # Where numpy.ma has not been imported, which takes a while, there is no array of it.
             if "numpy.ma" in sys.modules and isinstance(part, np.ma.MaskedArray):
-                tests.append(~flat(np.ma.getmaskarray(part), axis).any(axis=1))
+                tests.append(~np.ma.getmaskarray(part).reshape(pixels.shape).any(axis=1))
             if self.mask is not None:
                 tests.append(np.asarray(self.mask[index]).reshape(-1))
             included = functools.reduce(np.logical_and, tests) if tests else None
@@ -200,33 +212,15 @@ class Pixels:
                 check_alpha(alpha if included is None else alpha[included])
                 visible = alpha != 0
                 included = visible if included is None else included & visible
-            yield index, pixels if included is None else pixels[included], included
-
-    def _blocks_again(self) -> Iterator[Block]:
-        """Yield the blocks once more, if they have been read, and check that their size stays."""
-        for number, (index, pixels, included) in enumerate(self._blocks()):
-            if self._sizes and len(pixels) != self._sizes[number]:
+            pixels = pixels if included is None else pixels[included]
+            size = next(sizes, len(pixels))
+            if len(pixels) != size:
                 raise ValueError(
                     f"image changed between its two readings: {len(pixels)} pixels of a block take "
-                    f"part, {self._sizes[number]} did at first; use copies of the image and the "
-                    "mask, or let nothing write to them meanwhile"
+                    f"part, {size} did at first; use copies of the image and the mask, or let "
+                    "nothing write to them meanwhile"
                 )
             yield index, pixels, included
-
-    def _block_size(self) -> tuple[int, int]:
-        """Say how many pixels to read at a time, and how many rows the file keeps together."""
-        if isinstance(self.array, np.ndarray):
-            return BLOCK, 1
-        chunks = getattr(self.array, "chunks", None)
-        rows = chunks[1 if self.channel_axis == 0 else 0] if chunks else 1
-        return FILE_BLOCK, rows if isinstance(rows, int) else 1
-
-
-def flat(block: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:
-    """Reshape a block of an image to pixels (m, C)."""
-    if channel_axis is None:
-        return block.reshape(-1, 1)
-    return np.moveaxis(block, channel_axis, -1).reshape(-1, block.shape[channel_axis])
 
 
 def tiles(shape: tuple[int, ...], most: int, rows: int = 1) -> Iterator[Index]:
@@ -293,15 +287,6 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
             "that of the image without its channels"
         )
     return mask
-
-
-def check_some_left(size: int) -> None:
-    """Check that some of the pixels take part."""
-    if not size:
-        raise ValueError(
-            "image has no pixel left: the mask is False, or alpha is 0, everywhere; "
-            "check that True in the mask means to include"
-        )
 
 
 def check_alpha(alpha: NDArray[Any]) -> None:

@@ -131,30 +131,21 @@ class Clusters:
         before, self.labels = self.labels, nearest_center(self.points, centers)
         return np.flatnonzero(self.labels != before)
 
-    def has_empty(self) -> bool:
-        """Return whether any cluster has no points."""
-        return not np.bincount(self.labels, minlength=self.k).all()
-
     def total_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
-        return rounded(self._totals(np.ones(len(self.points))))
+        ones = np.ones(len(self.points))
+        return rounded(cluster_totals(self.labels, self.k, self.weights, ones))
 
     def means(self, otherwise: Floats) -> Floats:
         """Return the mean of each cluster, (k, C), rounded once; for an empty one, `otherwise`."""
         means = otherwise.copy()
-        weights = self._totals(np.ones(len(self.points)))
+        ones = np.ones(len(self.points))
+        weights = cluster_totals(self.labels, self.k, self.weights, ones)
         filled = weights > 0
         for channel, values in enumerate(self.points.T):
-            means[filled, channel] = self._totals(values)[filled] / weights[filled]
+            totals = cluster_totals(self.labels, self.k, self.weights, values)
+            means[filled, channel] = totals[filled] / weights[filled]
         return means
-
-    def _totals(self, values: Floats) -> NDArray[Any]:
-        """Add up weights times values in each cluster, exactly."""
-        return cluster_totals(self.labels, self.k, self.weights, values)
-
-    def are_around(self, centers: Floats) -> bool:
-        """Return whether each center is the mean of its points."""
-        return bool((self.means(otherwise=centers) == centers).all())
 
     def reorder(self, order: Indices) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
@@ -261,7 +252,7 @@ def steps(
     while True:
         before = clusters.labels
         reassigned = clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
-        if clusters.has_empty():
+        if not clusters.total_weights().all():  # a cluster is empty
             centers = refill(clusters, centers)
             reassigned = np.flatnonzero(clusters.labels != before)
         step = Step(
@@ -286,8 +277,8 @@ def has_settled(clusters: Clusters, centers: Floats, reassigned: Indices, tol: f
     """Return whether so little was reassigned that the loop may stop."""
     if tol:
         return exact_sum(clusters.weights[reassigned]) <= tol * exact_sum(clusters.weights)
-    # Labels that a caller gave need not fit the centers.
-    return reassigned.size == 0 and clusters.are_around(centers)
+    # The centers are the means, unless a caller gave both centers and labels.
+    return reassigned.size == 0 and bool((clusters.means(otherwise=centers) == centers).all())
 
 
 def refill(clusters: Clusters, centers: Floats) -> Floats:

@@ -143,7 +143,9 @@ def draw(terms: Floats, size: int, rng: np.random.Generator) -> Indices:
     Each is the first whose exact running sum is above a target, a random number
     in [0, 1) times the total.
     """
-    targets = draw_targets(exact_sum(terms), size, rng)
+    total = exact_sum(terms)
+    # Where numbers underflow, a product may be rounded up to the total.
+    targets = np.minimum(rng.random(size) * total, np.nextafter(total, 0))
     sums = terms.cumsum()
     found = np.searchsorted(sums, targets, side="right").clip(max=len(terms) - 1)
     # A running sum in float64 is rounded as often as it has terms: look closer if it may matter.
@@ -154,12 +156,6 @@ def draw(terms: Floats, size: int, rng: np.random.Generator) -> Indices:
     for place in np.flatnonzero(unclear):
         found[place] = first_above(terms, targets[place])
     return found
-
-
-def draw_targets(total: float, size: int, rng: np.random.Generator) -> Floats:
-    """Draw numbers from 0 to below the total."""
-    # Where numbers underflow, a product may be rounded up to the total.
-    return np.minimum(rng.random(size) * total, np.nextafter(total, 0))
 
 
 def first_above(terms: Floats, target: float) -> int:

@@ -9,7 +9,6 @@ to find the distinct colors (`distinct`), what is clustered (`features`).
 
 import dataclasses
 import functools
-import math
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -264,7 +263,7 @@ class Segmentation:
             n_iter=0,
             converged=False,
             _channel_axis=pixels.channel_axis,
-            _alpha=pixels.alpha(),
+            _alpha=pixels.alpha() if pixels.has_alpha else None,
         )
 
     def _assigned(self, image: ArrayLike, mask: Any) -> tuple[Pixels, DistinctColors, Labels]:
@@ -304,7 +303,7 @@ class Segmentation:
         >>> numbers["segments"][1]["hex"], numbers["segments"][1]["pixels"]
         ('#fa0204', 2)
         """
-        from .palettes import hex_codes
+        from .display import hex_codes  # imported when needed, as in `_card`
 
         total = int(self.counts.sum())
         columns = (self.centers, self.palette, hex_codes(self.palette), self.counts)
@@ -533,7 +532,7 @@ def prepare(
     """Check the arguments of `segment`, and find the colors of the image."""
     pixels.warn_of_shape(stacklevel=LEVELS)
     normalize = as_flag("normalize", normalize)
-    position = as_position(position)
+    position = validation.as_real("position", position, least=LEAST_POSITION, most=MOST_POSITION)
     validation.check_choice("strategy", strategy, STRATEGIES)
     validation.check_choice("order", order, ORDERS)
     found = pixels.distinct(STRATEGIES[strategy].distinct_colors, with_position=position > 0)
@@ -545,7 +544,8 @@ def prepare(
     checked = Options.checked(k, features.channels + features.axes, strategy=strategy, **options)
     if not isinstance(checked.init, str):
         checked = dataclasses.replace(checked, init=features.transform(checked.init))
-    warn_of_nodata(pixels, found, features, stacklevel=LEVELS)
+    if pixels.array.dtype.kind == "f":
+        warn_of_nodata(pixels, found, features, stacklevel=LEVELS)
     return Problem(
         pixels=pixels, k=k, found=found, features=features, options=checked, order=order, out=out
     )
@@ -586,7 +586,8 @@ class Problem:
     @default_errstate
     def segmentation(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
-        palette = self.colors(clustering.centers)
+        pixels = self.pixels
+        palette = self.features.colors(clustering.centers, pixels.channels, pixels.array.dtype)
         return Segmentation(
             labels=self.pixels.spread(self.found.look_up(clustering.labels), self.out),
             centers=self.features.inverse_transform(clustering.centers),
@@ -597,7 +598,7 @@ class Problem:
             converged=clustering.converged,
             space=self.pixels.space.name,
             _channel_axis=self.pixels.channel_axis,
-            _alpha=self.pixels.alpha(),
+            _alpha=self.pixels.alpha() if self.pixels.has_alpha else None,
             _features=self.features,
             _points=clustering.centers.copy(),
             _palette=palette.copy(),
@@ -610,7 +611,7 @@ def warn_of_nodata(
     """Warn of a value that looks like a mark of missing data."""
     # With a position, the image's own colors are known in RGB only.
     in_lab = pixels.space.name == "lab" and features.axes
-    if pixels.array.dtype.kind != "f" or in_lab:
+    if in_lab:
         return
     colors = found.colors[:, : pixels.channels]
     extremes = zip(colors.min(axis=0), colors.max(axis=0), strict=True)
@@ -682,24 +683,6 @@ def paint(
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:
     """Reshape an image (H, W) or (H, W, C) to pixels (H·W, C)."""
     return image.reshape(-1, image.shape[2] if image.ndim == 3 else 1)
-
-
-def as_position(position: object) -> float:
-    """Check the weight of the position."""
-    if isinstance(position, (bool, np.bool_)) or not isinstance(
-        position, (int, float, np.integer, np.floating)
-    ):
-        raise TypeError(f"position must be a number, not {position!r}")
-    try:
-        weight = float(position)
-    except OverflowError:
-        weight = math.inf
-    if weight != 0 and not LEAST_POSITION <= weight <= MOST_POSITION:
-        raise ValueError(
-            f"position={validation.spelled(position)} is out of range: it must be 0, which leaves "
-            f"positions out, or from {LEAST_POSITION:g} to {MOST_POSITION:g}"
-        )
-    return weight
 
 
 def as_flag(name: str, value: object) -> bool:

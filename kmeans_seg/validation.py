@@ -80,6 +80,18 @@ def spelled(value: object) -> str:
     return str(value) if isinstance(value, (int, float, np.number)) else repr(value)
 
 
+def as_real(name: str, value: object, *, most: float, least: float = 0) -> float:
+    """Check a real number from `least` to `most`, or 0; a bool is refused."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(
+        value, (int, float, np.integer, np.floating)
+    ):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if value != 0 and not least <= value <= most:
+        low = f"0, or from {least:g}" if least else "from 0"
+        raise ValueError(f"{name}={spelled(value)} is out of range: it must be {low} to {most:g}")
+    return float(value)
+
+
 def as_k(k: object, n: int, unit: str) -> int:
     """Check a number of clusters for `n` pixels or points."""
     count = as_count("k", k, most=math.inf)

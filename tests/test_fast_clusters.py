@@ -138,7 +138,7 @@ def test_means_and_weights_are_exact_for_any_numbers() -> None:
                 weighted = sum((ones[i] * rows[i][channel] for i in members), Fraction(0))
                 expected = float(weighted / total) if len(members) else 7.0
                 assert means[cluster, channel] == expected
-        assert sums.empty() == (len(set(labels.tolist())) < k)
+        assert found.all() == (len(set(labels.tolist())) == k)
 
 
 def test_means_of_whole_numbers_are_correctly_rounded() -> None:

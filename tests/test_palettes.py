@@ -10,7 +10,8 @@ import pytest
 from PIL import GimpPaletteFile, Image
 
 from kmeans_seg import Segmentation, segment
-from kmeans_seg.palettes import encoded_palette, hex_codes
+from kmeans_seg.display import hex_codes
+from kmeans_seg.palettes import encoded_palette
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
 

@@ -65,7 +65,6 @@ ALLOWED = {
     ("exact.py", "exact_total", "whole.sum"): DIGITS,
     ("exact.py", "rounded", "ONE ** 2"): INTEGERS,
     ("files.py", "read_to_end", "sum"): INTEGERS,
-    ("lloyd.py", "Clusters.has_empty", "np.bincount"): INTEGERS,
     ("palettes.py", "encoded_palette", "result.counts.sum"): INTEGERS,
     ("rehearsals.py", "CoarsePoints.__init__", "np.add.reduceat"): DIGITS,
     ("rehearsals.py", "CoarsePoints.__init__", "np.square(self.columns[:-1]).sum"): DIGITS,

@@ -39,10 +39,6 @@ class PrunedClusters(Clusters):
         self._counted = True
         return reassigned
 
-    def has_empty(self) -> bool:
-        """Whether a cluster has no points."""
-        return self._sums.empty()
-
     def total_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
         return self._sums.weights
@@ -164,10 +160,6 @@ class RunningSums:
     def reorder(self, order: NDArray[np.intp]) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
         self._sums = self._sums[..., order]
-
-    def empty(self) -> bool:
-        """Whether a cluster has no points."""
-        return not bool(self._filled().all())
 
     def _filled(self) -> NDArray[np.bool_]:
         return np.asarray(self._sums[:, 0].any(axis=0))

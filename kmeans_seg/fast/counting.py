@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from ..distinct import (
     MOST_CHANNELS,
     DistinctColors,
+    InTurn,
     LookUp,
     as_they_come,
-    code_bits,
     differs_from_last,
     has_codes,
     in_levels,
-    in_turn,
 )
 from ..lloyd import Labels
 
@@ -75,6 +74,11 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
         return from_codes(*count_codes(reading, again), channels, first.dtype)
     pixels = np.concatenate(list(reading))
     return by_order(pixels) if channels <= MOST_CHANNELS else as_they_come(pixels)
+
+
+def code_bits(channels: int, dtype: np.dtype[Any]) -> int:
+    """Return the number of bits of a color."""
+    return 8 * dtype.itemsize * channels
 
 
 def chained(first: NDArray[Any], others: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
@@ -299,7 +303,7 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
     def look_up(labels: Labels) -> LookUp:
         result = np.empty(len(order), np.int32)
         result[order] = np.repeat(labels, counts)
-        return in_turn(result)
+        return InTurn(result)
 
     return DistinctColors(colors, counts.astype(np.float64), look_up)
 

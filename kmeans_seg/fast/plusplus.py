@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..exact import ONE, Floats, exact_total, whole_numbers
 from ..lloyd import Indices, squared_distances
-from ..seeding import Potential, draw_targets, first_above
+from ..seeding import Potential, first_above
 from .cells import (
     BEYOND,
     CELL,
@@ -244,7 +244,7 @@ def draw_from_cells(
     exact sum of all of them, rounded. The targets are random numbers in [0, 1)
     times the total.
     """
-    targets = draw_targets(total, size, rng)
+    targets = np.minimum(rng.random(size) * total, np.nextafter(total, 0))  # as `seeding.draw`
     ends = sums.cumsum()
     cells = np.searchsorted(ends, targets, side="right").clip(max=len(sums) - 1)
     running = terms[cells].cumsum(axis=1) + (ends[cells] - sums[cells])[:, np.newaxis]
