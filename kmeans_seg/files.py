@@ -327,7 +327,9 @@ def as_writable(
             f"{name}: this format holds at most 4 channels, and an image of shape {array.shape} "
             f"has {channels}: write to .tif or .npy, or say channel_axis=None for a gray stack"
         )
-    return picture._replace(pixels=as_few_bits(name, pixels, suffix, many, may_be_labels))
+    return picture._replace(
+        pixels=as_few_bits(name, pixels, suffix, many, may_be_labels=may_be_labels)
+    )
 
 
 def channels_last(

@@ -175,7 +175,7 @@ def best_bounds(runs: Runs, n: int, k: int) -> Indices:
     for number in range(2, k + 1):
         starts.append(start.astype(np.min_scalar_type(n)))
         stops = every[number:] if number < k else every[n:]
-        least, start = one_run_more(runs, least, start, number, stops)
+        least, start = one_run_more(runs, least, start, number, stops=stops)
     starts.append(start)
     bounds = [n]
     for start in reversed(starts):
@@ -203,7 +203,7 @@ def one_run_more(
         last = np.where(after <= stops[-1], start[np.minimum(after, n)], n)
         last = np.minimum(last, new - 1)
         first = np.minimum(np.maximum(start[before], fewer[new]), last)
-        result[new], start[new] = best_starts(runs, least, new, first, last)
+        result[new], start[new] = best_starts(runs, least, new, first, last=last)
         done = step
     return result, start
 

@@ -75,6 +75,22 @@ def test_what_a_reader_of_the_plain_strategy_passes(capsys: pytest.CaptureFixtur
     assert len(files) <= MOST_FILES
 
 
+def test_no_call_has_more_than_four_positional_arguments() -> None:
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    nodes = [node for tree in trees.values() for node in ast.walk(tree)]
+    ours = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and node.args.vararg is None:
+            ours.add(node.name)
+    variadic = {node.name for node in nodes if isinstance(node, ast.FunctionDef)} - ours
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or len(node.args) <= 4:
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            assert name not in ours - variadic - {"labels"}, f"{path.name}:{node.lineno}: {name}"
+
+
 @pytest.mark.parametrize("space", ["rgb", "lab"])
 @pytest.mark.parametrize("init", ["k-means++", "random"])
 def test_both_strategies_give_the_same_bits(space: str, init: str) -> None:

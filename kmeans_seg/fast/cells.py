@@ -86,7 +86,7 @@ class Boxes:
         distances = squared_distances(centers.T[:, np.newaxis], middle.T)
         own = distances.min(axis=0)
         nearest = centers.take(first_of(distances == own), axis=1)
-        ahead = least_lead(nearest, own, centers[..., np.newaxis], distances, width)
+        ahead = least_lead(nearest, own, centers[..., np.newaxis], distances, width=width)
         np.maximum(ahead, 0, out=ahead)
         # Divided by |x - b| + |x - a|, or what is larger, it becomes |x - b| - |x - a|.
         longest = np.sqrt(distances, out=distances)

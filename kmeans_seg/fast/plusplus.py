@@ -103,7 +103,7 @@ class CellPotential(Potential):
 
     def draw(self, size: int, rng: np.random.Generator) -> Indices:
         """Draw points in proportion to their terms."""
-        return draw_from_cells(self._terms, self._sums, self.total, size, rng)
+        return draw_from_cells(self._terms, self._sums, self.total, size, rng=rng)
 
     def add_best(self, candidates: Floats) -> int:
         """Add the candidate that leaves the smallest total as a center; return its index."""
@@ -118,7 +118,7 @@ class CellPotential(Potential):
         """
         others = seeds.T[..., np.newaxis]
         to_middle = distances_to(seeds[:, np.newaxis], self._boxes.middle)
-        lead = least_lead(self._seed, self._own, others, to_middle, self._boxes.width)
+        lead = least_lead(self._seed, self._own, others, to_middle, width=self._boxes.width)
         # More than rounding can make of these squared distances; the smallest underflow.
         rounding = (len(others) + 8) * 2.0**-50
         lead -= rounding * (to_middle + self._own + np.square(self._boxes.diagonal)) + 1e-300

@@ -196,10 +196,10 @@ def explain(
         color,
         space,
         point,
-        state.centers,
-        state.palette,
-        distances,
-        int(state.labels[row, column]),
+        centers=state.centers,
+        palette=state.palette,
+        distances=distances,
+        label=int(state.labels[row, column]),
     )
 
 

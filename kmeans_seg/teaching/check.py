@@ -596,7 +596,7 @@ def check_distances(call: Function) -> None:
         STAGES[0].call,
         [*grids(1), (pixels[1:2], pixels[:1]), (pixels, pixels[[0, 2]])],
         right,
-        [
+        mistakes=[
             ("these are the distances: leave out the root", lambda *args: np.sqrt(right(*args))),
             (
                 "the axes are the other way round: a row for each point, a column for each center",
@@ -632,7 +632,7 @@ def check_nearest(call: Function) -> None:
         STAGES[1].call,
         [(between.image.T[1:2].astype(float), start), *grids(2), (pixels[1:2], pixels[[0, 2]])],
         lambda points, centers: distances(points, centers).argmin(axis=1),
-        [
+        mistakes=[
             (
                 "a tie goes to the center with the lowest number: "
                 "take the first of equals, as argmin does",
@@ -688,7 +688,7 @@ def check_update(call: Function) -> None:
         STAGES[2].call,
         cases,
         means,
-        [
+        mistakes=[
             (
                 "a mean may have a fraction: do not round it down "
                 "(//, int and arrays of integers do)",
@@ -767,8 +767,10 @@ def check_loop(call: Function) -> None:
         STAGES[3].call,
         cases,
         right,
-        [("return the centers first, and then the labels", lambda *args: right(*args)[::-1])],
-        unfinished,
+        mistakes=[
+            ("return the centers first, and then the labels", lambda *args: right(*args)[::-1])
+        ],
+        otherwise=unfinished,
     )
 
 

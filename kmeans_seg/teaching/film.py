@@ -290,7 +290,7 @@ def rehearse(
                 inertias.append(record.inertia)
             case Done():
                 passes, order = record.result.n_iter, record.order
-    plot = Plot(as_rgb(on_paper(small, PAPER)), width, seeds, inertias, passes, order)
+    plot = Plot(as_rgb(on_paper(small, PAPER)), width, seeds, inertias, passes=passes, order=order)
     # Not on to the end: warnings come with it, and have been given already.
     return plot, itertools.islice(watch(run(small, rng=generator)), plot.length)
 

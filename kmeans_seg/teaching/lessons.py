@@ -113,8 +113,8 @@ def bad_start() -> tuple[Case, Case]:
     image = row(0, 1, 10, 11, 20, 21)
     start = [[0], [1], [10]]
     return (
-        Case(image, 3, labels(0, 1, 2, 2, 2, 2), 101.0, 2, {"init": start}),
-        Case(image, 3, labels(0, 0, 1, 1, 2, 2), 1.5, 2),
+        Case(image, 3, labels(0, 1, 2, 2, 2, 2), 101.0, n_iter=2, options={"init": start}),
+        Case(image, 3, labels(0, 0, 1, 1, 2, 2), 1.5, n_iter=2),
     )
 
 
@@ -137,7 +137,7 @@ def empty_cluster() -> Case:
     array([0.5, 8.5])
     """
     start = [[0], [100]]
-    return Case(row(0, 1, 8, 9), 2, labels(0, 0, 1, 1), 1.0, 2, {"init": start})
+    return Case(row(0, 1, 8, 9), 2, labels(0, 0, 1, 1), 1.0, n_iter=2, options={"init": start})
 
 
 def tie() -> tuple[Case, Case]:
@@ -163,8 +163,8 @@ def tie() -> tuple[Case, Case]:
     """
     image = row(0, 2, 4)
     return (
-        Case(image, 2, labels(0, 0, 1), 2.0, 2, {"init": [[0], [4]]}),
-        Case(image, 2, labels(0, 1, 1), 2.0, 2, {"init": [[4], [0]]}),
+        Case(image, 2, labels(0, 0, 1), 2.0, n_iter=2, options={"init": [[0], [4]]}),
+        Case(image, 2, labels(0, 1, 1), 2.0, n_iter=2, options={"init": [[4], [0]]}),
     )
 
 
@@ -195,7 +195,7 @@ def wrap_around() -> Case:
     array([[0, 1, 1]], dtype=int32)
     """
     start = [[0], [255]]
-    return Case(row(0, 240, 255), 2, labels(0, 1, 1), 112.5, 2, {"init": start})
+    return Case(row(0, 240, 255), 2, labels(0, 1, 1), 112.5, n_iter=2, options={"init": start})
 
 
 def squared_distances_wrapped(
@@ -226,7 +226,7 @@ def fewer_colors() -> Case:
     >>> [issubclass(warning.category, FewerClustersWarning) for warning in caught]
     [True]
     """
-    return Case(row(7, 7, 200, 7), 3, labels(0, 0, 1, 0), 0.0, 2)
+    return Case(row(7, 7, 200, 7), 3, labels(0, 0, 1, 0), 0.0, n_iter=2)
 
 
 def lab_or_rgb() -> tuple[Case, Case]:
@@ -253,8 +253,8 @@ def lab_or_rgb() -> tuple[Case, Case]:
     start = image[0, [0, 2]]
     in_lab = srgb_to_lab(start / 255)
     return (
-        Case(image, 2, labels(1, 1, 0), 4032.5, 2, {"init": start}),
-        Case(image, 2, labels(0, 1, 1), 460.88, 2, {"init": in_lab, "space": "lab"}),
+        Case(image, 2, labels(1, 1, 0), 4032.5, n_iter=2, options={"init": start}),
+        Case(image, 2, labels(0, 1, 1), 460.88, n_iter=2, options={"init": in_lab, "space": "lab"}),
     )
 
 
@@ -294,9 +294,14 @@ def long_tail() -> tuple[Case, Case]:
     start = [[3], [5], [10]]
     return (
         Case(
-            image, 3, labels(0, 0, 1, 1, 2, 2, 2, 2, 2), 982.47, 4, {"init": start, "max_iter": 4}
+            image,
+            3,
+            labels(0, 0, 1, 1, 2, 2, 2, 2, 2),
+            982.47,
+            n_iter=4,
+            options={"init": start, "max_iter": 4},
         ),
-        Case(image, 3, labels(0, 0, 0, 1, 1, 1, 2, 2, 2), 40.67, 6, {"init": start}),
+        Case(image, 3, labels(0, 0, 0, 1, 1, 1, 2, 2, 2), 40.67, n_iter=6, options={"init": start}),
     )
 
 

@@ -179,14 +179,14 @@ def make_page(
         validation.check_choice("lang", lang, LANGUAGES)
     shown = preview(image, width)
     run = trace(shown, k, space=space, init=init, tol=tol, rng=rng)
-    recordings = [record(shown, run, space, init, rng)]
+    recordings = [record(shown, run, space, init, rng=rng)]
     starts = []
     if live:
         # To compare with: the same photo in CIELAB, and other seeds.
         if space == "rgb" and shown.ndim == 3:
             lab_init = init if isinstance(init, str) else "auto"
             run = trace(shown, k, space="lab", init=lab_init, tol=tol, rng=rng)
-            recordings.append(record(shown, run, "lab", lab_init, rng))
+            recordings.append(record(shown, run, "lab", lab_init, rng=rng))
         known = rng if init == "k-means++" and space == "rgb" else None
         starts = [
             {"seed": seed, "pixels": initial_pixels(shown, k, seed)}

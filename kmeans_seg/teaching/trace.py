@@ -404,7 +404,7 @@ def records(problem: Problem) -> Iterator[Record]:
                 palette = problem.colors(centers)
                 if not first and not goes_on:
                     moved = lengths(before, centers)
-                    yield Update(event.iteration - 1, before, centers, palette, moved)
+                    yield Update(event.iteration - 1, before, centers, palette, moved=moved)
                 goes_on = False
                 changed = replaced(np.zeros(count, np.bool_), event.reassigned, True)
                 yield Assign(
@@ -412,9 +412,9 @@ def records(problem: Problem) -> Iterator[Record]:
                     centers,
                     palette,
                     np.where(outside, np.int32(-1), names.astype(np.int32)[event.labels][color_at]),
-                    changed[color_at] & ~outside,
-                    event.inertia,
-                    replaced(np.zeros(len(centers), np.int64), names, event.weights),
+                    changed=changed[color_at] & ~outside,
+                    inertia=event.inertia,
+                    counts=replaced(np.zeros(len(centers), np.int64), names, event.weights),
                 )
             case Clustering():
                 assert last is not None
