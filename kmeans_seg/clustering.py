@@ -22,7 +22,7 @@ from .exact import Floats
 from .lloyd import Clusters, Indices, Labels, Step, steps
 from .optimal import MOST_VALUES, optimal_centers
 from .rehearsals import Round, rehearse
-from .seeding import Seed
+from .seeding import InitialCenter
 from .strategies import STRATEGIES, Strategy
 from .validation import RandomGenerator
 
@@ -37,9 +37,9 @@ class Reordered:
 
 
 # What happens on the way to a result: initial centers are rehearsed or drawn, then passes are made.
-Event: TypeAlias = Round | Seed | Step | Reordered
+Event: TypeAlias = Round | InitialCenter | Step | Reordered
 Events: TypeAlias = Generator[Event, None, Result]
-Draws: TypeAlias = Generator[Round | Seed, None, Floats]
+Draws: TypeAlias = Generator[Round | InitialCenter, None, Floats]
 Callback: TypeAlias = Callable[[Step], object]
 
 # The ways to choose initial centers, by name.
@@ -364,7 +364,7 @@ def kmeans_plusplus(
         trials=trials,
         potential=STRATEGIES["fast"].potential,
     )
-    return points[[seed.index for seed in draws]] + 0.0
+    return points[[center.index for center in draws]] + 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Segment a dask array: images on more than one machine, by the same seeds and the same loop.
+"""Segment a dask array: images on more than one machine, by the same loop.
 
     chunks → distinct colors + counts of each → merged in a tree
            → k-means in memory → a label per color → a label per pixel, chunk by chunk

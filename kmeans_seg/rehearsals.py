@@ -30,7 +30,7 @@ import numpy as np
 from .exact import Floats, exact_sum
 from .fast.cells import PRODUCT
 from .lloyd import Indices, squared_distances
-from .seeding import Seed, plusplus
+from .seeding import InitialCenter, plusplus
 
 STARTS = 16
 PASSES = 4  # of every start before some are dropped
@@ -71,14 +71,14 @@ def rehearse(
     weights: Floats,
     rng: np.random.Generator,
     starts: int = STARTS,
-) -> Generator[Round | Seed, None, Floats]:
+) -> Generator[Round | InitialCenter, None, Floats]:
     """Yield every round of the rehearsals, and return the centers (k, C) that won.
 
     Neighbors among the points (n, C) should be similar, as in Morton order.
     Of starts with equal inertia the first is the better one. For k > 128, and
     where there are fewer than k distinct coarse points, k-means++ chooses among
-    all points: then its seeds are yielded, and fewer centers returned if there
-    are fewer than k distinct points.
+    all points: then what it draws is yielded, and fewer centers returned if there are
+    fewer than k distinct points.
     """
     centers: Floats | None = None
     if k <= MOST_CENTERS:

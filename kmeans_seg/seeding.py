@@ -26,7 +26,7 @@ from .lloyd import Indices, squared_distances
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Seed:
+class InitialCenter:
     """One point drawn as a center.
 
     Attributes
@@ -42,9 +42,9 @@ class Seed:
     @property
     @default_errstate
     def distances(self) -> Floats | None:
-        """Array (n,): the squared distance of every point to the nearest of the seeds before.
+        """Array (n,): the squared distance of every point to the nearest of the centers before.
 
-        None for the first seed. It is computed when it is asked for.
+        None for the first center. Computed on access.
         """
         if not self._earlier:
             return None
@@ -55,7 +55,7 @@ class Seed:
         return closest
 
 
-Seeds: TypeAlias = Generator[Seed, None, Floats]
+InitialCenters: TypeAlias = Generator[InitialCenter, None, Floats]
 
 
 class Potential:
@@ -97,8 +97,8 @@ def plusplus(
     *,
     trials: int | None = None,
     potential: type[Potential] = Potential,
-) -> Seeds:
-    """Choose centers by greedy k-means++: yield a `Seed` for each, and return the centers.
+) -> InitialCenters:
+    """Choose centers by greedy k-means++: yield each as it is drawn, and return all.
 
     The first is drawn in proportion to the weights. For each next one some
     candidates are drawn in proportion to the weights times the squared
@@ -109,23 +109,23 @@ def plusplus(
         trials = 4 + int(math.log(k))
     weights = at_least_1(weights)
     chosen = [int(draw(weights, 1, rng)[0])]
-    yield Seed(chosen[0], points, ())
+    yield InitialCenter(chosen[0], points, ())
     closest = potential(points, weights, points[chosen[0]])
     while len(chosen) < k and closest.some_left():
         candidates = closest.draw(trials, rng)
         best = int(candidates[closest.add_best(points[candidates])])
-        yield Seed(best, points, tuple(chosen))
+        yield InitialCenter(best, points, tuple(chosen))
         chosen.append(best)
     return points[chosen] + 0.0  # not -0.0, so that equal points give equal bits
 
 
-def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> Seeds:
+def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> InitialCenters:
     """Draw centers in proportion to the weights, never the same point twice."""
     available = at_least_1(weights).copy()
     chosen: list[int] = []
     while len(chosen) < k and available.any():
         index = int(draw(available, 1, rng)[0])
-        yield Seed(index, points, tuple(chosen))
+        yield InitialCenter(index, points, tuple(chosen))
         chosen.append(index)
         available[squared_distances(points, points[index]) == 0] = 0
     return points[chosen] + 0.0

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kmeans_seg import display, segment
-from kmeans_seg.teaching import Assign, Done, Rehearsal, Seeding, Update, trace
+from kmeans_seg.teaching import Assign, Choose, Done, Rehearsal, Update, trace
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(256, size=(30, 40, 3)).astype(np.uint8)
@@ -65,7 +65,7 @@ def test_long_palettes_are_cut_and_it_is_said() -> None:
 def test_every_record_shows() -> None:
     records = list(trace(PHOTO, 3))
     kinds = {type(record) for record in records}
-    assert kinds == {Rehearsal, Seeding, Assign, Update, Done}
+    assert kinds == {Rehearsal, Choose, Assign, Update, Done}
     for record in records:
         assert read(record._repr_png_()).ndim == 3
         assert record._repr_html_().startswith("<p>")

@@ -119,7 +119,7 @@ ALLOWED = {
         "CellPotential._weigh",
         "self._sums.sum",
     ): "tells whether such sums are exact",
-    ("fast/plusplus.py", "CellPotential._with_seed", "terms.sum"): CLEAR,
+    ("fast/plusplus.py", "CellPotential._with_center", "terms.sum"): CLEAR,
     ("fast/plusplus.py", "CellPotential._least_distances", "np.square(offsets).sum"): BOUND,
     ("fast/plusplus.py", "CellPotential._least_totals", "terms.sum"): BOUND,
     ("fast/plusplus.py", "CellPotential.best_of", "2.0 ** (-1074)"): POWER_OF_TWO,

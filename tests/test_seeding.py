@@ -1,4 +1,4 @@
-"""Seeding: the probabilities of the textbook, the greedy choice, and the random generator."""
+"""Choose: the probabilities of the textbook, the greedy choice, and the random generator."""
 
 import itertools
 import math
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from kmeans_seg import kmeans_plusplus
 from kmeans_seg.clustering import INITS
 from kmeans_seg.exact import Floats
-from kmeans_seg.seeding import Seed, Seeds, draw, plusplus, random
+from kmeans_seg.seeding import InitialCenter, InitialCenters, draw, plusplus, random
 from kmeans_seg.strategies import STRATEGIES
 
 Draw = tuple[int, ...]
 Probabilities = dict[Draw, Fraction]
 
 
-def finish(seeds: Seeds) -> tuple[list[Seed], Floats]:
+def finish(seeds: InitialCenters) -> tuple[list[InitialCenter], Floats]:
     """Return the seeds, and the centers that their generator returns."""
     found = []
     while True:
@@ -37,7 +37,7 @@ def finish(seeds: Seeds) -> tuple[list[Seed], Floats]:
             return found, centers
 
 
-def draws(init: str, points: Floats, k: int, rng: np.random.Generator) -> Seeds:
+def draws(init: str, points: Floats, k: int, rng: np.random.Generator) -> InitialCenters:
     """Draw initial centers among points that all weigh the same."""
     return (plusplus if init == "k-means++" else random)(points, np.ones(len(points)), k, rng)
 

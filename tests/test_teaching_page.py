@@ -31,7 +31,7 @@ from kmeans_seg.lloyd import squared_distances
 from kmeans_seg.segmentation import as_pixels
 from kmeans_seg.teaching.page import LANGUAGES, SCRIPTS, asset, evenly, record, write_page
 from kmeans_seg.teaching.preview import preview
-from kmeans_seg.teaching.trace import Assign, Done, Rehearsal, Seeding, Update, trace
+from kmeans_seg.teaching.trace import Assign, Choose, Done, Rehearsal, Update, trace
 
 Image = NDArray[np.uint8]
 
@@ -128,7 +128,7 @@ def test_the_recorded_run_is_that_of_the_trace(name: str, files: Callable[[str],
     np.testing.assert_array_equal(pixels.reshape(image.shape), image)
     run = data["runs"][0]
     records = [*trace(image, k, **options)]
-    seeds = [[*r.pixel] for r in records if isinstance(r, Seeding)]
+    seeds = [[*r.pixel] for r in records if isinstance(r, Choose)]
     rehearsed = any(isinstance(r, Rehearsal) for r in records)
     assert run["seeds"] == ([] if rehearsed else seeds)
     assert (run["rehearsal"] is not None) == rehearsed == (name == "rehearsed")
@@ -159,7 +159,7 @@ def test_the_starts_to_compare_with_are_those_of_kmeans_plusplus(
     image, k, _ = shown("color")
     assert [start["seed"] for start in data["starts"]] == [1, 2, 3]
     for start in data["starts"]:
-        drawn = [r.pixel for r in one_start(image, k, rng=start["seed"]) if isinstance(r, Seeding)]
+        drawn = [r.pixel for r in one_start(image, k, rng=start["seed"]) if isinstance(r, Choose)]
         assert [tuple(pixel) for pixel in start["pixels"]] == drawn
     assert data["runs"][1]["space"] == "lab"
 
@@ -546,7 +546,7 @@ def test_every_half_step_of_the_page(open_page: Callable[..., Page]) -> None:
                 name = f"Pass {event.iteration}: update"
                 moved = page.locator("#centers tr td:last-child").all_text_contents()
                 np.testing.assert_allclose([*map(float, moved)], event.moved, atol=0.00501)
-            case Seeding():
+            case Choose():
                 name = f"Initial center {event.number}"
             case Done():
                 name = "Done"
@@ -611,7 +611,7 @@ def test_every_start_leads_to_the_run_of_segment(
 
 
 def kmeans_start(image: Image, k: int, seed: int) -> NDArray[Any]:
-    return np.array([r.color for r in one_start(image, k, rng=seed) if isinstance(r, Seeding)])
+    return np.array([r.color for r in one_start(image, k, rng=seed) if isinstance(r, Choose)])
 
 
 def test_new_draws_differ_and_come_back(open_page: Callable[..., Page]) -> None:
@@ -1037,7 +1037,7 @@ def test_the_original_and_the_changes(open_page: Callable[..., Page]) -> None:
 def test_the_seeding_shows_the_map_and_the_pixel_drawn(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     image, k, _ = shown("color")
-    seeds = [event for event in one_start(image, k) if isinstance(event, Seeding)]
+    seeds = [event for event in one_start(image, k) if isinstance(event, Choose)]
     np.testing.assert_array_equal(seen(page)[:, :, :3], image)  # nothing to be far from yet
     legend = page.locator("#run-0 .legend")
     expect(legend).to_be_hidden()
@@ -1102,7 +1102,7 @@ def test_the_numbers_are_written_out(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     image, k, _ = shown("color")
     go(page, k - 1)
-    seeds = [event.color for event in one_start(image, k) if isinstance(event, Seeding)]
+    seeds = [event.color for event in one_start(image, k) if isinstance(event, Choose)]
     page.locator("#stage-0").focus()
     page.keyboard.press("ArrowRight")  # the first press shows the pixel in the middle
     pixel = image[image.shape[0] // 2, image.shape[1] // 2].tolist()

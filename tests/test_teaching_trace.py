@@ -16,10 +16,10 @@ from kmeans_seg import ConvergenceWarning, FewerClustersWarning, segment
 from kmeans_seg.segmentation import Segmentation
 from kmeans_seg.teaching import (
     Assign,
+    Choose,
     Done,
     Record,
     Rehearsal,
-    Seeding,
     Update,
     animate,
     explain,
@@ -96,7 +96,7 @@ def test_it_ends_in_what_segment_returns(case: tuple[Image, int, dict[str, Any]]
 def test_the_records_fit_together(case: tuple[Image, int, dict[str, Any]]) -> None:
     image, k, options = case
     records = list(trace(image, k, **options))
-    names = [type(r) for r in records if not isinstance(r, Seeding | Rehearsal)]
+    names = [type(r) for r in records if not isinstance(r, Choose | Rehearsal)]
     passes = names.count(Assign)
     assert names == [Assign, *[Update, Assign] * (passes - 1), Done]
     assigns = [record for record in records if isinstance(record, Assign)]
@@ -135,7 +135,7 @@ def test_an_update_goes_to_the_means() -> None:
 def test_the_seeds_are_pixels_and_their_maps_are_distances(init: str) -> None:
     image = spots(9, 11, 3, values=6)
     records = list(trace(image, 5, init=init))
-    seeds = [record for record in records if isinstance(record, Seeding)]
+    seeds = [record for record in records if isinstance(record, Choose)]
     assert [seed.number for seed in seeds] == list(range(5))
     assert seeds[0].distances is None
     for seed in seeds:
@@ -181,7 +181,7 @@ def test_fewer_colors_than_clusters() -> None:
     done = records[-1]
     assert isinstance(done, Done)
     assert_equal(done.result, result)
-    assert sum(isinstance(record, Seeding) for record in records) == 2
+    assert sum(isinstance(record, Choose) for record in records) == 2
 
 
 def test_given_centers_that_stay_without_a_color() -> None:
@@ -218,7 +218,7 @@ def test_ties_that_the_new_order_reassigns() -> None:
     for seed in range(300):
         image = np.random.default_rng(seed).integers(6, size=(2, 4, 2)).astype(np.uint8)
         options: dict[str, Any] = {"space": "raw", "rng": seed, "init": "random"}
-        records = [r for r in trace(image, 3, **options) if not isinstance(r, Seeding)]
+        records = [r for r in trace(image, 3, **options) if not isinstance(r, Choose)]
         done = records[-1]
         assert isinstance(done, Done)
         assert_equal(done.result, segment(image, 3, **options))
@@ -293,7 +293,7 @@ def test_transparent_pixels_take_no_part(channels: int) -> None:
     np.testing.assert_array_equal(done.result.labels, segment(image, 3).labels)
     for record in records:
         match record:
-            case Seeding():
+            case Choose():
                 assert not outside[record.pixel]
                 if record.distances is not None:
                     assert (record.distances[outside] == 0).all()

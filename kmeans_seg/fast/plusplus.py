@@ -48,14 +48,14 @@ class CellPotential(Potential):
     """
 
     _channels: NDArray[Any]  # of the points, cell by cell: (C, cells, 256)
-    _seed: Floats  # the center nearest to the middle of each cell's box: (C, cells),
+    _center: Floats  # the center nearest to the middle of each cell's box: (C, cells),
     _own: Floats  # and its squared distance from there
     _closest: NDArray[Any]  # the squared distance of each point to its nearest center: (cells, 256)
     _terms: Floats  # weights times distances: (cells, 256)
     _sums: Floats  # of the terms of each cell
     _total: int  # of all terms, in units of 2^-1074
 
-    def __init__(self, points: Floats, weights: Floats, seed: Floats) -> None:
+    def __init__(self, points: Floats, weights: Floats, center: Floats) -> None:
         # Then so are all distances, and weights times distances.
         self._whole = all(whole_numbers(row) for row in (weights, *points.T))
         lows, highs = corners(points)
@@ -65,9 +65,9 @@ class CellPotential(Potential):
         # Where single precision is as exact, it is twice as fast.
         small = self._whole and max(size, *high, *-low) < WHOLE_FLOAT32
         self._channels = in_cells(points.T, dtype=np.float32 if small else np.float64)
-        self._closest = distances_to(seed, self._channels)
-        self._own = distances_to(seed, self._boxes.middle)
-        self._seed = np.repeat(seed[:, np.newaxis], len(self._own), axis=1)
+        self._closest = distances_to(center, self._channels)
+        self._own = distances_to(center, self._boxes.middle)
+        self._center = np.repeat(center[:, np.newaxis], len(self._own), axis=1)
         self._weigh(in_cells(weights, fill=0))
         self._wide = len(points.T) > NARROW
         if self._wide:
@@ -111,14 +111,14 @@ class CellPotential(Potential):
         self.accept(candidates[best], change)
         return best
 
-    def best_of(self, seeds: Floats) -> tuple[int, Change]:
+    def best_of(self, candidates: Floats) -> tuple[int, Change]:
         """Find which candidate, as a new center, leaves the smallest total; the first of equals.
 
         Returns its index, and what it changes.
         """
-        others = seeds.T[..., np.newaxis]
-        to_middle = distances_to(seeds[:, np.newaxis], self._boxes.middle)
-        lead = least_lead(self._seed, self._own, others, to_middle, width=self._boxes.width)
+        others = candidates.T[..., np.newaxis]
+        to_middle = distances_to(candidates[:, np.newaxis], self._boxes.middle)
+        lead = least_lead(self._center, self._own, others, to_middle, width=self._boxes.width)
         # More than rounding can make of these squared distances; the smallest underflow.
         rounding = (len(others) + 8) * 2.0**-50
         lead -= rounding * (to_middle + self._own + np.square(self._boxes.diagonal)) + 1e-300
@@ -129,18 +129,18 @@ class CellPotential(Potential):
         rounding = 1e-9 * total + self._terms.size * 2.0**-1074
         least = total - most.sum(axis=1) - rounding
         if self._wide:
-            least = np.maximum(least, self._least_totals(seeds) - rounding)
+            least = np.maximum(least, self._least_totals(candidates) - rounding)
         totals: dict[int, float] = {}
         best = -1
         first: dict[bytes, int] = {}  # of equal candidates; 0.0 and -0.0 are equal
-        for index, seed in enumerate(seeds + 0.0):
-            first.setdefault(seed.tobytes(), index)
+        for index, center in enumerate(candidates + 0.0):
+            first.setdefault(center.tobytes(), index)
         firsts = np.array(list(first.values()))
         for index in firsts[least[firsts].argsort(kind="stable")].tolist():
             if totals and least[index] > totals[best]:
                 break
             cells = np.flatnonzero(lead[index] <= 0)
-            closest, their_sum = self._with_seed(seeds[index], cells)
+            closest, their_sum = self._with_center(candidates[index], cells)
             totals[index] = total - float(self._sums[cells].sum()) + their_sum
             if best < 0 or (totals[index], index) < (totals[best], best):
                 best, change = index, (cells, closest)
@@ -149,12 +149,12 @@ class CellPotential(Potential):
             changes = {}
             for index in close:
                 cells = np.flatnonzero(lead[index] <= 0)
-                changes[index] = cells, self._with_seed(seeds[index], cells)[0]
+                changes[index] = cells, self._with_center(candidates[index], cells)[0]
             best = min(close, key=lambda index: (self._increase(changes[index]), index))
             change = changes[best]
         return best, change
 
-    def _with_seed(self, seed: Floats, cells: Indices) -> tuple[NDArray[Any], float]:
+    def _with_center(self, center: Floats, cells: Indices) -> tuple[NDArray[Any], float]:
         """Compute the distances in some cells with one more center, and the sum of their terms."""
         closest = self._closest.take(cells, axis=0)
         total = 0.0
@@ -162,38 +162,38 @@ class CellPotential(Potential):
         for start in range(0, len(cells), size):
             block, out = cells[start : start + size], closest[start : start + size]
             if self._wide:  # most points need no distance
-                nearer = np.nonzero(self._least_distances(seed[np.newaxis], block)[:, 0] < out)
+                nearer = np.nonzero(self._least_distances(center[np.newaxis], block)[:, 0] < out)
                 near = self._channels[:, block[nearer[0]], nearer[1]]
-                out[nearer] = np.minimum(distances_to(seed, near), out[nearer])
+                out[nearer] = np.minimum(distances_to(center, near), out[nearer])
             else:
-                distances = distances_to(seed, self._channels.take(block, axis=1))
+                distances = distances_to(center, self._channels.take(block, axis=1))
                 np.minimum(distances, out, out=out)
             terms = self._weights.take(block, axis=0)
             terms *= out
             total += float(terms.sum())
         return closest, total
 
-    def _least_totals(self, seeds: Floats) -> Floats:
+    def _least_totals(self, candidates: Floats) -> Floats:
         """Bound the total that each candidate, as a new center, leaves at least."""
-        totals = np.zeros(len(seeds))
-        size = max(1, BLOCK // (CELL * len(seeds)))
+        totals = np.zeros(len(candidates))
+        size = max(1, BLOCK // (CELL * len(candidates)))
         for start in range(0, len(self._closest), size):
             block = slice(start, start + size)
             cells = np.arange(len(self._closest))[block]
-            terms = self._least_distances(seeds, cells)
+            terms = self._least_distances(candidates, cells)
             np.minimum(terms, self._closest[block, np.newaxis], out=terms)
             terms *= self._weights[block, np.newaxis]
             totals += terms.sum(axis=(0, 2))
         return totals
 
-    def _least_distances(self, seeds: Floats, cells: Indices) -> Floats:
+    def _least_distances(self, candidates: Floats, cells: Indices) -> Floats:
         """Bound the squared distances of the points of m cells to t others: (m, t, 256).
 
         |x - s|² = |x - m|² - 2 (s - m)·(x - m) + |s - m|², where m is the middle of the cell,
         takes one product in single precision, whose rounding is subtracted.
         """
         scale = self._scale[cells, np.newaxis]
-        offsets = seeds - self._boxes.middle[:, cells].T[:, np.newaxis]
+        offsets = candidates - self._boxes.middle[:, cells].T[:, np.newaxis]
         offsets *= scale[..., np.newaxis]
         np.clip(offsets, -BEYOND, BEYOND, out=offsets)
         squares = np.square(offsets).sum(axis=2)
@@ -215,13 +215,13 @@ class CellPotential(Potential):
         terms = self._weights.take(cells, axis=0) * closest
         return exact_total(terms.reshape(-1)) - exact_total(self._terms[cells].reshape(-1))
 
-    def accept(self, seed: Floats, change: Change) -> None:
+    def accept(self, center: Floats, change: Change) -> None:
         """Add a center, which changes what `best_of` returned."""
         cells, closest = change
-        distances = distances_to(seed, self._boxes.middle)
+        distances = distances_to(center, self._boxes.middle)
         nearer = distances < self._own
         self._own[nearer] = distances[nearer]
-        self._seed[:, nearer] = seed[:, np.newaxis]
+        self._center[:, nearer] = center[:, np.newaxis]
         self._closest[cells] = closest
         self._total -= self._exact_total(self._terms[cells], self._sums[cells])
         terms = self._weights.take(cells, axis=0) * closest
@@ -230,9 +230,9 @@ class CellPotential(Potential):
         self._total += self._exact_total(terms, self._sums[cells])
 
 
-def distances_to(seed: Floats, channels: NDArray[Any]) -> NDArray[Any]:
-    """Compute the squared distances of points, given by their channels (C, ...), to seeds."""
-    return squared_distances(np.moveaxis(channels, 0, -1), seed.astype(channels.dtype))
+def distances_to(center: Floats, channels: NDArray[Any]) -> NDArray[Any]:
+    """Compute the squared distances of points, given by their channels (C, ...), to candidates."""
+    return squared_distances(np.moveaxis(channels, 0, -1), center.astype(channels.dtype))
 
 
 def draw_from_cells(

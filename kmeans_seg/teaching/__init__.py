@@ -10,16 +10,16 @@ This package is not imported by `import kmeans_seg`.
 from .blackboard import Explanation, explain
 from .film import animate, filmstrip
 from .page import write_page
-from .trace import Assign, Done, Record, Rehearsal, Seeding, Update, trace
+from .trace import Assign, Choose, Done, Record, Rehearsal, Update, trace
 from .written import WrittenFile
 
 __all__ = [
     "Assign",
+    "Choose",
     "Done",
     "Explanation",
     "Record",
     "Rehearsal",
-    "Seeding",
     "Update",
     "WrittenFile",
     "animate",

@@ -780,7 +780,7 @@ Chances: TypeAlias = dict[tuple[int, ...], float]
 def chances(points: Floats, k: int, potential: Callable[[Floats], Floats]) -> Chances:
     """Work out how likely every sequence of k seeds is, by their indices.
 
-    Seeds are drawn in proportion to `potential`, a function of the squared
+    InitialCenters are drawn in proportion to `potential`, a function of the squared
     distances (n, m) of the points to the m seeds before.
     """
     squares = squared_distances(points[:, np.newaxis], points)

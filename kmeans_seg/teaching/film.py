@@ -36,7 +36,7 @@ from ..ink import Canvas, blank, draw_line, draw_text, text_width
 from ..placing import check_target, place
 from ..validation import RandomGenerator
 from .preview import on_paper, preview
-from .trace import Assign, Done, Record, Seeding, trace
+from .trace import Assign, Choose, Done, Record, trace
 from .written import WrittenFile, written
 
 RED = (205, 62, 62)
@@ -63,12 +63,12 @@ def animate(
     strategy: str = "fast",
     overwrite: bool = True,
 ) -> WrittenFile:
-    """Write an animated GIF of a run: every seed, then the painted image at each pass.
+    """Write an animated GIF of a run: every initial center, then each pass.
 
     A preview of the image is clustered, not the image itself, so the centers
-    are close to those of `kmeans_seg.segment` but not the same. While the
-    seeds are drawn, bright pixels are far from the seeds drawn before, and more
-    likely to be the next. Beneath the picture stand the colors, as wide as
+    are close to those of `kmeans_seg.segment` but not the same. While
+    initial centers are drawn, bright pixels are far from those drawn before,
+    and more likely to be the next. Beneath the picture stand the colors, as wide as
     their segments are large, and the sum of squared distances from pass to
     pass, which never rises.
 
@@ -82,8 +82,8 @@ def animate(
     path
         Where to write; the name must end in .gif.
     max_frames
-        If there are more seeds and passes than this, as many of them are
-        shown, evenly spaced, the first and the last among them.
+        The largest number of frames. If there are more initial centers and
+        passes, some are left out, evenly; the first and the last are shown.
     width
         How wide the preview is at most, in pixels; see `preview`.
     milliseconds
@@ -159,7 +159,7 @@ def filmstrip(
 ) -> WrittenFile:
     """Write a picture of a run: frames beside each other, each with its colors beneath.
 
-    The first frame is the image with the seeds marked in it. Then follow some
+    The first frame is the image with the initial centers marked in it. Then follow some
     passes, the first and the last among them: as most happens early, each of
     them is about the same number of times as late as the one before. As for
     `animate` a preview of the image is clustered.
@@ -218,10 +218,10 @@ def filmstrip(
         trace, k=k, space=space, init=init, max_iter=max_iter, tol=tol, strategy=strategy
     )
     plot, moments = rehearse(run, image, width, rng)
-    # The last seeding stands for them all; where centers are given, there is none.
-    first = [plot.seeds - 1] if plot.seeds and frames > 1 else []
+    # The last draw shows them all; where centers are given, there is none.
+    first = [plot.drawn - 1] if plot.drawn and frames > 1 else []
     passes = halving(len(plot.inertias), frames - len(first))
-    shown = [*first, *(plot.seeds + number for number in passes)]
+    shown = [*first, *(plot.drawn + number for number in passes)]
     pictures = [strip_frame(plot, moment) for moment in moments if moment.number in shown]
     gap = np.full((len(pictures[0]), MARGIN, 3), PAPER, np.uint8)
     row = [part for picture in pictures for part in (gap, picture)]
@@ -239,8 +239,8 @@ class Plot:
         The preview that is clustered, as colors of the screen.
     width
         How wide pictures of it shall be.
-    seeds
-        How many seeds are drawn.
+    drawn
+        The number of initial centers that are drawn.
     inertias
         The sum of squared distances in each pass.
     passes
@@ -251,7 +251,7 @@ class Plot:
 
     image: Rgb
     width: int
-    seeds: int
+    drawn: int
     inertias: list[float]
     passes: int
     order: NDArray[np.intp]
@@ -259,16 +259,16 @@ class Plot:
     @property
     def length(self) -> int:
         """The number of moments."""
-        return self.seeds + len(self.inertias)
+        return self.drawn + len(self.inertias)
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """What a frame shows: a seeding or a pass, and the seeds that have been drawn."""
+    """What a frame shows: an initial center or a pass, and the centers drawn so far."""
 
     number: int
-    record: Seeding | Assign
-    seeds: list[Seeding]
+    record: Choose | Assign
+    drawn: list[Choose]
 
 
 def rehearse(
@@ -281,29 +281,29 @@ def rehearse(
     """
     small = preview(image, width)
     generator = validation.as_generator(rng)
-    seeds, inertias = 0, []
+    drawn, inertias = 0, []
     for record in run(small, rng=copy.deepcopy(generator)):
         match record:
-            case Seeding():
-                seeds += 1
+            case Choose():
+                drawn += 1
             case Assign():
                 inertias.append(record.inertia)
             case Done():
                 passes, order = record.result.n_iter, record.order
-    plot = Plot(as_rgb(on_paper(small, PAPER)), width, seeds, inertias, passes=passes, order=order)
+    plot = Plot(as_rgb(on_paper(small, PAPER)), width, drawn, inertias, passes=passes, order=order)
     # Not on to the end: warnings come with it, and have been given already.
     return plot, itertools.islice(watch(run(small, rng=generator)), plot.length)
 
 
 def watch(records: Iterable[Record]) -> Iterator[Moment]:
     """Pick out what can be shown."""
-    seeds: list[Seeding] = []
+    drawn: list[Choose] = []
     number = itertools.count()
     for record in records:
-        if isinstance(record, Seeding):
-            seeds = [*seeds, replace(record, distances=None)]  # a map of it takes much memory
-        if isinstance(record, Seeding | Assign):
-            yield Moment(next(number), record, seeds)
+        if isinstance(record, Choose):
+            drawn = [*drawn, replace(record, distances=None)]  # a map of it takes much memory
+        if isinstance(record, Choose | Assign):
+            yield Moment(next(number), record, drawn)
 
 
 def film_frame(plot: Plot, moment: Moment) -> Rgb:
@@ -325,15 +325,15 @@ def film_frame(plot: Plot, moment: Moment) -> Rgb:
     inner[bar : bar + BAR] = color_bar(plot, moment, width)
     draw_text(inner, "sum of squared distances", (0, text), GRAY, size=size)
     draw_text(inner, value, (width, text), INK, size=size, align="right")
-    draw_curve(inner[curve:], plot.inertias, moment.number - plot.seeds)
+    draw_curve(inner[curve:], plot.inertias, moment.number - plot.drawn)
     return finished(canvas)
 
 
 def strip_frame(plot: Plot, moment: Moment) -> Rgb:
     """Draw a frame of the strip: the picture, its colors, and a caption."""
-    if isinstance(moment.record, Seeding):
+    if isinstance(moment.record, Choose):
         moment = replace(moment, record=replace(moment.record, distances=None))
-        left, right = plural(plot.seeds, "seed", "seeds"), ""
+        left, right = plural(plot.drawn, "initial center", "initial centers"), ""
     else:
         left = f"pass {moment.record.iteration}"
         right = f"{percent(moment.record.changed.sum() / moment.record.counts.sum())} changed"
@@ -360,18 +360,18 @@ def scene(plot: Plot, moment: Moment) -> Rgb:
         picture = fitted(plot.image, plot.width)
     else:
         picture = heat(record.distances, plot.width)
-    for seed in moment.seeds:
-        color = as_rgb(seed.color[np.newaxis])[0]
-        picture = mark(picture, seed.pixel, plot.image.shape, color)
+    for center in moment.drawn:
+        color = as_rgb(center.color[np.newaxis])[0]
+        picture = mark(picture, center.pixel, plot.image.shape, color)
     return picture
 
 
 def captions(plot: Plot, moment: Moment) -> tuple[str, str, str]:
     """Say which moment it is, what happens, and what the sum of squared distances is."""
     record = moment.record
-    if isinstance(record, Seeding):
+    if isinstance(record, Choose):
         how = "the farther, the likelier" if record.number else "every pixel alike"
-        return f"seed {record.number + 1} of {plot.seeds}", how, ""
+        return f"center {record.number + 1} of {plot.drawn}", how, ""
     changed = int(np.count_nonzero(record.changed))
     return (
         f"pass {record.iteration} of {plot.passes}",
@@ -384,9 +384,9 @@ def color_bar(plot: Plot, moment: Moment, width: int) -> Rgb:
     """Show the colors from dark to light, as wide as their segments are large."""
     if isinstance(moment.record, Assign):
         colors, counts = as_rgb(moment.record.palette), moment.record.counts
-    else:  # the seeds so far, and room for the others
-        colors, counts = np.full((plot.seeds, 3), PALE, np.uint8), np.ones(plot.seeds, np.int64)
-        colors[: len(moment.seeds)] = as_rgb(np.stack([seed.color for seed in moment.seeds]))
+    else:  # the initial centers so far, and room for the others
+        colors, counts = np.full((plot.drawn, 3), PALE, np.uint8), np.ones(plot.drawn, np.int64)
+        colors[: len(moment.drawn)] = as_rgb(np.stack([center.color for center in moment.drawn]))
     ends = counts[plot.order].cumsum() / counts.sum() * width
     return colors[plot.order[np.searchsorted(ends, np.arange(width) + 0.5)]]
 

@@ -33,7 +33,7 @@ from ..placing import check_target, place
 from ..segmentation import as_pixels
 from ..validation import RandomGenerator
 from .preview import preview
-from .trace import Assign, Done, Record, Rehearsal, Seeding, Update, trace
+from .trace import Assign, Choose, Done, Record, Rehearsal, Update, trace
 from .written import WrittenFile, written
 
 # Bytes of a page: a large preview may take more, in proportion to its pixels.
@@ -300,7 +300,7 @@ def record(
                     "winner": event.winner,
                     "drawn": event.drawn,
                 }
-            case Seeding():
+            case Choose():
                 if not found.run["rehearsal"]:  # the centers have moved since they were drawn
                     seeds.append([*event.pixel])
             case Assign():
@@ -351,8 +351,8 @@ def inertia_of_means(points: Floats, labels: Labels, k: int) -> float:
 def initial_pixels(shown: NDArray[np.uint8], k: int, seed: int) -> list[tuple[int, int]]:
     """Return the pixels, (row, column), that k-means++ draws in RGB with a random seed."""
     run = trace(shown, k, init="k-means++", rng=seed)
-    seeds = itertools.takewhile(lambda event: isinstance(event, Seeding), run)
-    return [event.pixel for event in seeds if isinstance(event, Seeding)]
+    seeds = itertools.takewhile(lambda event: isinstance(event, Choose), run)
+    return [event.pixel for event in seeds if isinstance(event, Choose)]
 
 
 # Which passes to show

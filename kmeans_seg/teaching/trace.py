@@ -28,7 +28,7 @@ from ..exact import Floats
 from ..image import Pixels
 from ..lloyd import Labels, Step, squared_distances
 from ..rehearsals import Round
-from ..seeding import Seed
+from ..seeding import InitialCenter
 from ..segmentation import Problem, Segmentation, prepare
 from ..validation import RandomGenerator
 
@@ -124,13 +124,13 @@ class Rehearsal(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Seeding(Shown):
-    """A color was drawn, where a center starts.
+class Choose(Shown):
+    """A color was drawn as an initial center.
 
     Attributes
     ----------
     number
-        0 for the first seed drawn. The cluster that grows from it has this
+        0 for the first center drawn. The cluster that grows from it has this
         number in all records but `Done`.
     pixel
         (row, column) of the first pixel, in reading order, of the color drawn.
@@ -138,9 +138,9 @@ class Seeding(Shown):
         Array (C,) in the dtype of the image.
     distances
         Array (H, W) of float64: for each pixel the squared distance to the
-        nearest of the seeds drawn before, in the color space that is
+        nearest of the centers drawn before, in the color space that is
         clustered. A pixel is drawn with a probability in proportion to it; one
-        that takes no part has 0. None for the first seed.
+        that takes no part has 0. None for the first center.
     """
 
     number: int
@@ -286,7 +286,7 @@ class Done(Shown):
         return self.result._card()
 
 
-Record: TypeAlias = Rehearsal | Seeding | Assign | Update | Done
+Record: TypeAlias = Rehearsal | Choose | Assign | Update | Done
 
 
 def trace(
@@ -320,7 +320,7 @@ def trace(
     Returns
     -------
     records
-        An iterator: first a `Rehearsal`, if there is one; a `Seeding` for each
+        An iterator: first a `Rehearsal`, if there is one; a `Choose` for each
         initial center that is drawn, after a rehearsal for those that the
         winner was drawn from (none if `init` is an array or the optimum); then
         `Assign`, `Update`, `Assign`, ..., `Assign`, and at last `Done`. Their
@@ -347,7 +347,7 @@ def trace(
     >>> image = np.array([[10, 12, 200], [11, 120, 202]], np.uint8)
     >>> for record in trace(image, 2, init="k-means++"):
     ...     match record:
-    ...         case Seeding():
+    ...         case Choose():
     ...             print("center", record.number, "is pixel", record.pixel, record.color)
     ...         case Assign():
     ...             print("assign", record.changed.sum(), "pixels:", record.labels.tolist())
@@ -384,8 +384,8 @@ def records(problem: Problem) -> Iterator[Record]:
         match event:
             case Round():
                 rounds.append(event)
-            case Seed():
-                yield seeding(next(drawn), event, color_at, problem)
+            case InitialCenter():
+                yield choice(next(drawn), event, color_at, problem)
             case Reordered():
                 names, goes_on = names[event.order], True
             case Step():
@@ -393,8 +393,8 @@ def records(problem: Problem) -> Iterator[Record]:
                 if last is None:
                     if rounds:
                         yield rehearsal(rounds, event.centers, problem.colors(event.centers))
-                        for number, seed in enumerate(draws_of_the_winner(rounds, problem)):
-                            yield seeding(number, seed, color_at, problem)
+                        for number, center in enumerate(draws_of_the_winner(rounds, problem)):
+                            yield choice(number, center, color_at, problem)
                     names = np.arange(len(event.centers))
                     centers = event.centers
                 last = event
@@ -438,7 +438,7 @@ def rehearsal(rounds: list[Round], centers: Floats, palette: NDArray[Any]) -> Re
 
 
 @default_errstate
-def draws_of_the_winner(rounds: list[Round], problem: Problem) -> list[Seed]:
+def draws_of_the_winner(rounds: list[Round], problem: Problem) -> list[InitialCenter]:
     """Return the colors nearest to the coarse points that the winner was drawn from."""
     drawn = len(rounds[0].starts)
     original = next(
@@ -448,17 +448,17 @@ def draws_of_the_winner(rounds: list[Round], problem: Problem) -> list[Seed]:
     chosen = [
         int(squared_distances(points, center).argmin()) for center in rounds[0].centers[original]
     ]
-    return [Seed(index, points, tuple(chosen[:i])) for i, index in enumerate(chosen)]
+    return [InitialCenter(index, points, tuple(chosen[:i])) for i, index in enumerate(chosen)]
 
 
-def seeding(number: int, seed: Seed, color_at: Labels, problem: Problem) -> Seeding:
+def choice(number: int, center: InitialCenter, color_at: Labels, problem: Problem) -> Choose:
     """Make the record of a draw; `color_at` is the index of each pixel's color, or -1."""
-    row, column = np.unravel_index((color_at == seed.index).argmax(), color_at.shape)
-    distances = seed.distances
-    return Seeding(
+    row, column = np.unravel_index((color_at == center.index).argmax(), color_at.shape)
+    distances = center.distances
+    return Choose(
         number=number,
         pixel=(int(row), int(column)),
-        color=problem.found.colors[seed.index],
+        color=problem.found.colors[center.index],
         distances=None if distances is None else np.where(color_at < 0, 0, distances[color_at]),
     )
 
