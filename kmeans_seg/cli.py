@@ -47,7 +47,7 @@ REMEDIES: dict[type[OSError], str] = {
     PermissionError: "ask for the permission, or write elsewhere with -o",
 }
 
-# What stands for stdin as an image, and for stdout as an output.
+# The name of stdin as an image, and of stdout as an output.
 STANDARD = Path("-")
 
 # Files that must not be overwritten: links and other names do not hide them.
@@ -293,7 +293,7 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
     if STANDARD in args.images and args.output is None:
         parser.error("- reads an image from stdin: say where to write by -o")
     if args.images.count(STANDARD) > 1:
-        parser.error("- stands for stdin, which holds one image: name it once")
+        parser.error("- means stdin, which holds one image: name it once")
     if args.output == STANDARD and sys.stdout.isatty():
         parser.error("-o - writes an image to stdout: send it to a file or a program")
     for option in ("labels", "palette", "explain"):
@@ -310,7 +310,7 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
 def run(images: Sequence[Path], args: argparse.Namespace) -> int:
     """Segment the images one after the other; return the exit status."""
     if args.demo and args.output is None and args.labels is None and args.palette is None:
-        args.force = True  # nobody's work is lost, and a second run should just work
+        args.force = True  # no work is lost, and a second run should just work
     protected: Protected = set()
     for image in images if args.like is None else [*images, args.like]:
         with contextlib.suppress(OSError):  # it will be told when its turn comes
@@ -475,7 +475,7 @@ def channel_axis_of(picture: Picture, space: str) -> int | None:
     channels = picture.pixels.shape[-1]
     if channels in (2, 4) and not picture.has_alpha and space != "raw":
         raise RefusedError(
-            f"it has {channels} channels, none of which is alpha: cluster them all by "
+            f"it has {channels} channels, and none is alpha: cluster them all by "
             "--space raw, or drop one"
         )
     return picture.pixels.ndim - 1

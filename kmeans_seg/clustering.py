@@ -51,7 +51,7 @@ class ConvergenceWarning(UserWarning):
 
     Examples
     --------
-    Where a rough clustering will do, the warning can be silenced:
+    If a rough clustering is enough, silence the warning:
 
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -62,11 +62,11 @@ class ConvergenceWarning(UserWarning):
 
 
 class FewerClustersWarning(UserWarning):
-    """There are fewer distinct points or colors than clusters were asked for.
+    """There are fewer distinct points or colors than the clusters asked for.
 
     Examples
     --------
-    Where that is to be expected, the warning can be silenced:
+    If you expect that, silence the warning:
 
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", FewerClustersWarning)
@@ -93,8 +93,8 @@ class Clustering:
     inertia
         The weighted sum of squared distances of the points to their centers.
     n_iter
-        The number of passes of the loop, the last of which changed nothing
-        if it converged.
+        The number of passes of the loop. If it converged, the last one changed
+        nothing (or little, with a `tol`).
     converged
         Whether the last pass reassigned no point, so that every center is the
         mean of its points; or, with a `tol`, at most this share of the weight.
@@ -447,7 +447,7 @@ def optimum(points: Floats, weights: Floats, k: int, init: str) -> Floats | None
         if init == "auto":
             return None
         raise ValueError(
-            f'init="optimal" needs points of which one channel varies, and {len(varying)} do: '
+            f'init="optimal" needs points in which one channel varies, and {len(varying)} do: '
             'use init="auto"'
         )
     channel = int(varying[0]) if varying.size else 0

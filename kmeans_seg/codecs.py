@@ -85,7 +85,7 @@ PLAIN_MODES = {
     "YCbCr": "RGB",
 }
 
-# The mode of a picture one color of which is transparent.
+# The modes of pictures with one transparent color.
 TRANSPARENT_MODES = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 
 
@@ -390,7 +390,7 @@ def picture_size(image: "ImageFile") -> int:
     # Later frames of a GIF may have colors and transparency though the first has none.
     mode = ImageMode.getmode("RGBA" if image.format == "GIF" else plain_mode(image))
     pixels = image.width * image.height
-    if image.format == "TIFF":  # the tiles of which may be larger than the picture
+    if image.format == "TIFF":  # whose tiles may be larger than the picture
         tags = image.tag_v2  # type: ignore[attr-defined]
         pixels = max(pixels, tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0))
     return pixels * len(mode.bands) * np.dtype(mode.typestr).itemsize

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 # Linear sRGB to XYZ: a row per X, Y, Z, a column per R, G, B. It is what follows, to seven digits,
 # from the chromaticities of the primaries in IEC 61966-2-1 (1999) and from the white D65 of the
-# 2-degree observer, (0.95047, 1, 1.08883) in ASTM E308 (2001), of which that standard gives the
+# 2-degree observer, (0.95047, 1, 1.08883) in ASTM E308 (2001); that standard gives the
 # same chromaticity to four digits. The matrix, too, it prints rounded to four digits (0.4124,
 # 0.3576, 0.1805, ...): too coarse here, for a Lab value would differ by up to 0.02.
 _X_FROM_RGB = (0.4124564, 0.3575761, 0.1804375)

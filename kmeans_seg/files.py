@@ -154,7 +154,7 @@ def read_bytes(source: Source, max_bytes: float) -> bytes:
 
 
 def read_to_end(file: BinaryIO, max_bytes: float) -> bytes:
-    """Read what is left of a file, part by part, as nobody knows how long it is."""
+    """Read the rest of a file in parts, because its length is not known."""
     parts: list[bytes] = []
     while part := file.read(2**20):
         if not isinstance(part, bytes):
@@ -376,7 +376,7 @@ def as_few_bits(
         )
     low, high = int(array.min()), int(array.max())
     sixteen = high > 255 or (array.dtype == np.uint16) or (low < 0 and high == 255)
-    if may_be_labels and low == -1 and high < 65535:  # of which some pixels have none
+    if may_be_labels and low == -1 and high < 65535:  # labels, and pixels without one
         array = np.where(array == -1, 65535 if sixteen else 255, array)
         low, high = 0, int(array.max())
     if low < 0 or high > 65535:

@@ -1,13 +1,13 @@
 """An image as blocks of pixels: what its axes mean, and which of its pixels take part.
 
-`segment` works on pixels (m, C) and on labels (m,). Here is where they come
-from and go to: any axis may hold the channels, any number of others the rows,
-columns, slices and frames; pixels outside of the mask and fully transparent
-ones are left out, and labeled -1.
+`segment` works on pixels (m, C) and on labels (m,). This file makes the pixels
+of an image, and puts the labels back into its shape. Any axis may hold the
+channels; the others are rows, columns, slices or frames. Pixels outside the mask
+and fully transparent ones are left out, and get the label -1.
 
-An image is read in blocks and never whole, twice: for its colors (rarely once
-more, see `distinct.count_codes`), and for its labels. It may be whatever slices
-like an array of NumPy, so that images larger than the memory can be segmented.
+An image is read in blocks, twice: for its colors (rarely once more, see
+`fast.counting.count_codes`), and for its labels. It may be anything that slices
+like a NumPy array, so it need not fit in memory.
 Left out: what the colors mean (`features`), and files (`files`).
 """
 
@@ -28,7 +28,7 @@ from .exact import Floats
 from .features import SPACES, Space
 
 Index: TypeAlias = tuple[slice, ...]
-# Where a block stands, its pixels that take part, and which those are; None if all of them do.
+# The place of a block, its pixels that take part, and a mask of them; None if all take part.
 Block: TypeAlias = tuple[Index, NDArray[Any], NDArray[np.bool_] | None]
 
 
@@ -37,7 +37,7 @@ class AmbiguousShapeWarning(UserWarning):
 
     Examples
     --------
-    Whoever says which axis holds the channels, counted from 0, is not asked:
+    Name the axis of the channels, counted from 0, and there is no warning:
 
     >>> import numpy as np
     >>> from kmeans_seg import segment
@@ -47,7 +47,7 @@ class AmbiguousShapeWarning(UserWarning):
     """
 
 
-# Most images have no more channels than this, and more rows and columns than that.
+# Most images have at most this many channels, and at least that many columns.
 FEW, MANY = 16, 32
 
 NO_PIXEL = (
@@ -71,7 +71,7 @@ class Pixels:
     space
         The color space in which it will be clustered.
     channel_axis
-        Its axis of channels, from 0 on; None for gray.
+        The axis of its channels, counted from 0; None for gray.
     channels
         The number of channels without alpha.
     has_alpha
@@ -346,7 +346,7 @@ def are_shared(one: Any, other: Any) -> bool:
 
 
 def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
-    """Find which bytes of which file an array maps; the name is empty if it maps none."""
+    """Return the file that an array maps, and the bytes from start to end; "" if it maps none."""
     # A part of a memory map keeps the offset of the whole.
     whole = array
     while isinstance(whole.base, np.ndarray):

@@ -5,7 +5,7 @@ first j values in m runs is that of the first i in m - 1 runs, plus the inertia
 of the run from i to j, for the best i. As j or m grows, the best i never falls.
 So we solve a few rows j first: they bound the search in the rows between.
 
-Left out: points with more channels, where nobody knows a fast way to the optimum.
+Left out: points with more channels. No fast way to their optimum is known.
 """
 
 from typing import Any

@@ -128,7 +128,7 @@ class Output:
     def stage(self) -> None:
         """Write the file under its temporary name."""
         self.old = check_target(self.path, overwrite=self.overwrite)
-        # Until it has the permissions of the old file, nobody else may read it.
+        # Until it has the permissions of the old file, no other user may read it.
         opener = private if self.old else None
         with open(self.temporary, "xb", opener=opener) as file:
             self.new = identity(os.fstat(file.fileno()))

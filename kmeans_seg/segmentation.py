@@ -372,11 +372,11 @@ def segment(
     """Segment an image into k segments of similar color, by k-means.
 
     Every pixel counts: nothing is subsampled. The distinct colors are
-    clustered, weighted by their counts, which comes to the same, and
-    rearranging the pixels rearranges the labels and nothing else. (Only colors
-    of more than 8 channels that do not fit 64 bits are taken as they come.)
-    The random generator is seeded the same way in every call, unless
-    `rng` says otherwise: the same call gives the same answer.
+    clustered, weighted by their counts, which gives the same result.
+    Rearranging the pixels rearranges the labels and changes nothing else.
+    (Exception: colors of more than 8 channels that do not fit in 64 bits.)
+    The random seed is fixed unless you pass `rng`: the same call gives the
+    same result.
 
     Parameters
     ----------
@@ -444,8 +444,8 @@ def segment(
     strategy
         "fast", or "plain" for the textbook as it stands; both give the same bits.
     callback
-        Called with every `Step` of the loop, as it is made; the points of a
-        step are the distinct colors.
+        Called with each `Step` of the loop; its points are the distinct
+        colors.
     out
         An array of integers to write the labels into, block by block: in the
         shape of the image without its channels, and sharing no memory with the

@@ -215,7 +215,7 @@ def as_image(image: Any) -> Any:
 
 
 def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
-    """Check which axis of an image holds its channels; it comes back from 0 on."""
+    """Check which axis of an image holds its channels; return it counted from 0."""
     dimensions = len(shape)
     if channel_axis is None or (dimensions == 2 and channel_axis == -1):
         return None

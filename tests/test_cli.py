@@ -19,6 +19,7 @@ import tifffile
 from doses import dose
 from numpy.typing import NDArray
 from PIL import Image
+from platforms import posix
 
 from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
@@ -321,6 +322,7 @@ def test_picture_and_labels_never_share_a_file(
     assert names(folder) == ["dots.png"]
 
 
+@posix
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
 def test_only_regular_files_are_replaced(
     dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
@@ -413,6 +415,7 @@ sys.exit(main(sys.argv[3:]))
 """
 
 
+@posix
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize(
     ("name", "status"), [("SIGTERM", -signal.SIGTERM), ("SIGHUP", -signal.SIGHUP), ("SIGINT", 130)]
@@ -432,6 +435,7 @@ def test_a_signal_while_files_are_put_in_place_waits_until_they_are(
     assert names(folder) == ["dots-segmented.png", "dots.png", "l.png"]
 
 
+@posix
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 def test_a_signal_at_any_moment_leaves_all_files_or_none(many_colors: Path, folder: Path) -> None:
     rng = np.random.default_rng(0)
@@ -605,6 +609,7 @@ def test_a_missing_image_is_missing_even_if_its_output_is_there(
     assert "dots.png: No such file or directory: check the name" in error_of(capsys)
 
 
+@posix
 def test_a_forbidden_directory(
     dots: Path,
     folder: Path,
@@ -638,6 +643,7 @@ def test_a_forbidden_image(
     assert error_of(capsys).startswith("kmeans-seg: dots.png: Permission denied: ")
 
 
+@posix
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     import resource
@@ -822,7 +828,7 @@ def test_bands_that_are_not_alpha_need_another_space(
         extrasamples=["unspecified"],
     )
     assert main(["bands.tif"]) == 1
-    assert "4 channels, none of which is alpha: cluster them all by --space raw" in error_of(capsys)
+    assert "4 channels, and none is alpha: cluster them all by --space raw" in error_of(capsys)
     assert main(["bands.tif", "--space", "raw", "-o", "out.npy", "--labels", "l.png"]) == 0
     expected = segment(bands, 3, space="raw")
     assert np.array_equal(read(folder / "out.npy"), expected.painted)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 from numpy.typing import NDArray
+from platforms import posix
 
 import kmeans_seg
 from kmeans_seg.dask import segment
@@ -185,6 +186,7 @@ def test_two_worker_processes(cluster: LocalCluster) -> None:
             assert_like_in_memory(image, 7, **options)
 
 
+@posix
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("loaded", [5, 25], ids=["while counting", "while labeling"])
 def test_a_worker_that_is_killed_in_the_middle(

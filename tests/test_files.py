@@ -20,6 +20,7 @@ import PIL
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from platforms import posix
 
 from kmeans_seg.files import read, write
 from kmeans_seg.teaching import animate, filmstrip, write_page
@@ -408,6 +409,7 @@ def test_a_file_that_was_opened_for_text_is_an_error(tmp_path: Path) -> None:
         read(file)  # type: ignore[arg-type]
 
 
+@posix
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
 def test_a_pipe_is_read_up_to_the_limit(tmp_path: Path) -> None:
     pixels = RNG.integers(0, 256, (1000, 900, 3), dtype=np.uint8)
@@ -686,6 +688,7 @@ def test_whoever_writes_overwrites_nothing_unasked_even_in_a_race(
     assert path.read_bytes() != b"precious"
 
 
+@posix
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
 @pytest.mark.parametrize("name", WRITERS)
 def test_whoever_writes_replaces_no_fifo(tmp_path: Path, name: str) -> None:

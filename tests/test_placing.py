@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from platforms import posix
 
 from kmeans_seg import placing
 from kmeans_seg.placing import place
 
-posix = pytest.mark.skipif(os.name != "posix", reason="needs the files of Unix")
 root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away"
 )
@@ -380,6 +380,7 @@ def test_a_new_file_follows_the_umask(tmp_path: Path, umask: int, overwrite: boo
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~umask
 
 
+@posix
 @root
 def test_a_replaced_file_keeps_its_owner_and_group(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
@@ -436,6 +437,7 @@ def test_a_file_that_may_not_be_written_is_not_replaced(
     assert listing(tmp_path) == {"a": b"old"}
 
 
+@posix
 @pytest.mark.skipif(not hasattr(os, "setxattr"), reason="needs extended attributes")
 def test_a_replaced_file_keeps_its_attributes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")

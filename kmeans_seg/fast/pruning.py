@@ -62,8 +62,8 @@ from .cells import (
 )
 
 SPAN = 1.0  # the room of a choice of candidates, in movements as large as the last one
-PASSES = 64  # after so many passes the candidates are chosen anew at the latest
-MOST_ROOM = 2**10  # candidates chosen with so much more room than needed are chosen anew
+PASSES = 64  # after which the candidates are chosen again at the latest
+MOST_ROOM = 2**10  # times the room that is needed: above this, choose candidates again
 SELECTED = 2**15  # pairs of a cell and a center looked at at a time to choose candidates
 BLOCK = 2**17  # scores worked on at a time
 FILLED = 64  # cells' candidates scored for nothing rather than in one more group
@@ -87,7 +87,7 @@ class PrunedAssigner:
     _paths: Floats  # how far each center has come, after each pass: (PASSES + 1, k)
     _pass: int
     _clock: float  # how far the two fastest centers have come
-    _room: float  # when the clock shows this, choose anew
+    _room: float  # when the clock shows this, choose again
     _is_far: bool  # whether a scaled distance may be too large for single precision
 
     def __init__(self, points: Floats, labels: SmallLabels) -> None:
@@ -127,7 +127,7 @@ class PrunedAssigner:
             or self._pass == PASSES
         ):
             low, high = centers.min(axis=0), centers.max(axis=0)
-            # No point is farther from a center until the candidates are chosen anew.
+            # No point is farther from a center until the candidates are chosen again.
             size = diagonal(np.minimum(self._low, low), np.maximum(self._high, high)) + room
             if size > 1e3 * self._size or size < 1e-140:
                 # Too far away for the precision here, all points equal, or squares underflow.

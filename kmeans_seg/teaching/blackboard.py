@@ -242,7 +242,7 @@ def is_rounded(values: Floats, digits: int) -> bool:
 
 
 def written(value: float, digits: int) -> str:
-    """Write a number with so many digits after the point; a whole number without them."""
+    """Write a number with this number of digits after the point; a whole number without any."""
     rounded = round(float(value), digits) + 0.0  # never -0
     return f"{rounded:.0f}" if value == rounded == round(rounded) else f"{rounded:.{digits}f}"
 

@@ -49,7 +49,7 @@ Mistake: TypeAlias = tuple[str, Function]
 # an endless one.
 STEPS = 1_000_000
 
-# After so many seconds a stage says that it is still being checked.
+# Seconds after which a stage says that it is still being checked.
 SLOW = 5.0
 # So long a call may go on after it was told to stop.
 GRACE = 2.0

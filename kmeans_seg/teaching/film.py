@@ -238,7 +238,7 @@ class Plot:
     image
         The preview that is clustered, as colors of the screen.
     width
-        How wide pictures of it shall be.
+        The width of its pictures.
     drawn
         The number of initial centers that are drawn.
     inertias
@@ -410,7 +410,7 @@ def letter_size(width: int) -> float:
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """Choose at most so many of the numbers below `count`, the first and the last among them.
+    """Choose at most `most` of the numbers below `count`, with the first and the last.
 
     If there may be one only, it is the last.
 

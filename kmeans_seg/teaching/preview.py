@@ -1,6 +1,6 @@
 """Scale an image down to a preview: small enough to show and to cluster while one waits.
 
-Each pixel of the preview is the mean of the area that it stands for. Left out:
+Each pixel of the preview is the mean of an area of the image. Left out:
 scaling up, and the gamma of sRGB: the values are averaged as they are stored,
 like those of the clusters.
 """
