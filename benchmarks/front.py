@@ -109,7 +109,9 @@ PEERS: dict[str, dict[str, Run]] = {
     "libimagequant": {"": libimagequant},
     "Pillow": {"": pillow},
 }
+LEAST = 1e-5  # what is closer to the least inertia is drawn here
 SLOW = 10.0  # seconds: what took longer is run once, and not with more starts
+LARGE = 4e6  # numbers: above this, the default MiniBatchKMeans takes minutes
 NEEDS = {"OpenCV": "cv2", "faiss": "faiss", "libimagequant": "imagequant"}
 NEEDS |= {"scikit-learn": "sklearn", "MiniBatchKMeans": "sklearn"}
 
@@ -133,6 +135,8 @@ def measured(image: Image, k: int, rounds: int) -> dict[tuple[str, str], tuple[f
             if not find_spec(NEEDS.get(name, "numpy")) or (k > 256 and "imagequant" in name):
                 continue
             if k > 256 and name == "Pillow":
+                continue
+            if name == "MiniBatchKMeans" and image.size > LARGE:
                 continue
             for starts, run in runs.items():
                 fewer = [seconds for (other, _), (seconds, _) in found.items() if other == name]
@@ -206,6 +210,36 @@ def main() -> None:
                 text = json.dumps(results, indent=1)
                 (args.out / "front.json").write_text(text, encoding="utf-8")
     print(table(results))
+    if args.out:
+        plot(results, args.out / f"front-{args.k[0]}.png")
+
+
+def plot(results: dict[str, Any], path: Path) -> None:
+    """Draw the excess of inertia over the time, a panel for each photo."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    size = {"figsize": (3.6 * len(results), 3.4), "sharey": True, "squeeze": False}
+    figure, panels = plt.subplots(1, len(results), **size)
+    names = list(dict.fromkeys(row[0] for rows in results.values() for row in rows))
+    colors = {name: f"C{number % 10}" for number, name in enumerate(names)}
+    for axes, (title, rows) in zip(panels[0], results.items(), strict=True):
+        for name in names:
+            own = [row for row in rows if row[0] == name]
+            width = 2.5 if name == "kmeans_seg" else 1.0
+            axes.plot(
+                [row[2] for row in own],
+                [100 * max(row[3], LEAST) for row in own],
+                "o-", color=colors[name], lw=width, ms=3 + 2 * width, label=name,
+            )  # fmt: skip
+        axes.set(title=title, xscale="log", yscale="log", xlabel="seconds")
+        axes.grid(alpha=0.3)
+    panels[0][0].set_ylabel("inertia above the least, %")
+    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside right")
+    figure.set_layout_engine("constrained")
+    figure.savefig(path, dpi=110)
 
 
 def table(results: dict[str, Any]) -> str:

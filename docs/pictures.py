@@ -6,12 +6,15 @@ by side wrap; and the lines and letters of a chart take the color of the text,
 on a light page and on a dark one.
 """
 
+import ast
 import base64
 import html
+import inspect
 import io
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -53,6 +56,19 @@ class Html:
 
     def _repr_html_(self) -> str:
         return self.text
+
+
+def source(thing: Any) -> Any:
+    """Show the whole code of a function of the library, without its docstring."""
+    from IPython.display import Code
+
+    lines = inspect.getsource(thing).splitlines(keepends=True)
+    text = textwrap.dedent("".join(lines))
+    [function] = ast.parse(text).body
+    assert isinstance(function, ast.FunctionDef)
+    start, end = function.body[0].lineno, function.body[0].end_lineno
+    shown = text.splitlines(keepends=True)
+    return Code("".join(shown[: start - 1] + shown[end:]), language="python")
 
 
 def photo(step: int = 1) -> NDArray[np.uint8]:

@@ -1,12 +1,15 @@
 """The checker passes what is right, finds what is wrong, and says what it is."""
 
+import importlib
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from kmeans_seg import segment
 from kmeans_seg.teaching.check import STAGES, check, main
 
 GOOD = {
@@ -450,3 +453,17 @@ def test_functions_of_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
 
     with pytest.raises(ValueError, match="name the function nearest_center"):
         check(nearest_centre)
+
+
+def test_the_finished_file_finds_what_segment_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "docs" / "learn" / "solutions"))
+    stage5, stage6 = importlib.import_module("stage5"), importlib.import_module("stage6")
+    rng = np.random.default_rng(0)
+    for k in (2, 4, 7):
+        image = rng.integers(0, 256, (12, 15, 3)).astype(np.uint8)
+        points = image.reshape(-1, 3).astype(float)
+        start = stage5.kmeans_plusplus(points, k, np.random.default_rng(k))
+        labels, painted = stage6.segment(image, k, np.random.default_rng(k))
+        result = segment(image, k, init=start, order="init")
+        np.testing.assert_array_equal(labels, result.labels)
+        np.testing.assert_array_equal(painted, result.painted)
