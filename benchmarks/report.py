@@ -75,6 +75,8 @@ processors, and its fastest round counts.
 
 {goals}
 
+{front}
+
 ## Image to labels
 
 From an array of uint8 to a label for every pixel, each library with its own defaults. The
@@ -161,6 +163,7 @@ def main() -> None:
     goals = goals_table(runs)
     print(goals)
     page = PAGE.format(
+        front=(DOCS / "benchmarks" / "front.inc").read_text(encoding="utf-8").rstrip(),
         machine=" ".join(filter(None, remarks)),
         goals=goals,
         photos=photos_table(runs),

@@ -146,14 +146,12 @@ class KChoice:
         from .display import curve_html  # imported when needed: it takes a while
 
         plot = curve_html(self.ks, self.evenness, CLEAR, self.k)
-        head = "".join(f"<th>{name}</th>" for name in NAMES)
-        rows = [
-            "<tr>" + "".join(f"<{tag}>{text}</{tag}>" for text in row) + "</tr>"
-            for row in self._rows()
-            for tag in ("th" if row[0] == str(self.k) else "td",)
-        ]
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        return f"{plot}{table}<p>{self.reason}</p>"
+        rows = []
+        for row in (NAMES, *self._rows()):
+            tag = "th" if row[0] in ("k", str(self.k)) else "td"
+            cells = "".join(f"<{tag}>{text}</{tag}>" for text in row)
+            rows.append(f"<tr>{cells}</tr>")
+        return f"{plot}<table>{''.join(rows)}</table><p>{self.reason}</p>"
 
 
 def choose_k(

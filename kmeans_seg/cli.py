@@ -460,10 +460,11 @@ def mask_of(picture: Picture, axis: int | None, nodata: float | None) -> Any:
     pixels, nodata = picture.pixels, picture.nodata if nodata is None else nodata
     if nodata is None:
         return None
-    missing = np.isnan(pixels) if nodata != nodata else pixels == nodata
-    if axis is None or pixels.ndim == 2:
-        return ~missing
-    return ~(missing.any(axis=axis) if nodata != nodata else missing.all(axis=axis))
+    is_nan = nodata != nodata
+    missing = np.isnan(pixels) if is_nan else pixels == nodata
+    if axis is not None and pixels.ndim > 2:
+        missing = missing.any(axis=axis) if is_nan else missing.all(axis=axis)
+    return ~missing if missing.any() else None
 
 
 def channel_axis_of(picture: Picture, space: str) -> int | None:
