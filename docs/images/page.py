@@ -19,6 +19,7 @@ SIZE = {"width": 1280, "height": 720}
 
 
 def main() -> None:
+    """Write the page, open it at a moment, and take its picture."""
     photo = read(str(files("kmeans_seg") / "data" / "coffee.jpg"))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder, "page.html")
