@@ -323,7 +323,6 @@ def test_picture_and_labels_never_share_a_file(
 
 
 @posix
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
 def test_only_regular_files_are_replaced(
     dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -416,7 +415,6 @@ sys.exit(main(sys.argv[3:]))
 
 
 @posix
-@pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize(
     ("name", "status"), [("SIGTERM", -signal.SIGTERM), ("SIGHUP", -signal.SIGHUP), ("SIGINT", 130)]
 )
@@ -436,7 +434,6 @@ def test_a_signal_while_files_are_put_in_place_waits_until_they_are(
 
 
 @posix
-@pytest.mark.skipif(os.name != "posix", reason="sends signals")
 def test_a_signal_at_any_moment_leaves_all_files_or_none(many_colors: Path, folder: Path) -> None:
     rng = np.random.default_rng(0)
     statuses = set()
@@ -644,7 +641,6 @@ def test_a_forbidden_image(
 
 
 @posix
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     import resource
 

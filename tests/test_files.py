@@ -410,7 +410,6 @@ def test_a_file_that_was_opened_for_text_is_an_error(tmp_path: Path) -> None:
 
 
 @posix
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
 def test_a_pipe_is_read_up_to_the_limit(tmp_path: Path) -> None:
     pixels = RNG.integers(0, 256, (1000, 900, 3), dtype=np.uint8)
     write(tmp_path / "a.png", pixels)
@@ -689,7 +688,6 @@ def test_whoever_writes_overwrites_nothing_unasked_even_in_a_race(
 
 
 @posix
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a FIFO")
 @pytest.mark.parametrize("name", WRITERS)
 def test_whoever_writes_replaces_no_fifo(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
