@@ -841,6 +841,22 @@ def test_a_wrong_address_does_no_harm(part: str, open_page: Callable[..., Page])
     assert position(page) == 1
 
 
+def test_the_strip_of_rehearsals(open_page: Callable[..., Page]) -> None:
+    page = open_page("rehearsed", "step=1")
+    image, k, options = shown("rehearsed")
+    record = next(r for r in trace(image, k, **options) if isinstance(r, Rehearsal))
+    assert f"{record.drawn} starts were rehearsed" in page.locator("#summary").inner_text()
+    bars = page.locator("#curve .rehearsed")
+    heights = [float(bar.get_attribute("height") or 0) for bar in bars.all()]
+    ends = [record.ends.min(), *sorted(record.ends[: record.drawn])]
+    np.testing.assert_allclose(heights / np.max(heights), ends / np.max(ends), rtol=1e-6)
+    assert page.locator("#curve .rehearsed.best").count() == 1
+    page.keyboard.press("ArrowRight")
+    assert bars.count() == 0  # the curve of the run takes their place
+    page = open_page("optimal", "step=1")
+    assert "the best centers that one channel can have" in page.locator("#summary").inner_text()
+
+
 # Playback
 
 

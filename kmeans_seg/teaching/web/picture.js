@@ -126,7 +126,10 @@ function captionOf(shown) {
       ? ` ${text("caption.only", { center: indexOf(shown, state.only) })}`
       : "";
   const mode = modeOf(shown);
-  if (shown.kind === "start") return text(placing(0) ? "caption.place" : "caption.start");
+  if (shown.kind === "start") {
+    if (placing(0)) return text("caption.place");
+    return text(shown.marks.length ? "caption.start" : "caption.original");
+  }
   if (mode === "distances") return text("caption.distances");
   if (shown.kind === "seed") return text("caption.seed");
   if (mode === "changed") {
