@@ -13,6 +13,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from doses import dose
 from numpy.typing import NDArray
 from platforms import posix
 
@@ -188,7 +189,8 @@ def test_two_worker_processes(cluster: LocalCluster) -> None:
 
 @posix
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("loaded", [5, 25], ids=["while counting", "while labeling"])
+# The number of blocks after which it is killed: while counting, or while labeling.
+@pytest.mark.parametrize("loaded", dose([25], [5, 25]))
 def test_a_worker_that_is_killed_in_the_middle(
     cluster: LocalCluster, tmp_path: Path, loaded: int
 ) -> None:

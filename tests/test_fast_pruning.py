@@ -35,7 +35,7 @@ def china() -> tuple[Floats, Floats]:
     return found.colors.astype(np.float64), found.counts
 
 
-@pytest.mark.parametrize("k", [2, 3, 8, 16, 64, 256])
+@pytest.mark.parametrize("k", dose([2, 8, 64], [2, 3, 8, 16, 64, 256]))
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_steps_on_a_photo(china: tuple[Floats, Floats], channels: int, k: int) -> None:
     colors, counts = china
@@ -45,7 +45,7 @@ def test_steps_on_a_photo(china: tuple[Floats, Floats], channels: int, k: int) -
     assert_same_steps(points, start, counts)
 
 
-@pytest.mark.parametrize("k", [2, 8, 64])
+@pytest.mark.parametrize("k", dose([2, 8], [2, 8, 64]))
 def test_steps_in_lab_and_with_noise(china: tuple[Floats, Floats], k: int) -> None:
     colors, counts = china
     rng = np.random.default_rng(k)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import skimage.data
+from doses import dose
 from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
@@ -82,7 +83,16 @@ def sha256(array: Image) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-@pytest.mark.parametrize("name", PHOTOS)
+# The plain strategy takes its time on large photos.
+RUNS = [
+    (name, strategy)
+    for name in PHOTOS
+    for strategy in STRATEGIES
+    if strategy != "plain" or name in dose(["flower", "camera"], list(PHOTOS))
+]
+
+
+@pytest.mark.parametrize(("name", "strategy"), RUNS)
 def test_the_labels_are_the_ones_we_know(name: str, strategy: str) -> None:
     assert sha256(photo(name)) == PHOTOS[name].pixels, "it is the photo that is another one"
     assert sha256(segmented(name, strategy).labels.astype("<i4")) == PHOTOS[name].labels
@@ -91,7 +101,7 @@ def test_the_labels_are_the_ones_we_know(name: str, strategy: str) -> None:
     assert best.inertia <= segmented(name, strategy).inertia
 
 
-@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize(("name", "strategy"), RUNS)
 def test_everything_belongs_together(name: str, strategy: str) -> None:
     image, result = photo(name), segmented(name, strategy)
     pixels = image.reshape(result.labels.size, -1).astype(np.int64)
@@ -128,7 +138,7 @@ REARRANGEMENTS: dict[str, Callable[[Image], Image]] = {
 
 
 @pytest.mark.parametrize("how", REARRANGEMENTS)
-@pytest.mark.parametrize("name", ["flower", "coffee", "camera"])
+@pytest.mark.parametrize("name", ["flower", "camera"])
 def test_a_rearranged_photo_has_rearranged_labels(name: str, how: str) -> None:
     rearrange = REARRANGEMENTS[how]
     expected = segmented(name, "plain", "auto")

@@ -163,7 +163,7 @@ WRONG = [
     ("kmeans_plusplus", ".min(axis=1)", ".min(axis=1) ** 0.5", "square it"),
     ("kmeans_plusplus", "rng.choice(len(points), p=weights / weights.sum())", "weights.argmax()",
      "takes the farthest point"),
-    ("kmeans_plusplus", ".min(axis=1)", "[:, -1]", "only the distance to the last seed"),
+    ("kmeans_plusplus", ".min(axis=1)", "[:, -1]", "only the distance to the last center"),
     ("kmeans_plusplus", ".min(axis=1)", ".sum(axis=1)", "take that to the nearest, the minimum"),
     ("kmeans_plusplus", ".min(axis=1)", ".max(axis=1)", "the greatest distance counts here"),
     ("kmeans_plusplus", "rng.integers(len(points))", "0", "every point should be equally likely"),

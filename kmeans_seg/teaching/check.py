@@ -54,7 +54,7 @@ SLOW = 5.0
 # So long a call may go on after it was told to stop.
 GRACE = 2.0
 
-# How often seeds are drawn, and how far the shares of the outcomes, in sum, may be off.
+# How often centers are drawn, and how far the shares of the outcomes, in sum, may be off.
 DRAWS, TOLERANCE = 2000, 0.1
 
 # What mostly leads to an error, by a part of its message.
@@ -778,10 +778,10 @@ Chances: TypeAlias = dict[tuple[int, ...], float]
 
 
 def chances(points: Floats, k: int, potential: Callable[[Floats], Floats]) -> Chances:
-    """Work out how likely every sequence of k seeds is, by their indices.
+    """Work out how likely every sequence of k centers is, by their indices.
 
     InitialCenters are drawn in proportion to `potential`, a function of the squared
-    distances (n, m) of the points to the m seeds before.
+    distances (n, m) of the points to the m centers before.
     """
     squares = squared_distances(points[:, np.newaxis], points)
     likely: Chances = {(i,): 1 / len(points) for i in range(len(points))}
@@ -795,16 +795,16 @@ def chances(points: Floats, k: int, potential: Callable[[Floats], Floats]) -> Ch
     return likely
 
 
-# How the seeds may have been drawn, if they were not drawn as they should be.
+# How the centers may have been drawn, if they were not drawn as they should be.
 WRONG_SEEDINGS: list[tuple[str, Callable[[Floats], Floats]]] = [
     (
         "every point is as likely as every other: "
-        "draw in proportion to the squared distance to the nearest seed",
+        "draw in proportion to the squared distance to the nearest center",
         lambda squares: np.ones(len(squares)),
     ),
     (
         "every point is as likely as every other: "
-        "draw in proportion to the squared distance to the nearest seed",
+        "draw in proportion to the squared distance to the nearest center",
         lambda squares: (squares.min(axis=1) > 0) * 1.0,
     ),
     (
@@ -816,15 +816,15 @@ WRONG_SEEDINGS: list[tuple[str, Callable[[Floats], Floats]]] = [
         lambda squares: (squares.min(axis=1) == squares.min(axis=1).max()) * 1.0,
     ),
     (
-        "only the distance to the last seed counts here: take that to the nearest of all seeds",
+        "only the distance to the last center counts here: take that to the nearest of all centers",
         lambda squares: squares[:, -1],
     ),
     (
-        "the distances to all seeds are added here: take that to the nearest, the minimum",
+        "the distances to all centers are added here: take that to the nearest, the minimum",
         lambda squares: squares.sum(axis=1),
     ),
     (
-        "the greatest distance counts here: take that to the nearest seed, the minimum",
+        "the greatest distance counts here: take that to the nearest center, the minimum",
         lambda squares: squares.max(axis=1),
     ),
 ]
@@ -850,7 +850,7 @@ def check_seeding(call: Function) -> None:
             got = call(points, k, rng)
             hint = unlike(points[:k], got)
             if not hint and not np.isin(got, points).all():
-                hint = "every seed should be one of the points"
+                hint = "every center should be one of the points"
             if hint:
                 raise FailureError(f"{problem}\ngot\n{indented(got)}", hint)
             drawn[tuple(values.index(value) for value in np.ravel(got))] += 1
@@ -864,13 +864,13 @@ def check_seeding(call: Function) -> None:
             percents = (f"{100 * found.get(seeds, 0):.0f} %" for found in (shares, expected))
             problem += "\n    {}: {}, expected {}".format(named, *percents)
         if k == 1:
-            raise FailureError(problem, "as the first seed every point should be equally likely")
+            raise FailureError(problem, "as the first center every point should be equally likely")
         off, hint = min(
             (difference(shares, chances(points, k, potential)), hint)
             for hint, potential in WRONG_SEEDINGS
         )
         if off > TOLERANCE:
-            hint = "draw each next in proportion to the squared distance to the nearest seed"
+            hint = "draw each next in proportion to the squared distance to the nearest center"
         raise FailureError(problem, hint)
 
 
@@ -880,7 +880,7 @@ def difference(one: Chances, other: Chances) -> float:
 
 
 def check_image(call: Function) -> None:
-    """Check stage 6: whatever the seeds are, the segments must be those of an ended loop."""
+    """Check stage 6: whatever the initial centers, the segments must be those of an ended loop."""
     rng = np.random.default_rng(0)
     black, dark, light, white = [0, 0, 0], [10, 0, 5], [240, 250, 255], [255, 255, 255]
     noise = rng.integers(256, size=(5, 4, 3)).astype(np.uint8)
