@@ -35,8 +35,9 @@ def test_a_gimp_palette_is_read_back(result: Segmentation) -> None:
     assert b"Name: two\\nlines" in content
     palette, mode = GimpPaletteFile.GimpPaletteFile(io.BytesIO(content)).getpalette()
     assert mode == "RGB"
-    colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)[:5]
-    np.testing.assert_array_equal(colors, result.palette)
+    colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)
+    first = (colors == result.palette[0]).all(axis=1).argmax()  # older Pillows count the head, too
+    np.testing.assert_array_equal(colors[first : first + 5], result.palette)
 
 
 def test_a_picture_shows_the_colors_in_order(result: Segmentation) -> None:
