@@ -252,14 +252,16 @@ def steps(
     while True:
         before = clusters.labels
         reassigned = clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
-        if not clusters.total_weights().all():  # a cluster is empty
+        weights = clusters.total_weights()
+        if not weights.all():  # a cluster is empty
             centers = refill(clusters, centers)
             reassigned = np.flatnonzero(clusters.labels != before)
+            weights = clusters.total_weights()
         step = Step(
             iteration=iteration,
             centers=centers,
             reassigned=reassigned,
-            weights=clusters.total_weights(),
+            weights=weights,
             converged=has_settled(clusters, centers, reassigned, tol),
             _labels=clusters.labels,
             _points=clusters.points,
