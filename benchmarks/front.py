@@ -10,15 +10,16 @@ library alike. It is given relative to the least that any of them reached.
 
 Prints tables in Markdown and draws `front.png`. scikit-learn-intelex, which
 patches scikit-learn, runs in a process of its own (`--intelex PYTHON` names one).
+Unset OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE before: they slow the peers' BLAS.
 """
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 import kmeans_seg
 
 from .conftest import SMALL
-from .peers import as_float32
+from .peers import as_float32, faiss, opencv, pillow, scikit_learn
 
 Image = NDArray[np.uint8]
 Labels = NDArray[Any]
@@ -40,44 +41,10 @@ def ours(**options: Any) -> Run:
     return lambda image, k: kmeans_seg.segment(image, k, **options).labels
 
 
-def scikit_learn(n_init: int) -> Run:
-    def run(image: Image, k: int) -> Labels:
-        from sklearn.cluster import KMeans
-
-        return np.asarray(KMeans(k, n_init=n_init, random_state=0).fit_predict(as_float32(image)))
-
-    return run
-
-
 def mini_batch(image: Image, k: int) -> Labels:
     from sklearn.cluster import MiniBatchKMeans
 
     return np.asarray(MiniBatchKMeans(k, random_state=0).fit_predict(as_float32(image)))
-
-
-def opencv(attempts: int) -> Run:
-    def run(image: Image, k: int) -> Labels:
-        import cv2
-
-        criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1.0)
-        cv2.setRNGSeed(0)
-        points = as_float32(image)
-        found = cv2.kmeans(points, k, None, criteria, attempts, cv2.KMEANS_PP_CENTERS)
-        return np.asarray(found[1]).ravel()
-
-    return run
-
-
-def faiss(nredo: int) -> Run:
-    def run(image: Image, k: int) -> Labels:
-        import faiss as library
-
-        points = as_float32(image)
-        clustering = library.Kmeans(3, k, nredo=nredo, max_points_per_centroid=len(points))
-        clustering.train(points)
-        return np.asarray(clustering.index.search(points, 1)[1]).ravel()
-
-    return run
 
 
 def libimagequant(image: Image, k: int) -> Labels:
@@ -93,25 +60,20 @@ def libimagequant(image: Image, k: int) -> Labels:
     return np.frombuffer(labels, np.uint8)
 
 
-def pillow(image: Image, k: int) -> Labels:
-    import PIL.Image
-
-    return np.asarray(PIL.Image.fromarray(image).quantize(k, kmeans=1)).ravel()
-
-
 PEERS: dict[str, dict[str, Run]] = {
     "kmeans_seg": {f"n_init={n}": ours(n_init=n) for n in (1, 3, 10)},
     "kmeans_seg, one draw": {"k-means++": ours(init="k-means++")},
-    "scikit-learn": {f"n_init={n}": scikit_learn(n) for n in (1, 3, 10)},
+    "scikit-learn": {f"n_init={n}": partial(scikit_learn, n_init=n) for n in (1, 3, 10)},
     "MiniBatchKMeans": {"": mini_batch},
-    "OpenCV": {f"attempts={n}": opencv(n) for n in (1, 3, 10)},
-    "faiss": {f"nredo={n}": faiss(n) for n in (1, 3, 10)},
+    "OpenCV": {f"attempts={n}": partial(opencv, attempts=n) for n in (1, 3, 10)},
+    "faiss": {f"nredo={n}": partial(faiss, nredo=n) for n in (1, 3, 10)},
     "libimagequant": {"": libimagequant},
     "Pillow": {"": pillow},
 }
 LEAST = 1e-5  # what is closer to the least inertia is drawn here
 SLOW = 10.0  # seconds: what took longer is run once, and not with more starts
 LARGE = 4e6  # numbers: above this, the default MiniBatchKMeans takes minutes
+MOST_COLORS = {"libimagequant": 256, "Pillow": 256}
 NEEDS = {"OpenCV": "cv2", "faiss": "faiss", "libimagequant": "imagequant"}
 NEEDS |= {"scikit-learn": "sklearn", "MiniBatchKMeans": "sklearn"}
 
@@ -132,11 +94,8 @@ def measured(image: Image, k: int, rounds: int) -> dict[tuple[str, str], tuple[f
     found: dict[tuple[str, str], tuple[float, float]] = {}
     for turn in range(rounds):
         for name, runs in PEERS.items():
-            if not find_spec(NEEDS.get(name, "numpy")) or (k > 256 and "imagequant" in name):
-                continue
-            if k > 256 and name == "Pillow":
-                continue
-            if name == "MiniBatchKMeans" and image.size > LARGE:
+            too_large = name == "MiniBatchKMeans" and image.size > LARGE
+            if too_large or k > MOST_COLORS.get(name, k) or not find_spec(NEEDS.get(name, "numpy")):
                 continue
             for starts, run in runs.items():
                 fewer = [seconds for (other, _), (seconds, _) in found.items() if other == name]
@@ -191,7 +150,6 @@ def main() -> None:
     parser.add_argument("--intelex", metavar="PYTHON")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    os.environ.pop("OPENBLAS_CORETYPE", None)
     paths = sorted(args.photos.glob("*.jp*g")) if args.photos else []
     results: dict[str, Any] = {}
     for k in args.k:
@@ -211,7 +169,7 @@ def main() -> None:
                 (args.out / "front.json").write_text(text, encoding="utf-8")
     print(table(results))
     if args.out:
-        plot(results, args.out / f"front-{args.k[0]}.png")
+        plot(results, args.out / "front.png")
 
 
 def plot(results: dict[str, Any], path: Path) -> None:

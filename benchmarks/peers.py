@@ -34,19 +34,19 @@ def ours(image: Image, k: int, seed: int = 0) -> Labels:
     return kmeans_seg.segment(image, k, rng=seed).labels
 
 
-def scikit_learn(image: Image, k: int, seed: int = 0) -> Labels:
+def scikit_learn(image: Image, k: int, seed: int = 0, n_init: int | str = "auto") -> Labels:
     from sklearn.cluster import KMeans
 
-    labels = KMeans(k, random_state=seed).fit_predict(as_float32(image))
+    labels = KMeans(k, n_init=n_init, random_state=seed).fit_predict(as_float32(image))
     return np.asarray(labels).reshape(image.shape[:2])
 
 
-def opencv(image: Image, k: int, seed: int = 0) -> Labels:
+def opencv(image: Image, k: int, seed: int = 0, attempts: int = 1) -> Labels:
     import cv2
 
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1.0)
     cv2.setRNGSeed(seed)
-    labels = cv2.kmeans(as_float32(image), k, None, criteria, 1, cv2.KMEANS_PP_CENTERS)[1]
+    labels = cv2.kmeans(as_float32(image), k, None, criteria, attempts, cv2.KMEANS_PP_CENTERS)[1]
     return np.asarray(labels).reshape(image.shape[:2])
 
 
@@ -57,12 +57,12 @@ def scipy(image: Image, k: int) -> Labels:
     return np.asarray(labels).reshape(image.shape[:2])
 
 
-def faiss(image: Image, k: int) -> Labels:
+def faiss(image: Image, k: int, nredo: int = 1) -> Labels:
     import faiss as library
 
     points = as_float32(image)
     # By default it would look at 256 points for each center only.
-    clustering = library.Kmeans(3, k, max_points_per_centroid=len(points))
+    clustering = library.Kmeans(3, k, nredo=nredo, max_points_per_centroid=len(points))
     clustering.train(points)
     return np.asarray(clustering.index.search(points, 1)[1]).reshape(image.shape[:2])
 
