@@ -218,16 +218,22 @@ def as_rgb(colors: NDArray[Any]) -> Rgb:
     Gray and RGB in a range that is known look as they are. Where numbers are
     no colors, a palette becomes a row of grays.
     """
-    channels = colors.shape[-1]
+    values = on_screen(colors)
+    if values is None:
+        values = np.linspace(60, 220, colors.shape[0])[:, np.newaxis]
+    return np.broadcast_to(np.rint(values), (*values.shape[:-1], 3)).astype(np.uint8)
+
+
+def on_screen(colors: NDArray[Any]) -> NDArray[Any] | None:
+    """Scale gray or RGB colors (..., C) to [0, 255]; None for other numbers."""
     if colors.dtype == np.uint16:
         values = colors / 257
     elif colors.dtype.kind in "fb":
         values = colors * 255.0
     else:
         values = colors.astype(np.float64)
-    if channels not in (1, 3) or values.min() < 0 or values.max() > 255:
-        values = np.linspace(60, 220, colors.shape[0])[:, np.newaxis]
-    return np.broadcast_to(np.rint(values), (*values.shape[:-1], 3)).astype(np.uint8)
+    fits = colors.shape[-1] in (1, 3) and values.min() >= 0 and values.max() <= 255
+    return values if fits else None
 
 
 def hex_codes(palette: NDArray[Any]) -> list[str | None]:
@@ -246,22 +252,10 @@ def hex_codes(palette: NDArray[Any]) -> list[str | None]:
     return [None] * len(palette) if rgb is None else [hexadecimal(color) for color in rgb]
 
 
-def as_screen_colors(palette: NDArray[Any]) -> NDArray[np.uint8] | None:
+def as_screen_colors(palette: NDArray[Any]) -> Rgb | None:
     """Turn gray or RGB colors whose range is known into 8-bit RGB; None for other numbers."""
-    match palette.dtype.kind, palette.dtype.itemsize:
-        case ("u", 1):
-            values = palette.astype(np.float64)
-        case ("u", 2):
-            values = palette / 257
-        case ("b", _):
-            values = palette * 255.0
-        case ("f", _) if palette.min() >= 0 and palette.max() <= 1:
-            values = palette * 255.0
-        case _:
-            return None
-    if palette.shape[1] not in (1, 3):
-        return None
-    return np.broadcast_to(np.rint(values), (len(palette), 3)).astype(np.uint8)
+    has_range = palette.dtype.kind in "fb" or palette.dtype in (np.uint8, np.uint16)
+    return as_rgb(palette) if has_range and on_screen(palette) is not None else None
 
 
 def finished(canvas: Canvas) -> Rgb:
