@@ -143,7 +143,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=number_of_segments,
         default=3,
         metavar="K",
-        help="how many segments, or auto for as many as the colors have clusters (default: 3)",
+        help="the number of segments, or auto: the number of clusters of colors (default: 3)",
     )
     how.add_argument(
         "--space",

@@ -454,9 +454,9 @@ def optimum(points: Floats, weights: Floats, k: int, init: str) -> Floats | None
     values = points[:, channel]
     if init == "auto" and np.unique(values).size > MOST_VALUES:
         return None
-    optimum = optimal_centers(values, k, weights)
-    centers = np.repeat(points[:1], len(optimum), axis=0)
-    centers[:, channel] = optimum
+    best = optimal_centers(values, k, weights)
+    centers = np.repeat(points[:1], len(best), axis=0)
+    centers[:, channel] = best
     return centers + 0.0
 
 

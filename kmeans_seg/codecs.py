@@ -644,8 +644,8 @@ def encode_image(picture: Picture, suffix: str) -> bytes:
     if others:
         options = {**options, "save_all": True, "append_images": others}
         if suffix in ANIMATED:
-            options |= {"duration": list(picture.durations)} if picture.durations else {}
-            options |= {} if picture.loop is None else {"loop": picture.loop}
+            timing = {"duration": picture.durations, "loop": picture.loop}
+            options |= {name: value for name, value in timing.items() if value is not None}
     file = io.BytesIO()
     first.save(file, name, **options)
     # A GIF may lose colors.

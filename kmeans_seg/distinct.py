@@ -133,7 +133,7 @@ def as_they_come(pixels: NDArray[Any]) -> DistinctColors:
 
 @dataclass
 class InTurn:
-    """Hands out the labels of all pixels from the first to the last, as many as asked for."""
+    """Returns the labels of all pixels in order: for each block of pixels, the next ones."""
 
     labels: Labels
     start: int = 0

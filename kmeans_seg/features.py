@@ -39,7 +39,7 @@ class Space:
     brightness
         From centers to the numbers by which they are ordered.
     columns
-        The number of columns of a point; None for as many as there are channels.
+        The number of columns of a point; None if it is the number of channels.
     """
 
     name: str

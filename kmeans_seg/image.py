@@ -191,10 +191,8 @@ class Pixels:
         most, rows = BLOCK, 1
         if not isinstance(self.array, np.ndarray):
             chunks = getattr(self.array, "chunks", None)
-            kept = (
-                chunks[1 if axis == 0 else 0] if chunks else 1
-            )  # rows that the file keeps together
-            most, rows = FILE_BLOCK, kept if isinstance(kept, int) else 1
+            together = chunks[1 if axis == 0 else 0] if chunks else 1  # rows of a chunk
+            most, rows = FILE_BLOCK, together if isinstance(together, int) else 1
         for index in tiles(self.shape, most, rows):
             where = index if axis is None else (*index[:axis], slice(None), *index[axis:])
             part = self.array[where]

