@@ -8,6 +8,7 @@ everything about images, which `segmentation` adds.
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -131,7 +132,7 @@ def kmeans(
     k: int,
     *,
     weights: ArrayLike | None = None,
-    init: str | ArrayLike = "k-means++",
+    init: str | ArrayLike = "auto",
     n_init: int = 1,
     max_iter: int = 1000,
     tol: float = 0,
@@ -140,6 +141,10 @@ def kmeans(
     callback: Callback | None = None,
 ) -> Clustering:
     """Cluster points by k-means.
+
+    The result does not depend on the order of the points: they are brought into
+    an order of their own (`canonical_order` in `distinct`), and the answer is
+    in yours.
 
     Parameters
     ----------
@@ -152,11 +157,11 @@ def kmeans(
         point of weight 3 counts like three equal points, to the bit where
         points and weights are whole numbers.
     init
-        How to choose the centers to start from: "k-means++" (greedy, see
-        `kmeans_plusplus`), "random" (distinct points, in proportion to their
-        weights), "optimal" (the centers of least inertia; only one channel may
-        vary), "auto" (as in `segment`; where several channels vary, points
-        that follow each other should be similar), or an array (k, C) of centers.
+        How to choose the centers to start from: "auto" (good ones whatever the
+        seed, as in `segment`), "k-means++" (greedy, see `kmeans_plusplus`),
+        "random" (distinct points, in proportion to their weights), "optimal"
+        (the centers of least inertia; only one channel may vary), or an array
+        (k, C) of centers.
     n_init
         The number of runs from different initial centers; the one of least
         inertia is kept, the first of equals. With "optimal" or an array for
@@ -202,7 +207,7 @@ def kmeans(
     --------
     >>> clustering = kmeans([[0], [1], [8], [9], [10]], 2)
     >>> clustering.centers.ravel(), clustering.labels
-    (array([9. , 0.5]), array([1, 1, 0, 0, 0], dtype=int32))
+    (array([0.5, 9. ]), array([0, 0, 1, 1, 1], dtype=int32))
     >>> clustering.inertia
     2.5
     """
@@ -219,9 +224,14 @@ def kmeans(
         rng=rng,
         strategy=strategy,
     )
-    events = each_in_default_errstate(best_run(points, weights, k, options))
+    order, arranged, arranged_weights = in_order(points, weights, strategy)
+    if callback is not None:
+        callback = restoring(callback, order, points, weights)
+    del points  # a copy, perhaps, and a large one
+    events = each_in_default_errstate(best_run(arranged, arranged_weights, k, options))
     step, _ = run_to_end(events, callback)
     clustering = conclude(step, step.converged)
+    clustering.labels[order] = clustering.labels.copy()
     warn_of_shortcomings(clustering, k, options, "points")
     return clustering
 
@@ -294,8 +304,11 @@ def lloyd(
     centers = as_centers("centers", centers, None, points.shape[1])
     labels = as_labels(labels, len(points), len(centers))
     validation.check_choice("strategy", strategy, STRATEGIES)
-    clusters = STRATEGIES[strategy].clusters(points, weights, len(centers), labels)
-    return each_in_default_errstate(steps(clusters, centers))
+    order, arranged, arranged_weights = in_order(points, weights, strategy)
+    labels = None if labels is None else labels[order]
+    clusters = STRATEGIES[strategy].clusters(arranged, arranged_weights, len(centers), labels)
+    restored = restoring(lambda step: step, order, points, weights)
+    return map(restored, each_in_default_errstate(steps(clusters, centers)))
 
 
 @default_errstate
@@ -356,6 +369,7 @@ def kmeans_plusplus(
     weights = as_weights(weights, len(points))
     if trials is not None:
         trials = validation.as_count("trials", trials, most=validation.MOST_TRIALS)
+    _, points, weights = in_order(points, weights, "fast")
     draws = seeding.plusplus(
         points,
         weights,
@@ -512,6 +526,36 @@ def conclude(step: Step, converged: bool, *, keep_empty: bool = False) -> Cluste
         n_iter=step.iteration,
         converged=converged,
     )
+
+
+@default_errstate
+def in_order(points: Floats, weights: Floats, strategy: str) -> tuple[Indices, Floats, Floats]:
+    """Bring points into their canonical order: return it, and the points and weights in it."""
+    order = STRATEGIES[strategy].canonical_order(points, weights)
+    return order, points.T.take(order, axis=1).T, weights[order]
+
+
+def restoring(
+    use: Callable[[Step], Result], order: Indices, points: Floats, weights: Floats
+) -> Callable[[Step], Result]:
+    """Let a function that uses steps of the points in some order see them as the caller gave them.
+
+    Point i of a step is point order[i] of `points`, and has the weight order[i] of `weights`.
+    """
+
+    @default_errstate
+    def restored(step: Step) -> Step:
+        labels = np.empty_like(step._labels)
+        labels[order] = step._labels
+        return dataclasses.replace(
+            step,
+            reassigned=np.sort(order[step.reassigned]),
+            _labels=labels,
+            _points=points,
+            _point_weights=weights,
+        )
+
+    return lambda step: use(restored(step))
 
 
 def run_to_end(events: Events[Result], callback: Callback | None) -> Result:

@@ -7,9 +7,8 @@ photos on 7 to 1000 times fewer points.
 The colors are in the order of G. M. Morton (1966), in which the bits of the
 channels are interleaved: similar colors are neighbors in it, and it does not
 depend on where in the image the pixels are. Colors that do not fit 64 bits,
-floating-point ones among them, are rounded for this. Left out: such colors
-with more than 8 channels. Each of their pixels is a point of its own, in the
-order of the image.
+floating-point ones among them, are rounded for this, and many channels are
+summed up in few (`principal`). Points get the same order (`canonical_order`).
 """
 
 from collections.abc import Callable, Iterable
@@ -20,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .exact import Floats
-from .lloyd import Labels
+from .lloyd import Indices, Labels
+from .principal import principal_levels
 
-MOST_CHANNELS = 8  # of colors that do not fit 64 bits: those of more are not ordered
+MOST_CHANNELS = 8  # interleaved, of colors that do not fit 64 bits: more are summed up
 
 
 class LookUp(Protocol):
@@ -67,8 +67,6 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
     """
     parts = list(blocks)
     pixels = np.concatenate(parts)
-    if not has_codes(pixels.shape[1], pixels.dtype) and pixels.shape[1] > MOST_CHANNELS:
-        return as_they_come(pixels)
     order = np.lexsort((*pixels.T[::-1], morton_codes(pixels)))  # the codes count first
     ordered = pixels[order]
     is_new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
@@ -82,6 +80,21 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
 
     colors = ordered[first].astype(parts[0].dtype, order="F")
     return DistinctColors(colors, counts.astype(np.float64), look_up)
+
+
+def canonical_order(points: Floats, weights: Floats) -> Indices:
+    """Order points (n, C) so that similar ones are neighbors: by their codes, then their channels.
+
+    Equal points are ordered by their weights. So what comes out in this order
+    does not depend on the order in which the points came.
+
+    Examples
+    --------
+    >>> points = np.array([[5.0, 5.0], [0.0, 1.0], [5.0, 4.0], [1.0, 1.0]])
+    >>> canonical_order(points, np.ones(4))
+    array([1, 3, 2, 0])
+    """
+    return np.lexsort((weights, *points.T[::-1], morton_codes(points)))
 
 
 def morton_codes(pixels: NDArray[Any]) -> NDArray[np.uint64]:
@@ -116,6 +129,8 @@ def has_codes(channels: int, dtype: np.dtype[Any]) -> bool:
 
 def in_levels(pixels: NDArray[Any]) -> NDArray[Any]:
     """Round each channel to as many levels between its extremes as fit a code of 64 bits."""
+    if pixels.shape[1] > MOST_CHANNELS:
+        return principal_levels(pixels)
     unsigned: type[np.unsignedinteger[Any]] = np.uint16 if pixels.shape[1] <= 4 else np.uint8
     levels = np.empty(pixels.shape, unsigned, order="F")
     for channel in range(pixels.shape[1]):
@@ -124,11 +139,6 @@ def in_levels(pixels: NDArray[Any]) -> NDArray[Any]:
         values *= np.iinfo(unsigned).max / max(float(values.max()), 1e-300)
         levels[:, channel] = values
     return levels
-
-
-def as_they_come(pixels: NDArray[Any]) -> DistinctColors:
-    """Take every pixel as a color of its own."""
-    return DistinctColors(np.asfortranarray(pixels), np.ones(len(pixels)), InTurn)
 
 
 @dataclass

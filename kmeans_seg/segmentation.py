@@ -374,7 +374,6 @@ def segment(
     Every pixel counts: nothing is subsampled. The distinct colors are
     clustered, weighted by their counts, which gives the same result.
     Rearranging the pixels rearranges the labels and changes nothing else.
-    (Exception: colors of more than 8 channels that do not fit in 64 bits.)
     The random seed is fixed unless you pass `rng`: the same call gives the
     same result.
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .distinct import DistinctColors, distinct_colors
+from .distinct import DistinctColors, canonical_order, distinct_colors
+from .exact import Floats
 from .fast import clusters, counting, plusplus
-from .lloyd import Clusters
+from .lloyd import Clusters, Indices
 from .seeding import Potential
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Strategy:
     """What a run is made of. Every strategy gives the same bits.
 
@@ -20,6 +21,8 @@ class Strategy:
     ----------
     distinct_colors
         Finds the distinct colors of an image and counts them.
+    canonical_order
+        Orders points so that similar ones are neighbors, whatever their order was.
     potential
         Draws the initial centers of k-means++.
     clusters
@@ -27,11 +30,22 @@ class Strategy:
     """
 
     distinct_colors: Callable[[Iterable[NDArray[Any]]], DistinctColors]
+    canonical_order: Callable[[Floats, Floats], Indices]
     potential: type[Potential]
     clusters: type[Clusters]
 
 
 STRATEGIES = {
-    "fast": Strategy(counting.distinct_colors, plusplus.CellPotential, clusters.PrunedClusters),
-    "plain": Strategy(distinct_colors, Potential, Clusters),
+    "fast": Strategy(
+        distinct_colors=counting.distinct_colors,
+        canonical_order=counting.canonical_order,
+        potential=plusplus.CellPotential,
+        clusters=clusters.PrunedClusters,
+    ),
+    "plain": Strategy(
+        distinct_colors=distinct_colors,
+        canonical_order=canonical_order,
+        potential=Potential,
+        clusters=Clusters,
+    ),
 }

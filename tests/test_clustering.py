@@ -69,9 +69,27 @@ def test_it_goes_by_the_book(strategy: str) -> None:
         points = cloud(60, 2, seed, values=20)
         init = kmeans_plusplus(points, 6, rng=seed)
         *_, last = oracle.lloyd(points.tolist(), init.tolist())
-        result = kmeans(points, 6, rng=seed, strategy=strategy)
+        result = kmeans(points, 6, init="k-means++", rng=seed, strategy=strategy)
         assert result.labels.tolist() == last.labels
         assert result.centers.tolist() == [list(center) for center in last.centers]
+
+
+@pytest.mark.parametrize("init", ["auto", "k-means++", "random"])
+@pytest.mark.parametrize("channels", [1, 3, 12])
+def test_rearranging_the_points_rearranges_the_labels(
+    init: str, channels: int, strategy: str
+) -> None:
+    rng = np.random.default_rng(channels)
+    points = rng.integers(0, 40, (400, channels)) / 7
+    points[::9] = points[0]  # equal points, of different weights
+    weights = rng.random(400) + 0.1
+    order = rng.permutation(400)
+    one = kmeans(points, 5, weights=weights, init=init, strategy=strategy)
+    other = kmeans(points[order], 5, weights=weights[order], init=init, strategy=strategy)
+    assert_same(other, dataclasses.replace(one, labels=one.labels[order]))
+    drawn = kmeans_plusplus(points, 5, weights=weights)
+    again = kmeans_plusplus(points[order], 5, weights=weights[order])
+    np.testing.assert_array_equal(drawn, again)
 
 
 @pytest.mark.parametrize("init", ["k-means++", "random"])
@@ -144,11 +162,12 @@ def test_of_equals_the_first_is_kept() -> None:
     # Two clusters that every run finds, in one order or the other.
     points = [[0], [1], [100], [101]]
     rng = np.random.default_rng(0)
-    first = kmeans(points, 2, rng=rng)
-    orders = {tuple(kmeans(points, 2, rng=rng).labels.tolist()) for _ in range(10)}
+    first = kmeans(points, 2, init="k-means++", rng=rng)
+    others = (kmeans(points, 2, init="k-means++", rng=rng) for _ in range(10))
+    orders = {tuple(other.labels.tolist()) for other in others}
     assert len(orders) == 2
     for n_init in range(2, 12):
-        assert_same(kmeans(points, 2, n_init=n_init, rng=0), first)
+        assert_same(kmeans(points, 2, init="k-means++", n_init=n_init, rng=0), first)
 
 
 def test_given_centers_are_run_once() -> None:
@@ -223,21 +242,23 @@ def only_warning(action: Any) -> tuple[Clustering, warnings.WarningMessage]:
 
 def test_every_pass_but_the_last_leaves_it_unconverged(strategy: str) -> None:
     points = cloud()
-    whole = kmeans(points, 7, strategy=strategy)
+    whole = kmeans(points, 7, init="k-means++", strategy=strategy)
     steps = list(lloyd(points, kmeans_plusplus(points, 7)))
     assert whole.n_iter == len(steps) > 3
     for max_iter in range(1, whole.n_iter):
         with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter} passes: raise"):
-            result = kmeans(points, 7, max_iter=max_iter, strategy=strategy)
+            result = kmeans(points, 7, init=steps[0].centers, max_iter=max_iter, strategy=strategy)
         assert result.converged is False
         assert result.n_iter == max_iter
         np.testing.assert_array_equal(result.centers, steps[max_iter - 1].centers)
         assert_belongs_together(result, points)
-    assert_same(kmeans(points, 7, max_iter=whole.n_iter, strategy=strategy), whole)
+    assert_same(
+        kmeans(points, 7, init="k-means++", max_iter=whole.n_iter, strategy=strategy), whole
+    )
 
 
 def test_one_warning_says_that_it_gave_up() -> None:
-    _, warning = only_warning(lambda: kmeans(cloud(), 7, max_iter=2, n_init=3))
+    _, warning = only_warning(lambda: kmeans(cloud(), 7, init="random", max_iter=2, n_init=3))
     assert warning.category is ConvergenceWarning
     assert Path(warning.filename) == Path(__file__)
     assert str(warning.message) == (
@@ -300,7 +321,7 @@ def test_empty_clusters_are_rescued(strategy: str) -> None:
 def test_the_callback_sees_every_step(strategy: str) -> None:
     points = cloud()
     steps: list[Step] = []
-    result = kmeans(points, 5, callback=steps.append, strategy=strategy)
+    result = kmeans(points, 5, init="k-means++", callback=steps.append, strategy=strategy)
     expected = list(lloyd(points, kmeans_plusplus(points, 5), strategy=strategy))
     assert [step.iteration for step in steps] == list(range(1, result.n_iter + 1))
     for step, other in zip(steps, expected, strict=True):

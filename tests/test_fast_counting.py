@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kmeans_seg import distinct, segment
 from kmeans_seg.fast import counting
 from kmeans_seg.fast.counting import (
+    canonical_order,
     colors_of,
     distinct_colors,
     merge_counts,
@@ -214,12 +215,31 @@ def test_neighbors_in_the_order_are_similar_colors() -> None:
     assert steps.mean() < np.linalg.norm(np.diff(pixels, axis=0), axis=1).mean() / 5
 
 
-def test_more_channels_than_can_be_sorted_are_taken_pixel_by_pixel() -> None:
-    pixels = np.zeros((3, 9), np.uint8)
+def test_equal_colors_of_many_channels_are_counted() -> None:
+    pixels = np.zeros((4, 9), np.uint8)
+    pixels[1, 8] = 7
     found = distinct_colors([pixels])
-    assert found.counts.tolist() == [1, 1, 1]
-    np.testing.assert_array_equal(found.colors, pixels)
-    assert found.look_up(np.array([4, 2, 0], np.int32))(pixels).tolist() == [4, 2, 0]
+    assert found.counts.tolist() == [3, 1]
+    np.testing.assert_array_equal(found.colors, pixels[:2])
+    assert found.look_up(np.array([4, 2], np.int32))(pixels).tolist() == [4, 2, 4, 4]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8, 9, 30, 80])
+@pytest.mark.parametrize("values", [3, 1000])
+def test_the_canonical_order_does_not_depend_on_the_order_of_the_points(
+    channels: int, values: int
+) -> None:
+    rng = np.random.default_rng(channels)
+    points = np.asfortranarray(rng.integers(-values, values, (500, channels)) / 7)
+    points[::9] = points[0]  # equal points, of different weights
+    weights = rng.integers(1, 4, 500) / 3
+    order = canonical_order(points, weights)
+    np.testing.assert_array_equal(distinct.canonical_order(points, weights), order)
+    assert sorted(order) == list(range(500))
+    arrangement = rng.permutation(500)
+    again = arrangement[canonical_order(points[arrangement], weights[arrangement])]
+    np.testing.assert_array_equal(points[again], points[order])
+    np.testing.assert_array_equal(weights[again], weights[order])
 
 
 def test_the_pixels_are_left_alone() -> None:

@@ -242,10 +242,13 @@ def test_nothing_is_changed_and_the_seed_decides() -> None:
     assert first.centers.tolist() != other.centers.tolist()  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("k", [8, 20])
+@pytest.mark.parametrize("k", [6, 12])
 def test_rehearsed_starts_end_nearer_the_best(k: int) -> None:
     points, weights = photo()
-    single = [kmeans_seg.kmeans(points, k, weights=weights, rng=s).inertia for s in range(8)]
+    single = [
+        kmeans_seg.kmeans(points, k, weights=weights, init="k-means++", rng=s).inertia
+        for s in range(8)
+    ]
     rehearsed = [
         kmeans_seg.kmeans(points, k, weights=weights, init=run(points, k, weights, s)[1]).inertia
         for s in range(8)

@@ -33,14 +33,14 @@ HASHES = {
     "single precision": "0c98791353ef9958",
     "position": "36d1d74d078cb909",
     "normalize": "ea510a5b4e9fde40",
-    "many channels": "b976de25dfed5a15",
+    "many channels": "68f319c899179373",
     "random": "bf398e59e69809d1",
     "a fill value": "e21b8f9e29277037",
     "rehearsed": "022627ae95263a00",
     "rehearsed, many segments, floats": "12860f807f4edfe5",
     "rehearsed, to a share": "692919b929438f2e",
     "optimal": "fa594f86e3b2e915",
-    "weighted points": "406f69632c0bdd74",
+    "weighted points": "c65cd087e3248b57",
 }
 
 

@@ -348,14 +348,14 @@ def test_rearranging_the_pixels_rearranges_the_labels_and_nothing_else(
 
 
 @pytest.mark.parametrize("how", REARRANGEMENTS)
-@pytest.mark.parametrize("shape", [(12, 10, 3), (12, 10)])
-def test_with_given_centers_that_holds_for_floats_too(
-    how: str, shape: tuple[int, ...], strategy: str
+@pytest.mark.parametrize("init", ["auto", "k-means++"])
+@pytest.mark.parametrize("shape", [(12, 10, 3), (12, 10), (12, 10, 9)])
+def test_that_holds_for_floats_too(
+    how: str, shape: tuple[int, ...], init: str, strategy: str
 ) -> None:
     image, rearrange = np.random.default_rng(1).random(shape), REARRANGEMENTS[how]
-    init = plane(image)[:6]
-    expected = segment(image, 6, init=init, strategy=strategy)
-    result = segment(rearrange(image), 6, init=init, strategy=strategy)
+    expected = segment(image, 6, space="raw", init=init, strategy=strategy)
+    result = segment(rearrange(image), 6, space="raw", init=init, strategy=strategy)
     np.testing.assert_array_equal(result.labels, rearrange(expected.labels))
     np.testing.assert_array_equal(result.centers, expected.centers)
     assert result.inertia == expected.inertia

@@ -14,7 +14,7 @@ import kmeans_seg
 from kmeans_seg import segment
 
 PACKAGE = Path(kmeans_seg.__file__).parent
-CORE = {"exact", "errstate", "lloyd", "seeding", "distinct", "colorspace"}
+CORE = {"exact", "errstate", "lloyd", "seeding", "distinct", "principal", "colorspace"}
 # What stands between a reader and the last pass must not become more.
 MOST_FUNCTIONS, MOST_FILES = 70, 10
 

@@ -6,7 +6,7 @@ those of small images by sorting. The pixels come in blocks, and only the
 colors are kept: the memory depends on them, not on the size of the image.
 
 Colors that have no code, floating-point ones among them, are sorted together;
-for this all are gathered.
+for this all are gathered. Points are sorted in the same way.
 """
 
 from collections import Counter
@@ -18,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..distinct import (
-    MOST_CHANNELS,
     DistinctColors,
     InTurn,
     LookUp,
-    as_they_come,
     differs_from_last,
     has_codes,
     in_levels,
 )
-from ..lloyd import Labels
+from ..exact import Floats
+from ..lloyd import Indices, Labels
 
 Codes: TypeAlias = NDArray[np.integer[Any]]
 
@@ -72,8 +71,7 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
     channels = first.shape[1]
     if has_codes(channels, first.dtype):
         return from_codes(*count_codes(reading, again), channels, first.dtype)
-    pixels = np.concatenate(list(reading))
-    return by_order(pixels) if channels <= MOST_CHANNELS else as_they_come(pixels)
+    return by_order(np.concatenate(list(reading)))
 
 
 def code_bits(channels: int, dtype: np.dtype[Any]) -> int:
@@ -280,23 +278,8 @@ class CodeLookUp:
 
 def by_order(pixels: NDArray[Any]) -> DistinctColors:
     """Find distinct colors by sorting the pixels themselves."""
-    levels = in_levels(pixels)
-    codes = np.concatenate(list(morton_codes(levels)))
-    bits = code_bits(levels.shape[1], levels.dtype)
-    excess = max(0, bits + len(codes).bit_length() - 64)
-    codes, order = sort_with_places(codes >> np.uint64(excess), bits - excess)
-    # Whether a pixel is like the one before: first in its code, then in one channel more and more.
-    alike = np.append(~differs_from_last(codes), False)
-    for channel in pixels.T:
-        among = np.flatnonzero(alike[1:] | alike[:-1])
-        values = channel[order[among]]
-        if (alike[among] & differs_from_last(values)).any():
-            by_value = np.lexsort((values, (~alike[among]).cumsum()))
-            order[among] = order[among[by_value]]
-            values = values[by_value]
-        alike[among] &= ~differs_from_last(values)
-
-    first = np.flatnonzero(~alike[:-1])
+    order, alike = sort_rows(pixels, pixels.T)
+    first = np.flatnonzero(~alike)
     counts = np.diff(first, append=len(order))
     colors = take_rows(pixels, order[first])
 
@@ -306,6 +289,43 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
         return InTurn(result)
 
     return DistinctColors(colors, counts.astype(np.float64), look_up)
+
+
+def canonical_order(points: Floats, weights: Floats) -> Indices:
+    """Order points (n, C) so that similar ones are neighbors: by their codes, then their channels.
+
+    Equal points are ordered by their weights.
+
+    >>> points = np.array([[5.0, 5.0], [0.0, 1.0], [5.0, 4.0], [1.0, 1.0]])
+    >>> canonical_order(points, np.ones(4))
+    array([1, 3, 2, 0])
+    """
+    return sort_rows(points, (*points.T, weights))[0]
+
+
+def sort_rows(
+    pixels: NDArray[Any], columns: Iterable[NDArray[Any]]
+) -> tuple[Indices, NDArray[np.bool_]]:
+    """Sort pixels (n, C) by their Morton codes, and those of equal codes by some columns (n,).
+
+    Returns the order, and whether each, in that order, equals the one before in all columns.
+    """
+    levels = in_levels(pixels)
+    codes = np.concatenate(list(morton_codes(levels)))
+    bits = code_bits(levels.shape[1], levels.dtype)
+    excess = max(0, bits + len(codes).bit_length() - 64)
+    codes, order = sort_with_places(codes >> np.uint64(excess), bits - excess)
+    # Whether a pixel is like the one before: first in its code, then in one column more and more.
+    alike = np.append(~differs_from_last(codes), False)
+    for column in columns:
+        among = np.flatnonzero(alike[1:] | alike[:-1])
+        values = column[order[among]]
+        if (alike[among] & differs_from_last(values)).any():
+            by_value = np.lexsort((values, (~alike[among]).cumsum()))
+            order[among] = order[among[by_value]]
+            values = values[by_value]
+        alike[among] &= ~differs_from_last(values)
+    return order, alike[:-1]
 
 
 def sort_with_places(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.intp]]:
