@@ -249,6 +249,7 @@ def steps(
     reassigned.
     """
     cycle, iteration = Cycle(), first
+    little = tol * exact_sum(clusters.weights) if tol else 0.0
     while True:
         before = clusters.labels
         reassigned = clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
@@ -262,7 +263,7 @@ def steps(
             centers=centers,
             reassigned=reassigned,
             weights=weights,
-            converged=has_settled(clusters, centers, reassigned, tol),
+            converged=has_settled(clusters, centers, reassigned, little),
             _labels=clusters.labels,
             _points=clusters.points,
             _point_weights=clusters.weights,
@@ -275,10 +276,10 @@ def steps(
         iteration += 1
 
 
-def has_settled(clusters: Clusters, centers: Floats, reassigned: Indices, tol: float) -> bool:
-    """Return whether so little was reassigned that the loop may stop."""
-    if tol:
-        return exact_sum(clusters.weights[reassigned]) <= tol * exact_sum(clusters.weights)
+def has_settled(clusters: Clusters, centers: Floats, reassigned: Indices, little: float) -> bool:
+    """Return whether the loop may stop: no point was reassigned, or at most a weight of `little`."""
+    if little:
+        return exact_sum(clusters.weights[reassigned]) <= little
     # The centers are the means, unless a caller gave both centers and labels.
     return reassigned.size == 0 and bool((clusters.means(otherwise=centers) == centers).all())
 

@@ -37,14 +37,17 @@ def principal_levels(colors: NDArray[Any]) -> NDArray[np.uint16]:
     [[0, 0, 0], [16391, 0, 0], [32783, 0, 0], [65535, 0, 0]]
     """
     n = len(colors)
-    low, high = colors.min(axis=0).astype(np.float64), colors.max(axis=0).astype(np.float64)
+    low, high = (by_channel(ufunc, colors) for ufunc in (np.minimum, np.maximum))
     widest = np.sort((low - high).argsort(kind="stable")[:MOST])
     low, span = low[widest], float((high - low).max())
     factor = (2**LEVEL_BITS - 1) / max(span, 1e-300)
 
     def levels(block: slice) -> NDArray[np.float32]:
-        values = colors[block][:, widest].astype(np.float64)
-        rounded: NDArray[np.float32] = np.rint((values - low) * factor).astype(np.float32)
+        some = colors[block] if len(widest) == colors.shape[1] else colors[block][:, widest]
+        values = some.astype(np.float64)
+        values -= low
+        values *= factor
+        rounded: NDArray[np.float32] = np.rint(values, out=values).astype(np.float32)
         return rounded
 
     blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
@@ -64,6 +67,20 @@ def principal_levels(colors: NDArray[Any]) -> NDArray[np.uint16]:
     for axis in range(AXES):
         result[:, axis] = (places[:, axis] - lowest[axis]) * scale[axis]
     return result
+
+
+def by_channel(ufunc: np.ufunc, colors: NDArray[Any]) -> Floats:
+    """Reduce the colors (n, C) channel by channel: first in rows of 256, which is much faster.
+
+    >>> by_channel(np.maximum, np.array([[1, 5], [7, 2]]))
+    array([7., 5.])
+    """
+    n, channels = colors.shape
+    whole = n - n % 256
+    rows = ufunc.reduce(colors[:whole].reshape(-1, 256 * channels), axis=0) if whole else colors[:0]
+    parts = np.concatenate((rows.reshape(-1, channels), colors[whole:]))
+    found: Floats = ufunc.reduce(parts, axis=0).astype(np.float64)
+    return found
 
 
 def principal_axes(n: int, sums: Floats, products: Floats) -> Floats:

@@ -74,6 +74,7 @@ ALLOWED = {
     ("principal.py", "principal_levels", "2 ** LEVEL_BITS"): INTEGERS,
     ("principal.py", "principal_levels", "levels(block) @ axes.astype(np.float32)"): DIGITS,
     ("principal.py", "principal_levels", "np.square(axes).sum"): DIGITS,
+    ("principal.py", "by_channel", "ufunc.reduce"): "the least and the greatest of each channel",
     ("principal.py", "principal_levels", "some.T @ some"): DIGITS,
     ("principal.py", "principal_levels", "some.sum"): DIGITS,
     ("rehearsals.py", "CoarsePoints.__init__", "np.add.reduceat"): DIGITS,

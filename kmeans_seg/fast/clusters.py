@@ -56,6 +56,7 @@ class PrunedClusters(Clusters):
 
 # Channels and weights are scaled to just below 2^TOP: no digit of the smallest number underflows.
 TOP = 600
+LARGEST_EXPONENT = 1024  # of a power of two is less than this
 COUNTED = 2**32  # whole weights that add up to less than this are not split into digits
 
 
@@ -136,7 +137,10 @@ class RunningSums:
         if self._whole:
             yield 0, rows * weights
             return
-        rows = np.ldexp(rows, self._exponents[:, np.newaxis])
+        if self._exponents.max() < LARGEST_EXPONENT:  # the same, and much faster
+            rows *= np.ldexp(1.0, self._exponents)[:, np.newaxis]
+        else:
+            rows = np.ldexp(rows, self._exponents[:, np.newaxis])
         if self._counted:
             for number, whole in self._split(rows):
                 yield number, whole * weights

@@ -40,6 +40,9 @@ MOST_PER_PIXEL = 32
 # Pixels worked on at a time: they stay in the cache meanwhile.
 BLOCK = 2**15
 
+# Colors of more channels than this are gathered row by row, so many at a time.
+FEW, GATHERED = 4, 2**13
+
 # Entries of the table looked at at a time, when those that are not 0 are searched.
 SCANNED = 2**21
 
@@ -359,10 +362,15 @@ def ascending(codes: Codes, bits: int) -> NDArray[np.intp]:
 
 
 def take_rows(colors: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
-    """Gather rows, channel by channel, into an array whose channels are contiguous."""
+    """Gather rows into an array whose channels are contiguous: channel by channel if they are few."""
     taken = np.empty((len(rows), colors.shape[1]), colors.dtype, order="F")
-    for channel in range(colors.shape[1]):
-        taken[:, channel] = colors[:, channel].take(rows)
+    if colors.shape[1] > FEW and colors.flags.c_contiguous:
+        for start in range(0, len(rows), GATHERED):
+            block = slice(start, start + GATHERED)
+            taken[block] = colors.take(rows[block], axis=0)
+    else:
+        for channel in range(colors.shape[1]):
+            taken[:, channel] = colors[:, channel].take(rows)
     return taken
 
 
