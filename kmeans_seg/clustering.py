@@ -513,7 +513,8 @@ def run_in_order(
 @default_errstate
 def conclude(step: Step, converged: bool, *, keep_empty: bool = False) -> Clustering:
     """Make a clustering of the last step; clusters without points are left out by default."""
-    labels, filled = step.labels.copy(), step.weights > 0
+    labels, filled = step.labels, step.weights > 0
+    labels.flags.writeable = True
     if keep_empty:
         filled = np.ones(len(filled), np.bool_)
     elif not filled.all():  # there are fewer distinct points than centers
@@ -543,19 +544,13 @@ def restoring(
     Point i of a step is point order[i] of `points`, and has the weight order[i] of `weights`.
     """
 
-    @default_errstate
-    def restored(step: Step) -> Step:
-        labels = np.empty_like(step._labels)
-        labels[order] = step._labels
-        return dataclasses.replace(
-            step,
-            reassigned=np.sort(order[step.reassigned]),
-            _labels=labels,
-            _points=points,
-            _point_weights=weights,
-        )
+    def restored(step: Step) -> Result:
+        before, labels = np.empty_like(step._before), np.empty_like(step._labels)
+        before[order], labels[order] = step._before, step._labels
+        clusters = Clusters(points, weights, len(step.centers), labels)
+        return use(dataclasses.replace(step, _before=before, _labels=labels, _clusters=clusters))
 
-    return lambda step: use(restored(step))
+    return restored
 
 
 def run_to_end(events: Events[Result], callback: Callback | None) -> Result:

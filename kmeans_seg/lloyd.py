@@ -121,15 +121,22 @@ class Clusters:
     """
 
     def __init__(
-        self, points: Floats, weights: Floats, k: int, labels: Labels | None = None
+        self, points: Floats, weights: Floats, k: int, labels: SmallLabels | None = None
     ) -> None:
         self.points, self.weights, self.k = points, weights, k
         self.labels: SmallLabels = np.full(len(points), -1, np.int32) if labels is None else labels
 
-    def assign(self, centers: Floats) -> Indices:
-        """Assign each point to its nearest center; return the indices of those reassigned."""
-        before, self.labels = self.labels, nearest_center(self.points, centers)
-        return np.flatnonzero(self.labels != before)
+    def assign(self, centers: Floats) -> None:
+        """Assign each point to its nearest center."""
+        self.labels = nearest_center(self.points, centers)
+
+    def moved(self, before: SmallLabels, labels: SmallLabels) -> float:
+        """Return the weight of the points that have other labels than before: an exact sum."""
+        return exact_sum(self.weights[np.flatnonzero(labels != before)])
+
+    def inertia(self, centers: Floats, labels: SmallLabels) -> float:
+        """Return the weighted sum of squared distances of the points to their centers."""
+        return exact_sum(self.weights * own_distances(self.points, centers, labels))
 
     def total_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
@@ -146,6 +153,35 @@ class Clusters:
             totals = cluster_totals(self.labels, self.k, self.weights, values)
             means[filled, channel] = totals[filled] / weights[filled]
         return means
+
+    def refill(self, centers: Floats) -> Floats:
+        """Move each center without points to the point farthest from its own center; assign again.
+
+        A moved center sits on a point where no other center is, and keeps it. So
+        this ends after at most k rounds. It ends earlier if the points of each
+        cluster are equal, because no cluster can be split then.
+        """
+        while True:
+            points, labels = self.points, self.labels
+            empty = np.setdiff1d(np.arange(len(centers)), labels)
+            distances = own_distances(points, centers, labels)
+            member = np.zeros(len(centers), np.intp)
+            member[labels] = np.arange(len(points))  # any one of each cluster
+            nowhere_to_go = (points == points[member[labels]]).all() or not distances.any()
+            if empty.size == 0 or nowhere_to_go:
+                return centers
+            centers = centers.copy()
+            for cluster in empty:
+                farthest = np.flatnonzero(distances == distances.max())
+                # The smallest, not the first, so that the order of the points does not matter.
+                chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
+                centers[cluster] = (
+                    points[chosen] + 0.0
+                )  # not -0.0, which is equal and has other bits
+                distances = np.minimum(distances, squared_distances(points, points[chosen]))
+                if not distances.any():
+                    break
+            self.assign(centers)
 
     def reorder(self, order: Indices) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
@@ -164,10 +200,6 @@ class Step:
         The number of the pass, 1 for the first.
     centers
         Array (k, C) of float64: the centers that the points were assigned to.
-    reassigned
-        Array of the indices of the points whose label changed in this pass,
-        ascending: all points in the first pass, unless labels were given, and
-        none in the last, if the loop converged.
     weights
         Array (k,) of float64: the weight of each cluster's points, which is
         their number where the points have no weights.
@@ -188,16 +220,15 @@ class Step:
 
     iteration: int
     centers: Floats
-    reassigned: Indices
     weights: Floats
     converged: bool
+    _before: SmallLabels
     _labels: SmallLabels
-    _points: Floats
-    _point_weights: Floats
+    _clusters: Clusters
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for array in (self.centers, self.reassigned, self.weights):
+        for array in (self.centers, self.weights):
             array.flags.writeable = False
 
     def __repr__(self) -> str:
@@ -218,10 +249,21 @@ class Step:
         return labels
 
     @property
+    def reassigned(self) -> Indices:
+        """Array of the indices of the points whose label changed in this pass, ascending.
+
+        All points in the first pass, unless labels were given, and none in the
+        last, if the loop converged. Computed on access.
+        """
+        reassigned = np.flatnonzero(self._labels != self._before)
+        reassigned.flags.writeable = False
+        return reassigned
+
+    @property
     @default_errstate
     def moved(self) -> float:
         """The weight of the reassigned points: pixels, when the points are counted colors."""
-        return exact_sum(self._point_weights[self.reassigned])
+        return self._clusters.moved(self._before, self._labels)
 
     @property
     @default_errstate
@@ -230,8 +272,7 @@ class Step:
 
         Computed on access: the exact sum of its terms, rounded.
         """
-        distances = own_distances(self._points, self.centers, self._labels)
-        return exact_sum(self._point_weights * distances)
+        return self._clusters.inertia(self.centers, self._labels)
 
 
 def steps(
@@ -252,21 +293,19 @@ def steps(
     little = tol * exact_sum(clusters.weights) if tol else 0.0
     while True:
         before = clusters.labels
-        reassigned = clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
+        clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
         weights = clusters.total_weights()
         if not weights.all():  # a cluster is empty
-            centers = refill(clusters, centers)
-            reassigned = np.flatnonzero(clusters.labels != before)
+            centers = clusters.refill(centers)
             weights = clusters.total_weights()
         step = Step(
             iteration=iteration,
             centers=centers,
-            reassigned=reassigned,
             weights=weights,
-            converged=has_settled(clusters, centers, reassigned, little),
+            converged=has_settled(clusters, centers, before, little),
+            _before=before,
             _labels=clusters.labels,
-            _points=clusters.points,
-            _point_weights=clusters.weights,
+            _clusters=clusters,
         )
         yield step
         # 6: stop if no point was reassigned, or very few.
@@ -276,41 +315,14 @@ def steps(
         iteration += 1
 
 
-def has_settled(clusters: Clusters, centers: Floats, reassigned: Indices, little: float) -> bool:
-    """Return whether the loop may stop: no point was reassigned, or at most a weight of `little`."""
+def has_settled(clusters: Clusters, centers: Floats, before: SmallLabels, little: float) -> bool:
+    """Return whether so little was reassigned that the loop may stop: with 0, no point."""
     if little:
-        return exact_sum(clusters.weights[reassigned]) <= little
+        return clusters.moved(before, clusters.labels) <= little
+    if (clusters.labels != before).any():
+        return False
     # The centers are the means, unless a caller gave both centers and labels.
-    return reassigned.size == 0 and bool((clusters.means(otherwise=centers) == centers).all())
-
-
-def refill(clusters: Clusters, centers: Floats) -> Floats:
-    """Move each center without points to the point farthest from its own center; assign again.
-
-    A moved center sits on a point where no other center is, and keeps it. So
-    this ends after at most k rounds. It ends earlier if the points of each
-    cluster are equal, because no cluster can be split then.
-    """
-    points = clusters.points
-    while True:
-        labels = clusters.labels
-        empty = np.setdiff1d(np.arange(len(centers)), labels)
-        distances = own_distances(points, centers, labels)
-        member = np.zeros(len(centers), np.intp)
-        member[labels] = np.arange(len(points))  # any one of each cluster
-        nowhere_to_go = (points == points[member[labels]]).all() or not distances.any()
-        if empty.size == 0 or nowhere_to_go:
-            return centers
-        centers = centers.copy()
-        for cluster in empty:
-            farthest = np.flatnonzero(distances == distances.max())
-            # The smallest, not the first, so that the order of the points does not matter.
-            chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
-            centers[cluster] = points[chosen] + 0.0  # not -0.0, which is equal and has other bits
-            distances = np.minimum(distances, squared_distances(points, points[chosen]))
-            if not distances.any():
-                break
-        clusters.assign(centers)
+    return bool((clusters.means(otherwise=centers) == centers).all())
 
 
 @dataclass

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..distinct import differs_from_last
 from ..exact import BLOCK, ONE, Floats, exact_total, whole_numbers
-from ..lloyd import Clusters, Indices, Labels, SmallLabels
+from ..lloyd import Clusters, Indices, SmallLabels
 from .pruning import PrunedAssigner
 
 
@@ -21,7 +21,7 @@ class PrunedClusters(Clusters):
     """Clusters that compute only what the last pass has changed."""
 
     def __init__(
-        self, points: Floats, weights: Floats, k: int, labels: Labels | None = None
+        self, points: Floats, weights: Floats, k: int, labels: SmallLabels | None = None
     ) -> None:
         super().__init__(points, weights, k, labels)
         self._nearest = PrunedAssigner(points, self.labels)
@@ -30,14 +30,13 @@ class PrunedClusters(Clusters):
         if labels is not None:
             self._sums.move(np.arange(len(points)), None, labels)
 
-    def assign(self, centers: Floats) -> Indices:
-        """Assign each point to its nearest center; return the indices of those reassigned."""
+    def assign(self, centers: Floats) -> None:
+        """Assign each point to its nearest center."""
         before = self.labels
         self.labels, reassigned = self._nearest(centers)
         source = before[reassigned] if self._counted else None
         self._sums.move(reassigned, source, self.labels[reassigned])
         self._counted = True
-        return reassigned
 
     def total_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""

@@ -362,7 +362,7 @@ def ascending(codes: Codes, bits: int) -> NDArray[np.intp]:
 
 
 def take_rows(colors: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
-    """Gather rows into an array whose channels are contiguous: channel by channel if they are few."""
+    """Gather rows into an array whose channels are contiguous, channel by channel if few."""
     taken = np.empty((len(rows), colors.shape[1]), colors.dtype, order="F")
     if colors.shape[1] > FEW and colors.flags.c_contiguous:
         for start in range(0, len(rows), GATHERED):
