@@ -430,9 +430,17 @@ class Options:
 
 
 def best_run(
-    points: Floats, weights: Floats, k: int, options: Options
+    points: Floats,
+    weights: Floats,
+    k: int,
+    options: Options,
+    clusters_of_all: Callable[[int], Clusters] | None = None,
 ) -> Events[tuple[Step, Clusters]]:
-    """Run k-means `n_init` times; yield all that happens, and return how the best run ended."""
+    """Run k-means `n_init` times; yield all that happens, and return how the best run ended.
+
+    The initial centers are chosen among the points. These are clustered, or, if
+    they are but a sample, the clusters of all points that are made of a k.
+    """
     start: Floats | None = None
     if not isinstance(options.init, str):
         start = options.init
@@ -443,7 +451,12 @@ def best_run(
         centers = start
         if centers is None:
             centers = yield from options.initial_centers(points, weights, k)
-        clusters = options.strategy.clusters(points, weights, len(centers))
+        if clusters_of_all is None:
+            clusters = options.strategy.clusters(points, weights, len(centers))
+        else:
+            # A sample may have fewer distinct points. Centers twice at a point are moved on.
+            centers = np.concatenate((centers, np.repeat(centers[:1], k - len(centers), axis=0)))
+            clusters = clusters_of_all(k)
         step = yield from steps(clusters, centers, max_iter=options.max_iter, tol=options.tol)
         if best is None or step.inertia < best[0].inertia:
             best = step, clusters
@@ -481,6 +494,7 @@ def run_in_order(
     options: Options,
     *,
     brightness: Callable[[Floats], Floats] | None,
+    clusters_of_all: Callable[[int], Clusters] | None = None,
 ) -> Events[Clustering]:
     """Do what `best_run` does, and bring the clusters into order from dark to light.
 
@@ -488,7 +502,9 @@ def run_in_order(
     order may reassign it. The loop then goes on until no point is reassigned.
     Without `brightness`, the clusters keep the order of the initial centers.
     """
-    step, clusters = yield from best_run(points, weights, k, options)
+    step, clusters = yield from best_run(
+        points, weights, k, options, clusters_of_all=clusters_of_all
+    )
     if brightness is None:
         return conclude(step, step.converged, keep_empty=True)
     converged = step.converged

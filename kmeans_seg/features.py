@@ -191,24 +191,40 @@ class FeatureSpace:
     ) -> "FeatureSpace":
         """Choose the scale for what was found in an image, and check that it varies enough."""
         axes = len(shape) if position else 0
-        channels = space.columns or found.colors.shape[1] - axes
-        unscaled = cls(space, channels, axes)
+        unscaled = cls(space, space.columns or found.colors.shape[1] - axes, axes)
         columns = unscaled.points(found)
-        colors = columns[:, :channels]  # positions would hide how little they differ
-        validation.check_span("image", colors)
+        colors = columns[:, : unscaled.channels]  # positions would hide how little they differ
+        extremes = np.stack((colors.min(axis=0), colors.max(axis=0)))
+        validation.check_span("image", extremes)
         if not (position or normalize):
             return unscaled
-        factor = np.ones(columns.shape[1])
+        factor = None
         if normalize:
-            for channel, values in enumerate(colors.T):
-                validation.check_span(f"channel {channel} of the image", values[:, np.newaxis])
-            factor[:channels] = to_variance_1(colors, found.counts)
+            check_each_span(extremes)
+            factor = to_variance_1(colors, found.counts)
+        return unscaled.scaled(extremes, shape, position=position, factor=factor)
+
+    def scaled(
+        self,
+        extremes: Floats,
+        shape: tuple[int, ...],
+        *,
+        position: float,
+        factor: Floats | None,
+    ) -> "FeatureSpace":
+        """Scale the channels by a factor, if there is one, and positions so that they count.
+
+        `extremes` (2, channels) has the least and the greatest value of each channel.
+        """
+        factors = np.ones(self.channels + self.axes)
+        if factor is not None:
+            factors[: self.channels] = factor
         if position:
-            spans = (colors.max(axis=0) - colors.min(axis=0)) * factor[:channels]
+            spans = (extremes[1] - extremes[0]) * factors[: self.channels]
             size = math.sqrt(sum((length - 1) ** 2 for length in shape))
             diagonal = math.sqrt(exact_sum(np.square(spans)))
-            factor[channels:] = position * (diagonal or 1.0) / (size or 1.0)
-        return cls(space, channels, axes, factor)
+            factors[self.channels :] = position * (diagonal or 1.0) / (size or 1.0)
+        return FeatureSpace(self.space, self.channels, self.axes, factors)
 
     @default_errstate
     def points(self, found: DistinctColors) -> Floats:
@@ -239,6 +255,12 @@ class FeatureSpace:
         return self.space.to_colors(columns, channels, dtype)
 
 
+def check_each_span(extremes: Floats) -> None:
+    """Check that each channel varies enough to be normalized."""
+    for channel, values in enumerate(extremes.T):
+        validation.check_span(f"channel {channel} of the image", values[:, np.newaxis])
+
+
 def to_variance_1(columns: Floats, counts: Floats) -> Floats:
     """Return what to multiply each column by for a variance of 1; a constant one by 1."""
     n, channels = columns.shape
@@ -247,8 +269,7 @@ def to_variance_1(columns: Floats, counts: Floats) -> Floats:
     size = float(everything.total_weights()[0])
     factor = np.ones(channels)
     for channel, values in enumerate(columns.T):
-        squares = np.square(values - means[channel])
-        total = exact_sum(counts * squares)
+        total = exact_sum(counts * np.square(values - means[channel]))
         # The mean of equal values may be rounded, and then their variance is not 0.
         if values.min() < values.max() and total > 0:
             factor[channel] = math.sqrt(size / total)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validation
-from .distinct import DistinctColors, LookUp
+from .distinct import DistinctColors, LookUp, has_codes
 from .exact import Floats
 from .features import SPACES, Space
 
@@ -56,6 +56,7 @@ NO_PIXEL = (
 )
 BLOCK = 2**20  # pixels of an array read at a time
 FILE_BLOCK = 2**22  # of anything else: opening file chunks is expensive
+WIDE = 4  # channels: of images of more, fewer pixels are read at a time
 
 
 class Pixels:
@@ -106,6 +107,13 @@ class Pixels:
         self._guessed_axis = channel_axis == -1
         self._sizes: list[int] = []  # of the blocks, as they were first read
 
+    def bytes_of_points(self, position: float) -> int:
+        """Return the memory of one point for each pixel; 0 if their colors can be counted."""
+        if not position and has_codes(self.channels, self.array.dtype):
+            return 0
+        columns = self.space.columns or self.channels
+        return 8 * math.prod(self.shape) * (columns + (len(self.shape) if position else 0))
+
     def warn_of_shape(self, stacklevel: int) -> None:
         """Warn if the last axis, taken for channels or columns by default, hardly is."""
         shape, text = self.array.shape, None
@@ -134,6 +142,11 @@ class Pixels:
             yield pixels
         if not (self.size or self.may_be_empty):
             raise ValueError(NO_PIXEL)
+
+    def again(self) -> Iterator[NDArray[Any]]:
+        """Yield the pixels that take part once more, without checking their values again."""
+        for _, pixels, _ in self._blocks(again=True):
+            yield pixels
 
     def distinct(
         self,
@@ -188,11 +201,12 @@ class Pixels:
         """Yield the blocks of the image, in order; if read again, check that their size stays."""
         sizes = iter(self._sizes if again else ())
         axis = self.channel_axis
-        most, rows = BLOCK, 1
+        most, rows = BLOCK // max(1, self.channels // WIDE), 1
         if not isinstance(self.array, np.ndarray):
             chunks = getattr(self.array, "chunks", None)
             together = chunks[1 if axis == 0 else 0] if chunks else 1  # rows of a chunk
-            most, rows = FILE_BLOCK, together if isinstance(together, int) else 1
+            most *= FILE_BLOCK // BLOCK
+            rows = together if isinstance(together, int) else 1
         for index in tiles(self.shape, most, rows):
             where = index if axis is None else (*index[:axis], slice(None), *index[axis:])
             part = self.array[where]

@@ -130,6 +130,10 @@ class Clusters:
         """Assign each point to its nearest center."""
         self.labels = nearest_center(self.points, centers)
 
+    def weight(self) -> float:
+        """Return the weight of all points: an exact sum, rounded."""
+        return exact_sum(self.weights)
+
     def moved(self, before: SmallLabels, labels: SmallLabels) -> float:
         """Return the weight of the points that have other labels than before: an exact sum."""
         return exact_sum(self.weights[np.flatnonzero(labels != before)])
@@ -175,9 +179,7 @@ class Clusters:
                 farthest = np.flatnonzero(distances == distances.max())
                 # The smallest, not the first, so that the order of the points does not matter.
                 chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
-                centers[cluster] = (
-                    points[chosen] + 0.0
-                )  # not -0.0, which is equal and has other bits
+                centers[cluster] = points[chosen] + 0.0  # -0.0 is equal, and has other bits
                 distances = np.minimum(distances, squared_distances(points, points[chosen]))
                 if not distances.any():
                     break
@@ -290,7 +292,7 @@ def steps(
     reassigned.
     """
     cycle, iteration = Cycle(), first
-    little = tol * exact_sum(clusters.weights) if tol else 0.0
+    little = tol * clusters.weight() if tol else 0.0
     while True:
         before = clusters.labels
         clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3

@@ -10,6 +10,7 @@ to find the distinct colors (`distinct`), what is clustered (`features`).
 import dataclasses
 import functools
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from .features import FeatureSpace
 from .image import Pixels, as_out, unwrapped
 from .lloyd import Labels, nearest_center, own_distances
 from .strategies import STRATEGIES
+from .streaming import IN_MEMORY, Stream
 from .validation import RandomGenerator
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
 
 # The orders of segments, by name.
 ORDERS = ("brightness", "init")
+
+# How `segment` can be told to go about it.
+WAYS = ("auto", "blocks", *STRATEGIES)
 
 # From a warning in `prepare` to the user: the decorator and the public function are between.
 LEVELS = 4
@@ -365,7 +370,7 @@ def segment(
     tol: float = 0,
     order: str = "brightness",
     rng: RandomGenerator = 0,
-    strategy: str = "fast",
+    strategy: str = "auto",
     callback: Callback | None = None,
     out: Any = None,
 ) -> Segmentation:
@@ -442,10 +447,16 @@ def segment(
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system.
     strategy
-        "fast", or "plain" for the textbook as it stands; both give the same bits.
+        "fast" clusters the distinct colors, and "plain" does so by the textbook
+        as it stands; both give the same bits. "blocks" reads all pixels in each
+        pass and keeps only their labels, so that the image need not fit in
+        memory; from the same initial centers it finds the same labels and
+        centers (see Notes). "auto" is "blocks" where the colors cannot be
+        counted (floating point, or more than 64 bits) and would take more than
+        4 GiB, else "fast".
     callback
         Called with each `Step` of the loop; its points are the distinct
-        colors.
+        colors, or with "blocks" the pixels that take part.
     out
         An array of integers to write the labels into, block by block: in the
         shape of the image without its channels, and sharing no memory with the
@@ -486,6 +497,18 @@ def segment(
         If `channel_axis` is left out, and the first axis looks like channels
         and the last like columns, or the image like a list of pixels (N, 3).
 
+    Notes
+    -----
+    With "blocks", the working memory is about 0.3 GB for blocks and the sample,
+    and for each pixel 4 bytes and twice the bytes that hold k (1 up to k = 255);
+    labels in a file that is mapped to `out` come on top only as file cache. The
+    image is read once before the first pass (three times with `normalize`), and
+    once in each. Initial centers are chosen from a sample: every pixel, or
+    every 3rd, 9th, 27th, and so on, so that between 131,072 and 393,216 are
+    left. So they depend on where the pixels are. The inertia, and with
+    `normalize` the scale, are sums over pixels, not over colors with their
+    counts, so their last bits may differ.
+
     References
     ----------
     S. P. Lloyd, "Least squares quantization in PCM" (1957; 1982).
@@ -510,7 +533,7 @@ def segment(
     pixels = Pixels(image, space, channel_axis, mask)
     problem = prepare(
         pixels, k, position=position, normalize=normalize, init=init, n_init=n_init,
-        max_iter=max_iter, tol=tol, order=order, rng=rng, strategy=strategy, out=out,
+        max_iter=max_iter, tol=tol, order=order, rng=rng, strategy=strategy, out=out, ways=WAYS,
     )  # fmt: skip
     clustering = run_to_end(problem.events(), callback)
     warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
@@ -527,27 +550,48 @@ def prepare(
     normalize: bool = False,
     order: str = "brightness",
     out: Any = None,
+    ways: Collection[str] = STRATEGIES,
     **options: Any,
 ) -> "Problem":
     """Check the arguments of `segment`, and find the colors of the image."""
     pixels.warn_of_shape(stacklevel=LEVELS)
     normalize = as_flag("normalize", normalize)
     position = validation.as_real("position", position, least=LEAST_POSITION, most=MOST_POSITION)
-    validation.check_choice("strategy", strategy, STRATEGIES)
+    validation.check_choice("strategy", strategy, ways)
     validation.check_choice("order", order, ORDERS)
-    found = pixels.distinct(STRATEGIES[strategy].distinct_colors, with_position=position > 0)
+    if strategy == "auto":
+        strategy = "blocks" if pixels.bytes_of_points(position) > IN_MEMORY else "fast"
+    stream = None
+    if strategy == "blocks":
+        strategy = "fast"
+        stream = Stream(pixels, position=position, normalize=normalize)
+        found, features = stream.found, stream.features
+    else:
+        found = pixels.distinct(STRATEGIES[strategy].distinct_colors, with_position=position > 0)
+        features = FeatureSpace.fitted(
+            found, pixels.space, pixels.shape, position=position, normalize=normalize
+        )
     k = validation.as_k(k, pixels.size, "pixels")
     out = None if out is None else as_out(out, pixels, k)
-    features = FeatureSpace.fitted(
-        found, pixels.space, pixels.shape, position=position, normalize=normalize
-    )
     checked = Options.checked(k, features.channels + features.axes, strategy=strategy, **options)
+    if stream is not None and isinstance(checked.init, str) and checked.init == "optimal":
+        raise ValueError(
+            'init="optimal" needs all colors in memory, and here the pixels are read in blocks: '
+            'use init="auto", or strategy="fast"'
+        )
     if not isinstance(checked.init, str):
         checked = dataclasses.replace(checked, init=features.transform(checked.init))
     if pixels.array.dtype.kind == "f":
         warn_of_nodata(pixels, found, features, stacklevel=LEVELS)
     return Problem(
-        pixels=pixels, k=k, found=found, features=features, options=checked, order=order, out=out
+        pixels=pixels,
+        k=k,
+        found=found,
+        stream=stream,
+        features=features,
+        options=checked,
+        order=order,
+        out=out,
     )
 
 
@@ -557,7 +601,8 @@ class Problem:
 
     pixels: Pixels
     k: int
-    found: DistinctColors
+    found: DistinctColors  # of a sample, if there is a stream
+    stream: Stream | None
     features: FeatureSpace
     options: Options
     order: str
@@ -576,6 +621,7 @@ class Problem:
                 self.k,
                 self.options,
                 brightness=self.features.brightness if self.order == "brightness" else None,
+                clusters_of_all=None if self.stream is None else self.stream.clusters,
             )
         )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .distinct import DistinctColors, canonical_order, distinct_colors
 from .exact import Floats
 from .fast import clusters, counting, plusplus
+from .fast.streamed import StreamedClusters as StreamedClusters
 from .lloyd import Clusters, Indices
 from .seeding import Potential
 

@@ -28,8 +28,8 @@ def random_clusters(
 
 
 def fresh(points: Floats, weights: Floats | None, k: int, labels: Labels) -> RunningSums:
-    sums = RunningSums(points, np.ones(len(points)) if weights is None else weights, k)
-    sums.move(np.arange(len(points)), None, labels)
+    sums = RunningSums.of(points, np.ones(len(points)) if weights is None else weights, k)
+    sums.move(points, weights, np.arange(len(points)), source=None, target=labels)
     return sums
 
 
@@ -52,7 +52,7 @@ def test_moves_leave_no_trace(kind: str, weighted: str | None) -> None:
     for _ in range(dose(40, 2000)):
         members = np.sort(rng.choice(n, rng.integers(0, 40), replace=False))
         target = rng.integers(0, k, members.size).astype(np.int32)
-        sums.move(members, labels[members], target)
+        sums.move(points, weights, members, source=labels[members], target=target)
         labels[members] = target
     assert_same_bits(sums, fresh(points, weights, k, labels), k)
     order = rng.permutation(k)
@@ -61,7 +61,7 @@ def test_moves_leave_no_trace(kind: str, weighted: str | None) -> None:
     sums.reorder(order.argsort())
     # A cluster that loses everything is as empty as a new one.
     everything = np.arange(n)
-    sums.move(everything, labels, np.zeros(n, np.int32))
+    sums.move(points, weights, everything, source=labels, target=np.zeros(n, np.int32))
     assert_same_bits(sums, fresh(points, weights, k, np.zeros(n, np.int32)), k)
     np.testing.assert_array_equal(sums.weights[1:], 0)
 
@@ -126,7 +126,7 @@ def test_means_and_weights_are_exact_for_any_numbers() -> None:
         before, labels = rng.integers(0, k, (2, n)).astype(np.int32)
         sums = fresh(points, weights, k, before)
         moved = np.flatnonzero(before != labels)
-        sums.move(moved, before[moved], labels[moved])
+        sums.move(points, weights, moved, source=before[moved], target=labels[moved])
         found, means = sums.weights, sums.means(np.full((k, channels), 7.0))
         rows = [[Fraction(value) for value in row] for row in points.tolist()]
         ones = [Fraction(1)] * n if weights is None else [Fraction(w) for w in weights.tolist()]

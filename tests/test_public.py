@@ -120,7 +120,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         for name, parameter in inspect.signature(kmeans_seg.segment).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    assert defaults.pop("strategy") in importlib.import_module("kmeans_seg.strategies").STRATEGIES
+    assert defaults.pop("strategy") in importlib.import_module("kmeans_seg.segmentation").WAYS
     assert defaults == {
         "space": "rgb",
         "channel_axis": -1,

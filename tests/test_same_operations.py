@@ -105,6 +105,7 @@ ALLOWED = {
     ("optimal.py", "best_starts", "lengths.cumsum"): INTEGERS,
     ("optimal.py", "trailing_zeros", "np.bitwise_or.reduce"): INTEGERS,
     ("image.py", "Pixels._blocks", "functools.reduce"): "a logical and",
+    ("image.py", "Pixels.bytes_of_points", "math.prod"): INTEGERS,
     ("image.py", "as_out", "math.prod"): INTEGERS,
     ("image.py", "tiles", "math.prod"): INTEGERS,
     ("fast/pruning.py", "PrunedAssigner.__call__", "np.sort(moved)[-2:].sum"): "two terms at most",
@@ -141,11 +142,21 @@ ALLOWED = {
     ("fast/plusplus.py", "draw_from_cells", "2.0 ** (-52)"): POWER_OF_TWO,
     ("fast/plusplus.py", "draw_from_cells", "sums.cumsum"): CLEAR,
     ("fast/plusplus.py", "draw_from_cells", "terms[cells].cumsum"): CLEAR,
+    ("fast/nearest.py", "nearest_center", "np.add.reduce"): INTEGERS,
+    ("fast/nearest.py", "nearest_center", "np.matmul"): SCORES,
+    ("fast/nearest.py", "nearest_center", "np.square(high - middle).sum"): (
+        "chooses the power of two that scales the scores"
+    ),
+    ("fast/nearest.py", "nearest_center", "np.square(offsets).sum"): (
+        "a term of the scores, and a bound with room for rounding"
+    ),
+    ("fast/nearest.py", "nearest_center", "np.square(rows[:-1]).sum"): BOUND,
+    ("streaming.py", "Stream._read", "sum"): INTEGERS,
     ("seeding.py", "plusplus", "math.log"): (
         "rounded down; from k = 2 to 10^9, ln k is never within 1e-10 of a whole number"
     ),
-    ("features.py", "FeatureSpace.fitted", "(length - 1) ** 2"): INTEGERS,
-    ("features.py", "FeatureSpace.fitted", "sum"): INTEGERS,
+    ("features.py", "FeatureSpace.scaled", "(length - 1) ** 2"): INTEGERS,
+    ("features.py", "FeatureSpace.scaled", "sum"): INTEGERS,
     ("features.py", "channel_mean", "np.add.accumulate"): "adds in the order of the channels",
     ("segmentation.py", "Segmentation.apply", "np.bincount"): INTEGERS,
     ("segmentation.py", "Segmentation.to_dict", "self.counts.sum"): INTEGERS,

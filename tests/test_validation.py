@@ -12,6 +12,7 @@ import pytest
 
 import kmeans_seg
 from kmeans_seg import FewerClustersWarning, kmeans, kmeans_plusplus, lloyd, segment
+from kmeans_seg.segmentation import WAYS
 from kmeans_seg.strategies import STRATEGIES
 from kmeans_seg.teaching import explain
 
@@ -357,7 +358,7 @@ CHOICES: dict[str, tuple[str, list[str], Call]] = {
         INITS,
         lambda x: segment(IMAGE, 2, init=x),
     ),
-    "segment strategy": ("strategy", list(STRATEGIES), lambda x: segment(IMAGE, 2, strategy=x)),
+    "segment strategy": ("strategy", WAYS, lambda x: segment(IMAGE, 2, strategy=x)),
     "kmeans init": (
         "init",
         INITS,

@@ -25,17 +25,18 @@ class PrunedClusters(Clusters):
     ) -> None:
         super().__init__(points, weights, k, labels)
         self._nearest = PrunedAssigner(points, self.labels)
-        self._sums = RunningSums(points, weights, k)
+        self._sums = RunningSums.of(points, weights, k)
         self._counted = labels is not None  # whether the points are in the sums
         if labels is not None:
-            self._sums.move(np.arange(len(points)), None, labels)
+            self._sums.move(points, weights, np.arange(len(points)), source=None, target=labels)
 
     def assign(self, centers: Floats) -> None:
         """Assign each point to its nearest center."""
         before = self.labels
         self.labels, reassigned = self._nearest(centers)
         source = before[reassigned] if self._counted else None
-        self._sums.move(reassigned, source, self.labels[reassigned])
+        target = self.labels[reassigned]
+        self._sums.move(self.points, self.weights, reassigned, source=source, target=target)
         self._counted = True
 
     def total_weights(self) -> Floats:
@@ -71,39 +72,68 @@ class RunningSums:
     i + j, so that each sum is worth `_bits` bits less than the one before it.
     """
 
-    def __init__(self, points: Floats, weights: Floats, k: int) -> None:
-        n, channels = points.shape
-        self._points, self._weights = points, weights
-        total = -(-exact_total(self._weights) // ONE)  # rounded up
-        largest = np.maximum(points.max(axis=0), -points.min(axis=0))
-        self._counted = total < COUNTED and whole_numbers(self._weights)
-        self._whole = (
-            self._counted
-            and total * float(largest.max()) < 2.0**53
-            and all(whole_numbers(column) for column in points.T)
-        )
+    def __init__(
+        self,
+        k: int,
+        largest: Floats,
+        *,
+        n: int,
+        total: int,
+        heaviest: float = 1,
+        counted: bool = True,
+        whole: bool,
+    ) -> None:
+        """Make room for the sums of points that are known in outline.
+
+        `largest` has the largest absolute value of each channel. The `n` points
+        weigh no more than `total` together, and `heaviest` each. They are
+        `counted` if all weights are whole numbers; and `whole` says whether all
+        channels are.
+        """
+        self._counted = counted and total < COUNTED
+        self._whole = self._counted and whole and total * float(largest.max()) < 2.0**53
         # The products of a block add up to less than 2^53, those of all points to less than 2^63.
         if self._counted:
-            block = min(total, BLOCK * int(self._weights.max()))
+            block = min(total, BLOCK * int(heaviest))
             self._bits = min(53 - block.bit_length(), 62 - total.bit_length())
         else:
             self._bits = min(19, (56 - n.bit_length()) // 2)
         # The powers of two that the rows and the weights are multiplied by.
-        self._exponents = np.zeros(1 + channels, np.int64)
+        self._exponents = np.zeros(1 + len(largest), np.int64)
         self._weight_exponent = 0
         if not self._whole:
             self._exponents[0] = TOP - self._bits  # so that 1 is the digit 1
             self._exponents[1:] = TOP - np.frexp(largest)[1]
         if not self._counted:
-            self._weight_exponent = TOP - int(np.frexp(self._weights.max())[1])
-        self._sums = np.zeros((1, 1 + channels, k), np.int64)
+            self._weight_exponent = TOP - int(np.frexp(heaviest)[1])
+        self._sums = np.zeros((1, 1 + len(largest), k), np.int64)
+
+    @classmethod
+    def of(cls, points: Floats, weights: Floats, k: int) -> "RunningSums":
+        """Make room for the sums of these points."""
+        return cls(
+            k,
+            np.maximum(points.max(axis=0), -points.min(axis=0)),
+            n=len(points),
+            total=-(-exact_total(weights) // ONE),  # rounded up
+            heaviest=float(weights.max()),
+            counted=whole_numbers(weights),
+            whole=all(whole_numbers(column) for column in points.T),
+        )
 
     def move(
-        self, members: NDArray[np.intp], source: SmallLabels | None, target: SmallLabels
+        self,
+        points: Floats,
+        weights: Floats | None,
+        members: Indices,
+        *,
+        source: SmallLabels | None,
+        target: SmallLabels,
     ) -> None:
         """Take the points `members` from the clusters `source`, if any, to the clusters `target`.
 
-        `source` and `target` hold one label for each of the `members`.
+        `source` and `target` hold one label for each of the `members`. Without
+        `weights` each of them weighs 1.
         """
         _, rows, k = self._sums.shape
         # The sums of every row and cluster lie side by side.
@@ -119,7 +149,7 @@ class RunningSums:
             arrivals = (to[starts] + row_starts).reshape(-1)
             if source is not None:
                 departures = (source[block][starts] + row_starts).reshape(-1)
-            for number, products in self._products(members[block]):
+            for number, products in self._products(points, weights, members[block]):
                 while number >= len(self._sums):
                     self._sums = np.append(self._sums, np.zeros((1, rows, k), np.int64), axis=0)
                 runs = np.add.reduceat(products, starts, axis=1).reshape(-1)
@@ -128,13 +158,15 @@ class RunningSums:
                     change -= np.bincount(departures, runs, rows * k)
                 self._sums[number] += change.reshape(rows, k).astype(np.int64)
 
-    def _products(self, members: NDArray[np.intp]) -> Iterator[tuple[int, Floats]]:
+    def _products(
+        self, points: Floats, weights: Floats | None, members: Indices
+    ) -> Iterator[tuple[int, Floats]]:
         """Yield numbers, and the products of digits of the weights and of 1 and each channel."""
-        weights = self._weights.take(members)
+        own = np.ones(1) if weights is None else weights.take(members)
         rows = np.ones((len(self._exponents), len(members)))
-        self._points.T.take(members, axis=1, out=rows[1:])
+        points.T.take(members, axis=1, out=rows[1:])
         if self._whole:
-            yield 0, rows * weights
+            yield 0, rows * own
             return
         if self._exponents.max() < LARGEST_EXPONENT:  # the same, and much faster
             rows *= np.ldexp(1.0, self._exponents)[:, np.newaxis]
@@ -142,10 +174,10 @@ class RunningSums:
             rows = np.ldexp(rows, self._exponents[:, np.newaxis])
         if self._counted:
             for number, whole in self._split(rows):
-                yield number, whole * weights
+                yield number, whole * own
             return
         channel_digits = list(self._split(rows))
-        for i, some in self._split(np.ldexp(weights, self._weight_exponent)):
+        for i, some in self._split(np.ldexp(own, self._weight_exponent)):
             for j, whole in channel_digits:
                 yield i + j, whole * some
 

@@ -1,0 +1,129 @@
+"""Clusters of points that are not in memory: every pass reads all of them, block by block.
+
+They take the memory of two labels for each point, in as few bytes as hold k,
+and of a block. Their labels, means and weights are those of `lloyd.Clusters`.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from ..exact import ONE, Floats, exact_total
+from ..lloyd import Clusters, Indices, SmallLabels, own_distances, squared_distances
+from .clusters import RunningSums
+from .nearest import nearest_center
+
+
+class StreamedClusters(Clusters):
+    """Clusters of points that come in blocks, the same ones in the same order each time.
+
+    `blocks` yields arrays (m, C), n points in all. `largest` (C,) is the
+    largest absolute value of each channel, and `whole` says whether all values
+    are whole numbers. Every point weighs 1.
+    """
+
+    def __init__(
+        self, blocks: Iterable[Floats], k: int, *, n: int, largest: Floats, whole: bool
+    ) -> None:
+        self._blocks, self._n, self.k = blocks, n, k
+        self._sums = RunningSums(k, largest, n=n, total=n, whole=whole)
+        self.labels: SmallLabels = np.full(n, -1, np.int8)
+        self._counted = False  # whether the points are in the sums
+
+    def _with_places(self) -> Iterator[tuple[Floats, slice]]:
+        start = 0
+        for points in self._blocks:
+            yield points, slice(start, start + len(points))
+            start += len(points)
+
+    def assign(self, centers: Floats) -> None:
+        """Assign each point to its nearest center."""
+        before = self.labels
+        self.labels = np.empty(self._n, np.min_scalar_type(self.k))
+        for points, block in self._with_places():
+            labels = nearest_center(points, centers)
+            moved = np.flatnonzero(labels != before[block])
+            source = before[block][moved] if self._counted else None
+            self._sums.move(points, None, moved, source=source, target=labels[moved])
+            self.labels[block] = labels
+        self._counted = True
+
+    def weight(self) -> float:
+        """Return the number of points."""
+        return float(self._n)
+
+    def moved(self, before: SmallLabels, labels: SmallLabels) -> float:
+        """Return the number of points that have other labels than before."""
+        return float(np.count_nonzero(labels != before))
+
+    def total_weights(self) -> Floats:
+        """Return the number of points of each cluster, (k,)."""
+        return self._sums.weights
+
+    def means(self, otherwise: Floats) -> Floats:
+        """Return the mean of each cluster, (k, C), rounded once; for an empty one, `otherwise`."""
+        return self._sums.means(otherwise)
+
+    def inertia(self, centers: Floats, labels: SmallLabels) -> float:
+        """Return the sum of squared distances of the points to their centers, rounded once."""
+        total = 0
+        for points, block in self._with_places():
+            total += exact_total(own_distances(points, centers, labels[block]))
+        return total / ONE
+
+    def reorder(self, order: Indices) -> None:
+        """Let the cluster that was number order[i] be number i from now on."""
+        self.labels = order.argsort().astype(self.labels.dtype)[self.labels]
+        self._sums.reorder(order)
+
+    def refill(self, centers: Floats) -> Floats:
+        """Do what `Clusters.refill` does; read all points for each empty cluster."""
+        while True:
+            empty = np.flatnonzero(self.total_weights() == 0)
+            if empty.size == 0 or not self._can_split(centers):
+                return centers
+            filled, centers = centers, centers.copy()
+            moved: list[Floats] = []
+            for cluster in empty:
+                farthest = self._farthest(filled, moved)
+                if farthest is None:
+                    break
+                moved.append(farthest)
+                centers[cluster] = farthest + 0.0
+            self.assign(centers)
+
+    def _can_split(self, centers: Floats) -> bool:
+        """Return whether some cluster has points that differ, and some point is off its center."""
+        members: dict[int, Floats] = {}
+        differ, apart = False, False
+        for points, block in self._with_places():
+            labels = self.labels[block]
+            found, first = np.unique(labels, return_index=True)
+            for label, place in zip(found.tolist(), first.tolist(), strict=True):
+                members.setdefault(label, points[place])
+            any_member = np.zeros(centers.shape)
+            any_member[list(members)] = list(members.values())
+            differ = differ or bool((points != any_member[labels]).any())
+            apart = apart or bool(own_distances(points, centers, labels).any())
+            if differ and apart:
+                return True
+        return False
+
+    def _farthest(self, centers: Floats, moved: list[Floats]) -> Floats | None:
+        """Find the point farthest from its own center and from those that have `moved`.
+
+        It is the lexicographically smallest of equally far ones; None if all distances are 0.
+        """
+        best, farthest = 0.0, None
+        for points, block in self._with_places():
+            distances = own_distances(points, centers, self.labels[block])
+            for point in moved:
+                np.minimum(distances, squared_distances(points, point), out=distances)
+            largest = distances.max(initial=0.0)
+            if largest == 0 or largest < best:
+                continue
+            candidates = points[distances == largest]
+            if largest == best and farthest is not None:
+                candidates = np.vstack((candidates, farthest))
+            best, farthest = largest, candidates[np.lexsort(candidates.T[::-1])[0]]
+        return farthest
