@@ -1,7 +1,7 @@
 """Segment a dask array: images on more than one machine, by the same loop.
 
     chunks → distinct colors + counts of each → merged in a tree
-           → k-means in memory → a label per color → a label per pixel, chunk by chunk
+           → k-means in memory → a label per pixel, chunk by chunk
 
 >>> import dask.array as da
 >>> from kmeans_seg.dask import segment
@@ -14,16 +14,22 @@ array([[0, 0, 1],
        [0, 1, 1]], dtype=int32)
 
 The data is passed twice, once for its colors and once for its labels, whatever
-the number of iterations, and the labels are those that `kmeans_seg.segment`
-gives to the same array, to the bit. It needs the extra `dask`, and nothing
-else imports it.
+the number of iterations. Floating-point images, and those of more than 64 bits
+a pixel, have too many colors for that. They are passed once in each iteration,
+and once before the first, as `streaming` does it::
 
-Left out: images whose colors cannot be counted, which are those of floating
-point or of more than 64 bits a pixel. They would have to be passed in every
-iteration; an error says what to do instead.
+    chunks → range and sample → initial centers
+           → in each pass: labels, which stay with the workers, and sums
+
+Sums are exact, so labels and centers are those that `kmeans_seg.segment` gives
+to the same array, to the bit, whatever the chunks and the workers. It needs the
+extra `dask`, and nothing else imports it.
 """
 
+import dataclasses
 import functools
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -37,13 +43,17 @@ except ImportError as error:
         'kmeans_seg.dask needs dask: install it with pip install "kmeans_seg[dask]"'
     ) from error
 
-from . import validation
-from .clustering import run_to_end, warn_of_shortcomings
-from .distinct import DistinctColors, LookUp, has_codes
+from .clustering import Callback, run_to_end, warn_of_shortcomings
+from .distinct import DistinctColors, InTurn, has_codes
+from .exact import ONE, Floats, exact_total
 from .fast.counting import Codes, count_codes, from_codes, merge_counts
+from .fast.nearest import nearest_center
+from .fast.streamed import StreamedClusters, running_sums
+from .features import SPACES, FeatureSpace
 from .image import NO_PIXEL, Pixels
-from .lloyd import Labels
-from .segmentation import Segmentation, paint, prepare
+from .lloyd import Clusters, Indices, Labels, SmallLabels, own_distances
+from .segmentation import WAYS, Segmentation, paint, prepare
+from .streaming import Stream, Survey, points_of, squares_of
 from .validation import RandomGenerator
 
 MERGED = 8  # counts merged by one task
@@ -63,20 +73,30 @@ def segment(
     tol: float = 0,
     order: str = "brightness",
     rng: RandomGenerator = 0,
-    strategy: str = "fast",
+    strategy: str = "auto",
+    callback: Callback | None = None,
 ) -> Segmentation:
     """Segment an image in a dask array into k segments of similar color, by k-means.
 
     Parameters
     ----------
     image
-        A dask array of bool or integers of up to 64 bits a pixel, in any
-        shape that `kmeans_seg.segment` takes, with any chunks.
+        A dask array of bool, integers or floating-point numbers, in any shape
+        that `kmeans_seg.segment` takes, with any chunks. Floating-point numbers,
+        and integers of more than 64 bits a pixel, are read in every pass: call
+        its `persist()` first if the workers have the memory.
     mask
         A dask array of bool in the shape of the image without its channels:
         True for the pixels that take part. By default all.
-    k, space, channel_axis, normalize, init, n_init, max_iter, tol, order, rng, strategy
+    k, space, channel_axis, normalize, init, n_init, max_iter, tol, order, rng
         As for `kmeans_seg.segment`.
+    strategy
+        "auto" counts the colors if they have at most 64 bits, and else reads the
+        chunks in every pass, as "blocks" does in any case. "fast" and "plain"
+        count the colors; both give the same bits.
+    callback
+        Called with each `Step` of the loop. Its arrays are computed when they
+        are asked for; `moved` is known.
 
     Returns
     -------
@@ -96,10 +116,6 @@ def segment(
         If the image has fewer distinct colors than k.
     ConvergenceWarning
         If pixels were still being reassigned after `max_iter` passes.
-    UserWarning
-        By distributed, of a large graph, when labels of an image of about a
-        million distinct colors are computed. Their codes and labels, 8 to 12
-        bytes for each, travel in the graph: so they are not lost with a worker.
 
     References
     ----------
@@ -112,13 +128,16 @@ def segment(
     array([2, 2])
     """
     pixels = Chunks(image, space, channel_axis, mask)
+    if strategy == "auto":
+        strategy = "fast" if has_codes(pixels.channels, image.dtype) else "blocks"
     problem = prepare(
         pixels, k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, order=order, rng=rng,
-        strategy=strategy, normalize=normalize,
+        strategy=strategy, normalize=normalize, ways=WAYS, stream_of=ChunkStream,
     )  # fmt: skip
-    clustering = run_to_end(problem.events(), None)
+    clustering = run_to_end(problem.events(), callback)
     warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
-    return LazySegmentation(**vars(problem.segmentation(clustering)))
+    labels = pixels.labels(problem.features, clustering.centers)
+    return LazySegmentation(**{**vars(problem.segmentation(clustering)), "labels": labels})
 
 
 class LazySegmentation(Segmentation):
@@ -150,9 +169,8 @@ class Chunks(Pixels):
     def __init__(
         self, image: Any, space: str, channel_axis: int | None = -1, mask: Any = None
     ) -> None:
-        validation.check_dask("image", image)
+        check_dask("image", image)
         super().__init__(image, space, channel_axis, mask)
-        validation.check_counted(image.dtype, self.channels, has_codes(self.channels, image.dtype))
         axis = self.channel_axis
         # Dask repeats an axis of one pixel if it has an empty chunk as well.
         chunks = [tuple(length for length in lengths if length) for lengths in image.chunks]
@@ -160,9 +178,21 @@ class Chunks(Pixels):
             chunks[axis] = (image.shape[axis],)
         self.array = image.rechunk(tuple(chunks))
         if mask is not None:
-            validation.check_dask("mask", mask)
+            check_dask("mask", mask)
             self.mask = mask.rechunk(tuple(c for i, c in enumerate(chunks) if i != axis))
         self._kind = (space, axis)
+
+    def parts(self) -> list[Any]:
+        """Return the pixels of each chunk, to be made by the workers."""
+        lengths = [c for i, c in enumerate(self.array.chunks) if i != self.channel_axis]
+        origins = itertools.product(*[itertools.accumulate((0, *c[:-1])) for c in lengths])
+        blocks = self.array.to_delayed().ravel()
+        masks = [None] * len(blocks) if self.mask is None else self.mask.to_delayed().ravel()
+        make = dask.delayed(chunk_pixels)
+        return [
+            make(block, mask, self._kind, origin, self.shape)
+            for block, mask, origin in zip(blocks, masks, origins, strict=True)
+        ]
 
     def distinct(
         self,
@@ -171,11 +201,13 @@ class Chunks(Pixels):
         with_position: bool = False,
     ) -> DistinctColors:
         """Find the distinct colors: of each chunk, then of a few together, and so on."""
-        blocks = self.array.to_delayed().ravel()
-        masks = [None] * len(blocks) if self.mask is None else self.mask.to_delayed().ravel()
-        count = dask.delayed(count_chunk)
-        parts = [count(*pair, self._kind) for pair in zip(blocks, masks, strict=True)]
-        merge = dask.delayed(merge_counts)
+        if not has_codes(self.channels, self.array.dtype):
+            raise ValueError(
+                f"image has {self.channels} channels of {self.array.dtype}, which are too many "
+                'colors to count on a cluster: use strategy="blocks", or leave it out'
+            )
+        count, merge = dask.delayed(count_chunk), dask.delayed(merge_counts)
+        parts = [count(part) for part in self.parts()]
         while len(parts) > 1:
             parts = [merge(parts[i : i + MERGED]) for i in range(0, len(parts), MERGED)]
         ((codes, counts),) = dask.compute(*parts)
@@ -184,8 +216,12 @@ class Chunks(Pixels):
             raise ValueError(NO_PIXEL)
         return from_codes(codes, counts, self.channels, self.array.dtype)
 
-    def spread(self, look_up: LookUp, out: Any = None) -> Any:
-        """Label every pixel, when the labels are asked for."""
+    def spread(self, look_up: object, out: Any = None) -> Any:
+        """Return nothing: `labels` are found without a table of colors, which may be large."""
+        return None
+
+    def labels(self, features: FeatureSpace, centers: Floats) -> Any:
+        """Label every pixel by its nearest center, when the labels are asked for."""
         axis = self.channel_axis
         arrays = [self.array]
         if self.mask is not None:
@@ -193,8 +229,9 @@ class Chunks(Pixels):
         return da.map_blocks(
             label_chunk,
             *arrays,
-            look_up=dask.delayed(look_up),
             kind=self._kind,
+            features=sent(features),
+            centers=centers,
             drop_axis=[] if axis is None else axis,
             dtype=np.int32,
             meta=np.empty((0,) * len(self.shape), np.int32),
@@ -205,29 +242,236 @@ class Chunks(Pixels):
         return da.moveaxis(self.array, self.channel_axis, -1)[..., self.channels :]
 
 
+class ChunkStream(Stream):
+    """The points of a dask array, made in each pass by the workers that have the chunks."""
+
+    _pixels: Chunks
+
+    def _survey(self) -> Survey:
+        """Read all pixels once."""
+        parts, features = self._pixels.parts(), sent(self.features)
+        survey, merge = dask.delayed(survey_chunk), dask.delayed(merge_surveys)
+        # For each chunk alone: which pixels take part does not change.
+        surveys = [survey(part, features) for part in parts]
+        sizes = [each.size for each in surveys]
+        while len(surveys) > 1:
+            surveys = [merge(surveys[i : i + MERGED]) for i in range(0, len(surveys), MERGED)]
+        sizes, (found,) = dask.compute(sizes, surveys)
+        self.sizes: list[int] = sizes
+        self._pixels.size = found.size
+        if not found.size:
+            raise ValueError(NO_PIXEL)
+        result: Survey = found
+        return result
+
+    def _squares(self, mean: Floats) -> list[int]:
+        """Add up the squared distances from the mean in each column, in units of 2^-1074."""
+        squares, features = dask.delayed(squares_chunk), sent(self.features)
+        found = dask.compute(*[squares(part, features, mean) for part in self._pixels.parts()])
+        return [sum(column) for column in zip(*found, strict=True)]
+
+    def __iter__(self) -> Iterator[Floats]:
+        """Bring the points here, chunk by chunk."""
+        bring, features = dask.delayed(points_chunk), sent(self.features)
+        for part in self._pixels.parts():
+            (points,) = dask.compute(bring(part, features))
+            yield points
+
+    def clusters(self, k: int) -> Clusters:
+        """Make k clusters of all points."""
+        return ChunkClusters(self, self._pixels.parts(), k, self._outline())
+
+
+class ChunkClusters(StreamedClusters):
+    """Clusters of points that stay with the workers of a cluster, and their labels with them."""
+
+    labels: Any  # a dask array (n,)
+    are_here = False
+
+    def __init__(
+        self, stream: ChunkStream, parts: list[Any], k: int, outline: dict[str, Any]
+    ) -> None:
+        super().__init__(stream, k, **outline)
+        # Dask leaves empty parts out of an array.
+        filled = [pair for pair in zip(parts, stream.sizes, strict=True) if pair[1]]
+        self._parts = [part for part, _ in filled]
+        self._sizes, self._outline = tuple(size for _, size in filled), outline
+        self._features = sent(stream.features)
+        self.labels = da.full(self._n, -1, np.int8, chunks=(self._sizes,))
+        self._last: tuple[Any, Any, int] | None = None  # labels, then and now, and the moved
+
+    def assign(self, centers: Floats) -> None:
+        """Assign each point to its nearest center."""
+        before, dtype = self.labels, np.min_scalar_type(self.k)
+        assign, move = dask.delayed(assign_chunk), dask.delayed(move_chunk)
+        center = dask.delayed(centers)
+        labels = [assign(part, self._features, center, dtype) for part in self._parts]
+        pieces = zip(labels, self._sizes, strict=True)
+        arrays = [da.from_delayed(part, (size,), dtype) for part, size in pieces]
+        # Not a step on the way to the sums alone: the next pass compares with them.
+        (self.labels,) = dask.persist(da.concatenate(arrays))
+        outline = {"k": self.k, **self._outline}
+        then = before.to_delayed() if self._counted else [None] * len(labels)
+        now = self.labels.to_delayed()
+        moves = [
+            move(part, self._features, outline, before=old, labels=new)
+            for part, old, new in zip(self._parts, then, now, strict=True)
+        ]
+        moved = 0
+        for count, sums in dask.compute(*moves):
+            self._sums.add(sums)
+            moved += count
+        self._last = before, self.labels, moved
+        self._counted = True
+
+    def moved(self, before: Any, labels: Any) -> float:
+        """Return the number of points that have other labels than before."""
+        if self._last is not None and before is self._last[0] and labels is self._last[1]:
+            return float(self._last[2])
+        return float((labels != before).sum().compute())
+
+    def inertia(self, centers: Floats, labels: Any) -> float:
+        """Return the sum of squared distances of the points to their centers, rounded once."""
+        inertia = dask.delayed(inertia_chunk)
+        parts = zip(self._parts, labels.to_delayed(), strict=True)
+        totals = [inertia(part, self._features, centers, own) for part, own in parts]
+        return int(sum(dask.compute(*totals))) / ONE
+
+    def reorder(self, order: Indices) -> None:
+        """Let the cluster that was number order[i] be number i from now on."""
+        rank = order.argsort().astype(self.labels.dtype)
+        (self.labels,) = dask.persist(self.labels.map_blocks(rank.take, dtype=rank.dtype))
+        self._sums.reorder(order)
+
+
+# Of an image: its color space, and its axis of channels. Of features: the name of the space, the
+# columns and their scale.
 Kind = tuple[str, int | None]
+Sent = tuple[str, int, int, Floats | None]
 
 
-def count_chunk(
+def sent(features: FeatureSpace) -> Sent:
+    """Take apart features, to send them to a worker."""
+    return features.space.name, features.channels, features.axes, features.factor
+
+
+def received(features: Sent) -> FeatureSpace:
+    """Put features together again."""
+    name, channels, axes, factor = features
+    return FeatureSpace(SPACES[name], channels, axes, factor)
+
+
+def chunk_pixels(
     block: NDArray[Any],
     mask: NDArray[np.bool_] | None,
     kind: Kind,
-) -> tuple[Codes, NDArray[np.int64]]:
-    """Find the distinct colors of a chunk."""
+    origin: tuple[int, ...],
+    whole_shape: tuple[int, ...],
+) -> Pixels:
+    """Make the pixels of a chunk, which begins at `origin` in an image of `whole_shape`."""
     pixels = Pixels(block, *kind, mask)
     pixels.may_be_empty = True
+    pixels.origin, pixels.whole_shape = origin, whole_shape
+    return pixels
+
+
+def count_chunk(pixels: Pixels) -> tuple[Codes, NDArray[np.int64]]:
+    """Find the distinct colors of a chunk."""
     return count_codes(pixels, again=pixels)
+
+
+def survey_chunk(pixels: Pixels, features: Sent) -> Survey:
+    """Read the pixels of a chunk once."""
+    return Survey.of(pixels, received(features))
+
+
+def merge_surveys(surveys: list[Survey]) -> Survey:
+    """Put together what is known of some chunks."""
+    first = dataclasses.replace(surveys[0], extremes=surveys[0].extremes.copy())
+    for other in surveys[1:]:
+        first.add(dataclasses.replace(other))
+    return first
+
+
+def squares_chunk(pixels: Pixels, features: Sent, mean: Floats) -> list[int]:
+    """Add up the squared distances of the points of a chunk from their mean in each column."""
+    return squares_of(points_of(pixels, received(features)), mean)
+
+
+def points_chunk(pixels: Pixels, features: Sent) -> Floats:
+    """Make the points of a chunk."""
+    found = received(features)
+    empty = np.empty((0, found.channels + found.axes))
+    return np.concatenate((empty, *points_of(pixels, found)))
+
+
+def assign_chunk(
+    pixels: Pixels, features: Sent, centers: Floats, dtype: np.dtype[Any]
+) -> SmallLabels:
+    """Find the nearest center of each point of a chunk."""
+    labels = [nearest_center(points, centers) for points in points_of(pixels, received(features))]
+    return np.concatenate((np.empty(0, dtype), *labels)).astype(dtype)
+
+
+def move_chunk(
+    pixels: Pixels,
+    features: Sent,
+    outline: dict[str, Any],
+    *,
+    before: SmallLabels | None,
+    labels: SmallLabels,
+) -> tuple[int, Any]:
+    """Count the points of a chunk that moved, and find what this adds to the sums."""
+    sums, moved, start = running_sums(**outline), 0, 0
+    for points in points_of(pixels, received(features)):
+        block = slice(start, start + len(points))
+        moved += sums.follow(points, None if before is None else before[block], labels[block])
+        start += len(points)
+    return moved, sums
+
+
+def inertia_chunk(pixels: Pixels, features: Sent, centers: Floats, labels: SmallLabels) -> int:
+    """Add up the squared distances of the points of a chunk from their centers, exactly."""
+    total, start = 0, 0
+    for points in points_of(pixels, received(features)):
+        own = labels[start : start + len(points)]
+        total += exact_total(own_distances(points, centers, own))
+        start += len(points)
+    return total
 
 
 def label_chunk(
     block: NDArray[Any],
     mask: NDArray[np.bool_] | None = None,
     *,
-    look_up: LookUp,
     kind: Kind,
+    features: Sent,
+    centers: Floats,
 ) -> Labels:
     """Label the pixels of a chunk."""
     if mask is not None and kind[1] is not None:
         mask = mask.squeeze(kind[1])
-    labels: Labels = Pixels(block, *kind, mask).spread(look_up)
+    pixels = Pixels(block, *kind, mask)
+    pixels.may_be_empty = True
+    counted = has_codes(pixels.channels, block.dtype) and count_codes(pixels)
+    if counted and counted[1].size:
+        found = from_codes(*counted, pixels.channels, block.dtype)
+        look_up = found.look_up(nearest_center(received(features).points(found), centers))
+    else:
+        own = assign_chunk(pixels, features, centers, np.dtype(np.int32))
+        look_up = InTurn(own.astype(np.int32))
+    labels: Labels = pixels.spread(look_up)
     return labels
+
+
+def check_dask(name: str, array: Any) -> None:
+    """Check a dask array, whose chunks must be known."""
+    if not hasattr(array, "dask"):
+        raise TypeError(
+            f"{name} is no dask array but {type(array).__name__}: "
+            "for arrays in memory or in files use kmeans_seg.segment"
+        )
+    if any(length != length for length in array.shape):  # not a number
+        raise ValueError(
+            f"{name} has chunks of unknown sizes: call its compute_chunk_sizes() first"
+        )

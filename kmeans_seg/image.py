@@ -81,6 +81,8 @@ class Pixels:
         The shape of the image without its axis of channels, which is that of the labels.
     size
         The number of pixels that take part; known once they have been read.
+    origin, whole_shape
+        Where in a larger image, of which shape, these pixels are.
     """
 
     may_be_empty = False  # whether none may take part
@@ -104,6 +106,7 @@ class Pixels:
         self.shape = tuple(int(n) for i, n in enumerate(array.shape) if i != axis)
         self.mask = None if mask is None else as_mask(mask, self.shape)
         self.size = 0
+        self.origin, self.whole_shape = (0,) * len(self.shape), self.shape
         self._guessed_axis = channel_axis == -1
         self._sizes: list[int] = []  # of the blocks, as they were first read
 
@@ -168,6 +171,16 @@ class Pixels:
         for index, _, included in self._blocks(again=True):
             axes = np.meshgrid(*[np.arange(s.start, s.stop) for s in index], indexing="ij")
             found = np.stack(axes, axis=-1).reshape(-1, len(index)).astype(np.float64)
+            yield found if included is None else found[included]
+
+    def places(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the number of each of the pixels in the order of the whole image, arrays (m,)."""
+        strides = [math.prod(self.whole_shape[i + 1 :]) for i in range(len(self.shape))]
+        for index, _, included in self._blocks(again=True):
+            found = np.zeros(1, np.int64)
+            for part, origin, stride in zip(index, self.origin, strides, strict=True):
+                along = (origin + np.arange(part.start, part.stop)) * stride
+                found = np.add.outer(found, along).reshape(-1)
             yield found if included is None else found[included]
 
     def spread(self, look_up: LookUp, out: Any = None) -> Any:

@@ -118,7 +118,11 @@ class Clusters:
         The number of clusters.
     labels
         Array (n,) of integers: the cluster of each point; -1 before the first pass.
+    are_here
+        Whether the labels are in the memory of this process.
     """
+
+    are_here = True
 
     def __init__(
         self, points: Floats, weights: Floats, k: int, labels: SmallLabels | None = None
@@ -246,7 +250,7 @@ class Step:
 
         Computed on access.
         """
-        labels = self._labels.astype(np.int32)
+        labels = np.array(self._labels, np.int32)
         labels.flags.writeable = False
         return labels
 
@@ -257,7 +261,7 @@ class Step:
         All points in the first pass, unless labels were given, and none in the
         last, if the loop converged. Computed on access.
         """
-        reassigned = np.flatnonzero(self._labels != self._before)
+        reassigned = np.flatnonzero(np.asarray(self._labels != self._before))
         reassigned.flags.writeable = False
         return reassigned
 
@@ -300,11 +304,15 @@ def steps(
         if not weights.all():  # a cluster is empty
             centers = clusters.refill(centers)
             weights = clusters.total_weights()
+        settled = clusters.moved(before, clusters.labels) <= little
+        if settled and not little:
+            # The centers are the means, unless a caller gave both centers and labels.
+            settled = bool((clusters.means(otherwise=centers) == centers).all())
         step = Step(
             iteration=iteration,
             centers=centers,
             weights=weights,
-            converged=has_settled(clusters, centers, before, little),
+            converged=settled,
             _before=before,
             _labels=clusters.labels,
             _clusters=clusters,
@@ -315,16 +323,6 @@ def steps(
             return step
         centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
         iteration += 1
-
-
-def has_settled(clusters: Clusters, centers: Floats, before: SmallLabels, little: float) -> bool:
-    """Return whether so little was reassigned that the loop may stop: with 0, no point."""
-    if little:
-        return clusters.moved(before, clusters.labels) <= little
-    if (clusters.labels != before).any():
-        return False
-    # The centers are the means, unless a caller gave both centers and labels.
-    return bool((clusters.means(otherwise=centers) == centers).all())
 
 
 @dataclass

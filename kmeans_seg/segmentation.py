@@ -32,7 +32,7 @@ from .errstate import default_errstate, each_in_default_errstate
 from .exact import Floats, exact_sum
 from .features import FeatureSpace
 from .image import Pixels, as_out, unwrapped
-from .lloyd import Labels, nearest_center, own_distances
+from .lloyd import Labels, own_distances
 from .strategies import STRATEGIES
 from .streaming import IN_MEMORY, Stream
 from .validation import RandomGenerator
@@ -285,7 +285,8 @@ class Segmentation:
         found = pixels.distinct(
             STRATEGIES["fast"].distinct_colors, with_position=self._features.axes > 0
         )
-        return pixels, found, nearest_center(self._features.points(found), self._points)
+        labels = STRATEGIES["fast"].nearest_center(self._features.points(found), self._points)
+        return pixels, found, labels
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers of the result as plain Python, ready for JSON.
@@ -551,6 +552,7 @@ def prepare(
     order: str = "brightness",
     out: Any = None,
     ways: Collection[str] = STRATEGIES,
+    stream_of: type[Stream] = Stream,
     **options: Any,
 ) -> "Problem":
     """Check the arguments of `segment`, and find the colors of the image."""
@@ -564,7 +566,7 @@ def prepare(
     stream = None
     if strategy == "blocks":
         strategy = "fast"
-        stream = Stream(pixels, position=position, normalize=normalize)
+        stream = stream_of(pixels, position=position, normalize=normalize)
         found, features = stream.found, stream.features
     else:
         found = pixels.distinct(STRATEGIES[strategy].distinct_colors, with_position=position > 0)

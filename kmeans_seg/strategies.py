@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from .distinct import DistinctColors, canonical_order, distinct_colors
 from .exact import Floats
-from .fast import clusters, counting, plusplus
+from .fast import clusters, counting, nearest, plusplus
 from .fast.streamed import StreamedClusters as StreamedClusters
-from .lloyd import Clusters, Indices
+from .lloyd import Clusters, Indices, Labels, nearest_center
 from .seeding import Potential
 
 
@@ -28,12 +28,15 @@ class Strategy:
         Draws the initial centers of k-means++.
     clusters
         Assigns points to centers, and computes the means.
+    nearest_center
+        Assigns points to centers once.
     """
 
     distinct_colors: Callable[[Iterable[NDArray[Any]]], DistinctColors]
     canonical_order: Callable[[Floats, Floats], Indices]
     potential: type[Potential]
     clusters: type[Clusters]
+    nearest_center: Callable[[Floats, Floats], Labels]
 
 
 STRATEGIES = {
@@ -42,11 +45,13 @@ STRATEGIES = {
         canonical_order=counting.canonical_order,
         potential=plusplus.CellPotential,
         clusters=clusters.PrunedClusters,
+        nearest_center=nearest.nearest_center,
     ),
     "plain": Strategy(
         distinct_colors=distinct_colors,
         canonical_order=canonical_order,
         potential=Potential,
         clusters=Clusters,
+        nearest_center=nearest_center,
     ),
 }

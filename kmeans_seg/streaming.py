@@ -8,7 +8,8 @@ chosen from the sample; everything else is about all pixels.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,102 @@ from .lloyd import Clusters
 from .strategies import STRATEGIES, StreamedClusters
 
 IN_MEMORY = 2**32  # bytes of points that are kept in memory, unless the caller wishes otherwise
-SAMPLE = 2**17  # pixels at least, where there are as many
-THINNED = 3  # of so many pixels of the sample one is left, when there are too many
+SAMPLE = 3 * 2**17  # pixels at most
 BLOCK = 2**15  # points made at a time
+
+
+def columns_of(
+    pixels: Pixels, features: FeatureSpace, *, checked: bool = False
+) -> Iterator[tuple[Floats, NDArray[Any]]]:
+    """Yield some pixels at a time: their columns, not scaled, and what `distinct` has of them."""
+    positions = pixels.positions() if features.axes else None
+    for all_colors in iter(pixels) if checked else pixels.again():
+        places = None if positions is None else next(positions)
+        for start in range(0, len(all_colors), BLOCK):
+            colors = all_colors[start : start + BLOCK]
+            columns = features.space.to_points(colors)
+            if places is not None:
+                columns = colors = np.hstack((columns, places[start : start + BLOCK]))
+            yield columns, colors
+
+
+def points_of(pixels: Pixels, features: FeatureSpace) -> Iterator[Floats]:
+    """Yield the points of some pixels at a time, arrays (m, C)."""
+    for columns, _ in columns_of(pixels, features):
+        yield features.transform(columns)
+
+
+@dataclass
+class Survey:
+    """What is known of an image after one pass.
+
+    Attributes
+    ----------
+    size
+        The number of pixels that take part.
+    extremes
+        Array (2, C): the least and the greatest value of each column.
+    whole
+        Whether all values are whole numbers.
+    every
+        The sample has the pixels whose place in the image is a multiple of this power of 3.
+    sample
+        Their colors, arrays (m, channels), and their places.
+    """
+
+    size: int
+    extremes: Floats
+    whole: bool
+    every: int
+    sample: list[tuple[NDArray[Any], NDArray[np.int64]]]
+
+    @classmethod
+    def of(cls, pixels: Pixels, features: FeatureSpace) -> "Survey":
+        """Read all pixels once, and check them."""
+        columns = features.channels + features.axes
+        empty = np.stack((np.full(columns, np.inf), np.full(columns, -np.inf)))
+        survey = cls(0, empty, whole=True, every=1, sample=[])
+        all_places, places = pixels.places(), np.empty(0, np.int64)
+        for some, colors in columns_of(pixels, features, checked=True):
+            if not len(places):
+                places = next(found for found in all_places if len(found))
+            part = cls(
+                len(some),
+                np.stack((some.min(axis=0), some.max(axis=0))),
+                whole=all(whole_numbers(column) for column in some.T),
+                every=survey.every,
+                sample=[thinned(colors, places[: len(some)], survey.every)],
+            )
+            survey.add(part)
+            places = places[len(some) :]
+        return survey
+
+    def add(self, other: "Survey") -> None:
+        """Add other pixels; of the sample keep as many as may be."""
+        self.size += other.size
+        self.extremes[0] = np.minimum(self.extremes[0], other.extremes[0])
+        self.extremes[1] = np.maximum(self.extremes[1], other.extremes[1])
+        self.whole = self.whole and other.whole
+        every = max(self.every, other.every)
+        self.thin(every)
+        other.thin(every)
+        self.sample += other.sample
+        while sum(len(places) for _, places in self.sample) > SAMPLE:
+            self.thin(3 * self.every)
+
+    def thin(self, every: int) -> None:
+        """Leave fewer pixels in the sample."""
+        if every != self.every:
+            self.every = every
+            self.sample = [thinned(*part, every) for part in self.sample]
+
+
+def thinned(
+    colors: NDArray[Any], places: NDArray[np.int64], every: int
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Keep the colors whose places are multiples of a number."""
+    kept = places % every == 0
+    return (colors, places) if kept.all() else (colors[kept], places[kept])
 
 
 class Stream:
@@ -35,12 +129,9 @@ class Stream:
     Attributes
     ----------
     found
-        The distinct colors of a sample: of every pixel, or every 3rd, 9th, 27th, and so on, so
-        that between 131,072 and 393,216 pixels are left.
+        The distinct colors of a sample of the pixels.
     features
         What is clustered, with its scale.
-    size
-        The number of pixels that take part.
     """
 
     def __init__(self, pixels: Pixels, *, position: float, normalize: bool) -> None:
@@ -48,8 +139,12 @@ class Stream:
         axes = len(pixels.shape) if position else 0
         channels = pixels.space.columns or pixels.channels
         self.features = FeatureSpace(pixels.space, channels, axes)
-        self._read()
-        extremes = self._extremes[:, :channels]
+        self.survey = self._survey()
+        colors = [colors for colors, _ in self.survey.sample]
+        distinct = STRATEGIES["fast"].distinct_colors([np.concatenate(colors)])
+        self.found = DistinctColors(distinct.colors, distinct.counts, InTurn)
+        self.survey.sample = []
+        extremes = self.survey.extremes[:, :channels]
         validation.check_span("image", extremes)
         factor = None
         if normalize:
@@ -60,71 +155,50 @@ class Stream:
                 extremes, pixels.shape, position=position, factor=factor
             )
 
-    def _read(self) -> None:
-        """Check all pixels, find the range of the columns, and take the sample."""
-        low, high, whole = [], [], True
-        sample: list[NDArray[Any]] = []
-        every, size = 1, 0
-        for columns, colors in self._columns(checked=True):
-            low.append(columns.min(axis=0))
-            high.append(columns.max(axis=0))
-            whole = whole and all(whole_numbers(column) for column in columns.T)
-            sample.append(np.array(colors[-size % every :: every]))
-            size += len(colors)
-            if sum(map(len, sample)) > THINNED * SAMPLE:
-                sample = [np.concatenate(sample)[::THINNED]]
-                every *= THINNED
-        self.size = size
-        self._extremes = np.stack((np.min(low, axis=0), np.max(high, axis=0)))
-        self._whole = whole
-        distinct = STRATEGIES["fast"].distinct_colors([np.concatenate(sample)])
-        self.found = DistinctColors(distinct.colors, distinct.counts, InTurn)
-
-    def _columns(self, *, checked: bool = False) -> Iterator[tuple[Floats, NDArray[Any]]]:
-        """Yield some pixels at a time: their columns, not scaled, and what `found` has of them."""
-        space, axes = self._pixels.space, self.features.axes
-        pixels = iter(self._pixels) if checked else self._pixels.again()
-        positions = self._pixels.positions() if axes else None
-        for all_colors in pixels:
-            places = None if positions is None else next(positions)
-            for start in range(0, len(all_colors), BLOCK):
-                block = slice(start, start + BLOCK)
-                columns, colors = space.to_points(all_colors[block]), all_colors[block]
-                if places is not None:
-                    columns = colors = np.hstack((columns, places[block]))
-                yield columns, colors
+    def _survey(self) -> Survey:
+        """Read all pixels once."""
+        return Survey.of(self._pixels, self.features)
 
     @default_errstate
     def _to_variance_1(self) -> Floats:
         """Return what to multiply each column by for a variance of 1; a constant one by 1."""
         everything = self.clusters(1)
-        center = self._extremes[:1]
+        center = self.survey.extremes[:1]
         everything.assign(center)
         mean = everything.means(otherwise=center)[0]
-        totals = [0] * len(mean)
-        for columns, _ in self._columns():
-            for column, values in enumerate(columns.T):
-                totals[column] += exact_total(np.square(values - mean[column]))
-        varies = self._extremes[0] < self._extremes[1]
+        varies = self.survey.extremes[0] < self.survey.extremes[1]
         return np.array(
             [
-                math.sqrt(self.size / (total / ONE)) if total and differs else 1.0
-                for total, differs in zip(totals, varies, strict=True)
+                math.sqrt(self.survey.size / (total / ONE)) if total and differs else 1.0
+                for total, differs in zip(self._squares(mean), varies, strict=True)
             ]
         )
 
+    def _squares(self, mean: Floats) -> list[int]:
+        """Add up the squared distances from the mean in each column, in units of 2^-1074."""
+        return squares_of(self, mean)
+
     def __iter__(self) -> Iterator[Floats]:
         """Yield the points, arrays (m, C)."""
-        for columns, _ in self._columns():
-            yield self.features.transform(columns)
+        return points_of(self._pixels, self.features)
 
     def clusters(self, k: int) -> Clusters:
         """Make k clusters of all points."""
-        largest = np.abs(self.features.transform(self._extremes)).max(axis=0)
-        return StreamedClusters(
-            self,
-            k,
-            n=self.size,
-            largest=largest,
-            whole=self._whole and self.features.factor is None,
-        )
+        return StreamedClusters(self, k, **self._outline())
+
+    def _outline(self) -> dict[str, Any]:
+        """Return what `StreamedClusters` must know of the points."""
+        return {
+            "n": self.survey.size,
+            "largest": np.abs(self.features.transform(self.survey.extremes)).max(axis=0),
+            "whole": self.survey.whole and self.features.factor is None,
+        }
+
+
+def squares_of(blocks: Iterable[Floats], mean: Floats) -> list[int]:
+    """Add up the squared distances of points from their mean in each column, exactly."""
+    totals = [0] * len(mean)
+    for points in blocks:
+        for column, values in enumerate(points.T):
+            totals[column] += exact_total(np.square(values - mean[column]))
+    return totals

@@ -233,29 +233,6 @@ def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
     return axis % dimensions
 
 
-def check_dask(name: str, array: Any) -> None:
-    """Check a dask array, whose chunks must be known."""
-    if not hasattr(array, "dask"):
-        raise TypeError(
-            f"{name} is no dask array but {type(array).__name__}: "
-            "for arrays in memory or in files use kmeans_seg.segment"
-        )
-    if any(length != length for length in array.shape):  # not a number
-        raise ValueError(
-            f"{name} has chunks of unknown sizes: call its compute_chunk_sizes() first"
-        )
-
-
-def check_counted(dtype: np.dtype[Any], channels: int, fits: bool) -> None:
-    """Check that the colors of a dask array can be counted."""
-    if not fits:
-        raise ValueError(
-            f"image has {channels} channels of {dtype}: of a dask array only integers of up to 64 "
-            "bits a pixel can be segmented, whose colors can be counted; round it first, for "
-            'instance (image * 65535).round().astype("uint16"), or use kmeans_seg.segment'
-        )
-
-
 def check_span(name: str, points: NDArray[np.float64]) -> None:
     """Check that the squares of all differences between points do not underflow together."""
     span = float((points.max(axis=0) - points.min(axis=0)).max())

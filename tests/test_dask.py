@@ -135,16 +135,6 @@ def test_a_mask(name: str) -> None:
         segment(da.from_array(image, chunks=7), 5, mask=da.zeros_like(lazy_mask), **options)
 
 
-def test_an_image_that_changes_between_its_two_readings() -> None:
-    image = np.array([[[1, 2, 3], [7, 8, 9], [7, 8, 8]]], np.uint8)
-    meta = np.empty((0, 0, 0), np.uint8)
-    lazy = da.map_blocks(image.copy, chunks=((1,), (3,), (3,)), dtype=np.uint8, meta=meta)
-    result = segment(lazy, 2)
-    image[0, 0] = 200
-    with pytest.raises(ValueError, match=r"image changed .* color \[200, 200, 200\] was not there"):
-        result.labels.compute()  # type: ignore[attr-defined]
-
-
 def load(block_id: tuple[int, ...], log: str = "", pause: float = 0) -> NDArray[np.uint8]:
     """Make a chunk of an image, and note that it was made."""
     with Path(log).open("a") as file:
@@ -216,9 +206,89 @@ def test_a_worker_that_is_killed_in_the_middle(
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 5, 3)), np.zeros((4, 5, 9), np.uint8)])
-def test_colors_that_cannot_be_counted_are_refused(image: NDArray[Any]) -> None:
-    with pytest.raises(ValueError, match=r"only integers of up to 64 .*uint16"):
-        segment(da.from_array(image), 2, space="raw")
+def test_colors_that_cannot_be_counted_are_not_counted(image: NDArray[Any]) -> None:
+    with pytest.raises(ValueError, match=r'too many colors to count .* use strategy="blocks"'):
+        segment(da.from_array(image), 2, space="raw", strategy="fast")
+
+
+# Images of too many colors to count: passed in every iteration.
+
+WIDE: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
+    "float": (RNG.random((20, 30, 3)), {}),
+    "float32": (RNG.random((20, 30, 7)).astype(np.float32), {"space": "raw"}),
+    "10 bands": (RNG.integers(0, 4000, (20, 30, 10), dtype=np.uint16), {"space": "raw"}),
+    "bands first": (
+        RNG.integers(0, 4000, (10, 20, 30), dtype=np.uint16),
+        {"space": "raw", "channel_axis": 0},
+    ),
+    "Lab": (RNG.random((20, 30, 3)), {"space": "lab"}),
+    "normalized": (RNG.random((20, 30, 2)) * [1, 1000], {"space": "raw", "normalize": True}),
+    "gray": (RNG.normal(size=(20, 30)), {}),
+    "transparent": (RNG.integers(0, 3, (20, 30, 4)) / 2, {}),
+    "volume": (RNG.random((4, 20, 30)), {"channel_axis": None}),
+    "counted": (RNG.integers(0, 40, (20, 30, 3), dtype=np.uint8), {"strategy": "blocks"}),
+}
+
+
+def assert_like_in_blocks(
+    image: NDArray[Any], chunks: Any, mask: Any = None, **options: Any
+) -> None:
+    in_memory = {**options, "strategy": "blocks", "mask": mask}
+    expected = kmeans_seg.segment(image, 5, **in_memory)
+    lazy_mask = None if mask is None else da.from_array(mask, chunks=9)
+    result = segment(da.from_array(image, chunks=chunks), 5, mask=lazy_mask, **options)
+    np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+    np.testing.assert_array_equal(np.asarray(result.painted), expected.painted)
+    for name in ("centers", "counts", "inertia", "n_iter", "converged"):
+        np.testing.assert_array_equal(getattr(result, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize("chunks", [-1, 7])
+def test_passes_over_chunks_are_those_over_blocks(name: str, chunks: int) -> None:
+    image, options = WIDE[name]
+    assert_like_in_blocks(image, chunks, **options)
+
+
+@pytest.mark.parametrize("name", ["float", "bands first", "gray", "transparent", "volume"])
+@pytest.mark.parametrize("tol", [0, 0.05])
+def test_a_mask_and_nan_under_it(name: str, tol: float) -> None:
+    image, options = WIDE[name]
+    axis = options.get("channel_axis", -1 if image.ndim == 3 else None)
+    shape = [n for i, n in enumerate(image.shape) if axis is None or i != axis % image.ndim]
+    mask = np.random.default_rng(1).random(shape) < 0.5
+    mask[..., :10] = False  # whole chunks of it
+    if image.dtype.kind == "f":
+        image = np.where(mask if axis is None else np.expand_dims(mask, axis), image, np.nan)
+    if name == "transparent":
+        image[..., 3] = np.nan_to_num(image[..., 3])
+    assert_like_in_blocks(image, 7, mask=mask, tol=tol, **options)
+    none = da.zeros(mask.shape, dtype=np.bool_, chunks=9)
+    with pytest.raises(ValueError, match="no pixel left"):
+        segment(da.from_array(image, chunks=7), 5, mask=none, **options)
+
+
+def test_lost_clusters_find_points_in_any_chunk() -> None:
+    image, options = WIDE["10 bands"]
+    init = np.repeat(image[:1, 0], 5, axis=0)
+    assert_like_in_blocks(image, 7, init=init, **options)
+
+
+def test_the_callback_sees_every_pass() -> None:
+    image, options = WIDE["float"]
+    seen: list[kmeans_seg.Step] = []
+    expected: list[kmeans_seg.Step] = []
+    segment(da.from_array(image, chunks=7), 5, callback=seen.append, **options)
+    kmeans_seg.segment(image, 5, strategy="blocks", callback=expected.append, **options)
+    assert [step.moved for step in seen] == [step.moved for step in expected]
+    assert [step.inertia for step in seen] == [step.inertia for step in expected]
+    assert seen[0].labels.shape == (600,)
+    assert len(seen[0].reassigned) == 600
+
+
+def test_wide_images_on_two_worker_processes(cluster: LocalCluster) -> None:
+    with Client(cluster):
+        assert_like_in_blocks(WIDE["10 bands"][0], 7, space="raw")
 
 
 def test_what_is_no_dask_array_is_refused() -> None:

@@ -88,17 +88,17 @@ def test_where_the_sample_is_everything_the_draws_are_those_in_memory(init: str)
 
 
 def test_a_sample_is_every_3rd_9th_or_27th_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "SAMPLE", 20)
+    monkeypatch.setattr(streaming, "SAMPLE", 60)
     monkeypatch.setattr("kmeans_seg.image.BLOCK", 70)
     values = np.random.default_rng(0).permutation(1000) * 1.0
     pixels = Pixels(values.reshape(10, 100), "rgb", None)
     stream = streaming.Stream(pixels, position=0, normalize=False)
     assert sorted(stream.found.colors[:, 0]) == sorted(values[::27])
-    assert stream.size == 1000
+    assert stream.survey.size == 1000
 
 
 def test_fewer_colors_in_the_sample_than_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "SAMPLE", 10)
+    monkeypatch.setattr(streaming, "SAMPLE", 30)
     image = np.zeros((20, 100))
     image[3, 5:9] = [1, 2, 3, 4]  # between the pixels of the sample
     found = segment(image, 5, strategy="blocks")
@@ -114,7 +114,7 @@ def test_rehearsals_on_a_sample_end_near_those_on_everything(
     middles = rng.random((5, 4)) * 10
     image = middles[rng.integers(0, 5, (60, 70))] + rng.normal(size=(60, 70, 4)) / 9
     expected = segment(image, 5, space="raw")
-    monkeypatch.setattr(streaming, "SAMPLE", 100)
+    monkeypatch.setattr(streaming, "SAMPLE", 300)
     found = segment(image, 5, space="raw", strategy="blocks")
     assert_same(found, expected)
 

@@ -358,7 +358,7 @@ CHOICES: dict[str, tuple[str, list[str], Call]] = {
         INITS,
         lambda x: segment(IMAGE, 2, init=x),
     ),
-    "segment strategy": ("strategy", WAYS, lambda x: segment(IMAGE, 2, strategy=x)),
+    "segment strategy": ("strategy", list(WAYS), lambda x: segment(IMAGE, 2, strategy=x)),
     "kmeans init": (
         "init",
         INITS,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..distinct import differs_from_last
-from ..exact import BLOCK, ONE, Floats, exact_total, whole_numbers
+from ..exact import BLOCK, ONE, Floats, exact_sum, exact_total, whole_numbers
 from ..lloyd import Clusters, Indices, SmallLabels
 from .pruning import PrunedAssigner
 
@@ -38,6 +38,11 @@ class PrunedClusters(Clusters):
         target = self.labels[reassigned]
         self._sums.move(self.points, self.weights, reassigned, source=source, target=target)
         self._counted = True
+
+    def moved(self, before: SmallLabels, labels: SmallLabels) -> float:
+        """Return the weight of the points that have other labels than before: an exact sum."""
+        weights = self.weights[np.flatnonzero(labels != before)]
+        return float(weights.sum()) if self._sums.counted else exact_sum(weights)
 
     def total_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
@@ -66,6 +71,8 @@ class RunningSums:
     An update costs as much as the number of points that changed their cluster,
     and gives the same bits as summing all of them again.
 
+    `counted` says whether all weights are whole numbers, of few digits.
+
     Row 0 of the sums belongs to the weights, the others to the channels. Each
     channel is split into digits (see `exact`), and so are the weights unless
     they are counts. The product of digits number i and j adds to the sum number
@@ -90,10 +97,10 @@ class RunningSums:
         `counted` if all weights are whole numbers; and `whole` says whether all
         channels are.
         """
-        self._counted = counted and total < COUNTED
-        self._whole = self._counted and whole and total * float(largest.max()) < 2.0**53
+        self.counted = counted and total < COUNTED
+        self._whole = self.counted and whole and total * float(largest.max()) < 2.0**53
         # The products of a block add up to less than 2^53, those of all points to less than 2^63.
-        if self._counted:
+        if self.counted:
             block = min(total, BLOCK * int(heaviest))
             self._bits = min(53 - block.bit_length(), 62 - total.bit_length())
         else:
@@ -104,7 +111,7 @@ class RunningSums:
         if not self._whole:
             self._exponents[0] = TOP - self._bits  # so that 1 is the digit 1
             self._exponents[1:] = TOP - np.frexp(largest)[1]
-        if not self._counted:
+        if not self.counted:
             self._weight_exponent = TOP - int(np.frexp(heaviest)[1])
         self._sums = np.zeros((1, 1 + len(largest), k), np.int64)
 
@@ -172,7 +179,7 @@ class RunningSums:
             rows *= np.ldexp(1.0, self._exponents)[:, np.newaxis]
         else:
             rows = np.ldexp(rows, self._exponents[:, np.newaxis])
-        if self._counted:
+        if self.counted:
             for number, whole in self._split(rows):
                 yield number, whole * own
             return
@@ -196,6 +203,27 @@ class RunningSums:
         """Let the cluster that was number order[i] be number i from now on."""
         self._sums = self._sums[..., order]
 
+    def follow(self, points: Floats, before: SmallLabels | None, labels: SmallLabels) -> int:
+        """Take points that weigh 1 from their clusters before, if any, to those of their labels.
+
+        Returns the number of those that moved.
+        """
+        if before is None:
+            members, source = np.arange(len(labels)), None
+        else:
+            members = np.flatnonzero(labels != before)
+            source = before[members]
+        self.move(points, None, members, source=source, target=labels[members])
+        return len(members)
+
+    def add(self, other: "RunningSums") -> None:
+        """Add the sums of other points, known by the same outline."""
+        numbers = max(len(self._sums), len(other._sums))
+        total = np.zeros((numbers, *self._sums.shape[1:]), np.int64)
+        for sums in (self._sums, other._sums):
+            total[: len(sums)] += sums
+        self._sums = total
+
     def _filled(self) -> NDArray[np.bool_]:
         return np.asarray(self._sums[:, 0].any(axis=0))
 
@@ -207,7 +235,7 @@ class RunningSums:
             return weights
         # The last sum is worth 2^-unit.
         unit = self._bits * len(self._sums) - TOP + int(self._exponents[0])
-        if not self._counted:
+        if not self.counted:
             unit += self._bits - TOP + self._weight_exponent
         totals = self._totals()[0]
         return quotients(totals, np.ones_like(totals), -unit)

@@ -14,6 +14,11 @@ from .clusters import RunningSums
 from .nearest import nearest_center
 
 
+def running_sums(k: int, *, n: int, largest: Floats, whole: bool) -> RunningSums:
+    """Make room for the sums of n points that weigh 1 each, or of some of them."""
+    return RunningSums(k, largest, n=n, total=n, whole=whole)
+
+
 class StreamedClusters(Clusters):
     """Clusters of points that come in blocks, the same ones in the same order each time.
 
@@ -26,7 +31,7 @@ class StreamedClusters(Clusters):
         self, blocks: Iterable[Floats], k: int, *, n: int, largest: Floats, whole: bool
     ) -> None:
         self._blocks, self._n, self.k = blocks, n, k
-        self._sums = RunningSums(k, largest, n=n, total=n, whole=whole)
+        self._sums = running_sums(k, n=n, largest=largest, whole=whole)
         self.labels: SmallLabels = np.full(n, -1, np.int8)
         self._counted = False  # whether the points are in the sums
 
@@ -41,11 +46,9 @@ class StreamedClusters(Clusters):
         before = self.labels
         self.labels = np.empty(self._n, np.min_scalar_type(self.k))
         for points, block in self._with_places():
-            labels = nearest_center(points, centers)
-            moved = np.flatnonzero(labels != before[block])
-            source = before[block][moved] if self._counted else None
-            self._sums.move(points, None, moved, source=source, target=labels[moved])
-            self.labels[block] = labels
+            self.labels[block] = nearest_center(points, centers)
+            then = before[block] if self._counted else None
+            self._sums.follow(points, then, self.labels[block])
         self._counted = True
 
     def weight(self) -> float:
@@ -97,7 +100,7 @@ class StreamedClusters(Clusters):
         members: dict[int, Floats] = {}
         differ, apart = False, False
         for points, block in self._with_places():
-            labels = self.labels[block]
+            labels = np.asarray(self.labels[block])
             found, first = np.unique(labels, return_index=True)
             for label, place in zip(found.tolist(), first.tolist(), strict=True):
                 members.setdefault(label, points[place])
@@ -116,7 +119,7 @@ class StreamedClusters(Clusters):
         """
         best, farthest = 0.0, None
         for points, block in self._with_places():
-            distances = own_distances(points, centers, self.labels[block])
+            distances = own_distances(points, centers, np.asarray(self.labels[block]))
             for point in moved:
                 np.minimum(distances, squared_distances(points, point), out=distances)
             largest = distances.max(initial=0.0)
