@@ -35,6 +35,7 @@ __all__ = [
     "mark",
     "palette_bar",
     "photo",
+    "scene",
     "table",
 ]
 
@@ -83,6 +84,39 @@ def speck() -> NDArray[np.uint8]:
     y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
     picture[(y - 125) ** 2 + (x - 190) ** 2 < 7**2] = (30, 90, 220)
     return picture
+
+
+def scene(height: int, width: int, seed: int = 0) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    """Make a scene of a satellite: six bands of reflectance times 10,000, and what is missing.
+
+    The bands (6, height, width) are blue, green, red, near infrared and two of short-wave
+    infrared. A missing corner is 0.
+    """
+    rng = np.random.default_rng(seed)
+    covers = np.array(
+        [
+            [480, 420, 300, 180, 110, 80],  # water
+            [320, 520, 330, 3300, 1500, 700],  # forest
+            [520, 860, 620, 4100, 2300, 1200],  # fields
+            [1100, 1500, 1900, 2500, 3300, 2900],  # soil
+            [1700, 1900, 2100, 2500, 2700, 2500],  # town
+        ]
+    )
+    # Smooth hills of random waves; the height decides what grows where.
+    rows, columns = np.mgrid[:height, :width] / 60
+    hills = np.zeros((height, width))
+    for _ in range(24):
+        angle, phase, scale = rng.random(3) * [np.pi, 2 * np.pi, 1.6]
+        wave = rows * np.cos(angle) + columns * np.sin(angle)
+        hills += np.sin(wave * scale + phase)
+    which = np.searchsorted([-3.2, 0.5, 3.0], hills)
+    which[np.hypot(rows - 3.4, columns - 7.2) < 0.9] = 4
+    texture = 1 + 0.06 * rng.normal(size=(height, width))
+    bands = covers[which] * texture[..., np.newaxis] + rng.normal(0, 40, (height, width, 6))
+    missing = np.add.outer(np.arange(height), np.arange(width)) < min(height, width) // 4
+    bands[missing] = 0
+    bands[~missing] = bands[~missing].clip(1)
+    return np.moveaxis(np.rint(bands).astype(np.uint16), -1, 0), missing
 
 
 def gradient() -> NDArray[np.uint8]:

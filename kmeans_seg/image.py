@@ -54,9 +54,8 @@ NO_PIXEL = (
     "image has no pixel left: the mask is False, or alpha is 0, everywhere; "
     "check that True in the mask means to include"
 )
-BLOCK = 2**20  # pixels of an array read at a time
+BLOCK = 2**20  # pixels of an array read at a time, fewer of more than 4 bytes
 FILE_BLOCK = 2**22  # of anything else: opening file chunks is expensive
-WIDE = 4  # channels: of images of more, fewer pixels are read at a time
 
 
 class Pixels:
@@ -214,7 +213,8 @@ class Pixels:
         """Yield the blocks of the image, in order; if read again, check that their size stays."""
         sizes = iter(self._sizes if again else ())
         axis = self.channel_axis
-        most, rows = BLOCK // max(1, self.channels // WIDE), 1
+        channels = self.channels + self.has_alpha
+        most, rows = max(1, min(BLOCK, 4 * BLOCK // (channels * self.array.dtype.itemsize))), 1
         if not isinstance(self.array, np.ndarray):
             chunks = getattr(self.array, "chunks", None)
             together = chunks[1 if axis == 0 else 0] if chunks else 1  # rows of a chunk

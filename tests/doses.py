@@ -7,9 +7,15 @@ runs the heavy one, too.
 import os
 from typing import TypeVar
 
+import pytest
+
 Dose = TypeVar("Dose")
 
 THOROUGH = os.environ.get("KMEANS_SEG_THOROUGH", "") not in ("", "0")
+
+
+# What the light dose leaves out altogether.
+thorough = pytest.mark.skipif(not THOROUGH, reason="heavy: set KMEANS_SEG_THOROUGH=1")
 
 
 def dose(light: Dose, heavy: Dose) -> Dose:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import skimage.color
 import skimage.data
-from doses import THOROUGH
+from doses import THOROUGH, thorough
 from numpy.typing import NDArray
 
 from kmeans_seg import colorspace
@@ -255,7 +255,7 @@ def test_round_trip_of_8_bit_colors() -> None:
     assert_round_trip(*[range(0, 256, 5)] * 3)
 
 
-@pytest.mark.skipif(not THOROUGH, reason="heavy: set KMEANS_SEG_THOROUGH=1")
+@thorough
 def test_round_trip_of_every_8_bit_color() -> None:
     for red in range(256):
         assert_round_trip(red, range(256), range(256))

@@ -66,7 +66,7 @@ def images(draw: st.DrawFn) -> NDArray[Any]:
     st.sampled_from([0, 0, 0.5, 1e6]),
     st.booleans(),
     st.sampled_from([None, None, 0.5, 0.0]),
-    st.sampled_from(["fast", "plain"]),
+    st.sampled_from(["fast", "plain", "blocks"]),
 )
 def test_any_array_is_refused_or_segmented(
     image: NDArray[Any],

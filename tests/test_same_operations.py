@@ -55,7 +55,11 @@ ALLOWED = {
     ("fast/cells.py", "by_cell", "ufunc.reduceat"): f"extremes; {DIGITS}; {CLEAR}; or {BOUND}",
     ("fast/cells.py", "corners", "f.reduceat"): "the least and the greatest of each cell",
     ("clustering.py", "conclude", "np.cumsum"): INTEGERS,
+    ("dask.py", "ChunkClusters.inertia", "sum"): INTEGERS,
+    ("dask.py", "ChunkClusters.moved", "(labels != before).sum"): INTEGERS,
+    ("dask.py", "ChunkStream._squares", "sum"): INTEGERS,
     ("dask.py", "Chunks.distinct", "counts.sum"): INTEGERS,
+    ("dask.py", "Chunks.parts", "itertools.accumulate"): INTEGERS,
     ("codecs.py", "check_segments", "math.prod"): INTEGERS,
     ("codecs.py", "decode_deep_pnm", "math.prod"): INTEGERS,
     ("codecs.py", "decode_image", "2 ** depth"): INTEGERS,
@@ -106,6 +110,7 @@ ALLOWED = {
     ("optimal.py", "trailing_zeros", "np.bitwise_or.reduce"): INTEGERS,
     ("image.py", "Pixels._blocks", "functools.reduce"): "a logical and",
     ("image.py", "Pixels.bytes_of_points", "math.prod"): INTEGERS,
+    ("image.py", "Pixels.places", "math.prod"): INTEGERS,
     ("image.py", "as_out", "math.prod"): INTEGERS,
     ("image.py", "tiles", "math.prod"): INTEGERS,
     ("fast/pruning.py", "PrunedAssigner.__call__", "np.sort(moved)[-2:].sum"): "two terms at most",
@@ -151,7 +156,7 @@ ALLOWED = {
         "a term of the scores, and a bound with room for rounding"
     ),
     ("fast/nearest.py", "nearest_center", "np.square(rows[:-1]).sum"): BOUND,
-    ("streaming.py", "Stream._read", "sum"): INTEGERS,
+    ("streaming.py", "Survey.add", "sum"): INTEGERS,
     ("seeding.py", "plusplus", "math.log"): (
         "rounded down; from k = 2 to 10^9, ln k is never within 1e-10 of a whole number"
     ),
@@ -162,6 +167,7 @@ ALLOWED = {
     ("segmentation.py", "Segmentation.to_dict", "self.counts.sum"): INTEGERS,
     ("segmentation.py", "nodata", "counts.sum"): DIGITS,
     ("segmentation.py", "nodata", "counts[places].sum"): DIGITS,
+    ("fast/clusters.py", "PrunedClusters.moved", "weights.sum"): INTEGERS,
     ("fast/clusters.py", "RunningSums.__init__", "2.0 ** 53"): POWER_OF_TWO,
     (
         "fast/clusters.py",

@@ -100,7 +100,7 @@ def test_one_candidate_draws_with_the_probabilities_of_the_textbook(
             points.index([int(value)])
             for value in kmeans_plusplus(points, 3, weights=weights, trials=1, rng=rng).ravel()
         )
-        for _ in range(dose(2000, 5000))
+        for _ in range(dose(600, 5000))
     ]
     assert_frequencies(drawn, textbook(points, weights or [1] * 5, 3))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doses import dose, thorough
 
 from kmeans_seg import segment
 from kmeans_seg.teaching.check import STAGES, check, main
@@ -79,6 +80,7 @@ def test_what_is_right_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ]
 
 
+@thorough
 def test_slow_loops_in_plain_python_pass(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,7 +186,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "right", "wrong", "hint"), WRONG)
+@pytest.mark.parametrize(("name", "right", "wrong", "hint"), dose(WRONG[::4], WRONG))
 def test_what_is_wrong_is_found_and_named(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
