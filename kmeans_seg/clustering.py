@@ -530,7 +530,7 @@ def run_in_order(
 def conclude(step: Step, converged: bool, *, keep_empty: bool = False) -> Clustering:
     """Make a clustering of the last step; clusters without points are left out by default."""
     filled = step.weights > 0
-    labels = step.labels if step._clusters.are_here else np.empty(0, np.int32)
+    labels = step.labels if step._clusters.labels_are_local else np.empty(0, np.int32)
     labels.flags.writeable = True
     if keep_empty:
         filled = np.ones(len(filled), np.bool_)

@@ -251,7 +251,6 @@ class ChunkStream(Stream):
         """Read all pixels once."""
         parts, features = self._pixels.parts(), sent(self.features)
         survey, merge = dask.delayed(survey_chunk), dask.delayed(merge_surveys)
-        # For each chunk alone: which pixels take part does not change.
         surveys = [survey(part, features) for part in parts]
         sizes = [each.size for each in surveys]
         while len(surveys) > 1:
@@ -286,19 +285,22 @@ class ChunkClusters(StreamedClusters):
     """Clusters of points that stay with the workers of a cluster, and their labels with them."""
 
     labels: Any  # a dask array (n,)
-    are_here = False
+    labels_are_local = False
 
     def __init__(
         self, stream: ChunkStream, parts: list[Any], k: int, outline: dict[str, Any]
     ) -> None:
-        super().__init__(stream, k, **outline)
         # Dask leaves empty parts out of an array.
         filled = [pair for pair in zip(parts, stream.sizes, strict=True) if pair[1]]
         self._parts = [part for part, _ in filled]
         self._sizes, self._outline = tuple(size for _, size in filled), outline
         self._features = sent(stream.features)
-        self.labels = da.full(self._n, -1, np.int8, chunks=(self._sizes,))
-        self._last: tuple[Any, Any, int] | None = None  # labels, then and now, and the moved
+        # Of the last pass: the labels before and after it, and how many changed.
+        self._last: tuple[Any, Any, int] | None = None
+        super().__init__(stream, k, **outline)
+
+    def _no_labels(self) -> Any:
+        return da.full(self._n, -1, np.int8, chunks=(self._sizes,))
 
     def assign(self, centers: Floats) -> None:
         """Assign each point to its nearest center."""
@@ -308,7 +310,7 @@ class ChunkClusters(StreamedClusters):
         labels = [assign(part, self._features, center, dtype) for part in self._parts]
         pieces = zip(labels, self._sizes, strict=True)
         arrays = [da.from_delayed(part, (size,), dtype) for part, size in pieces]
-        # Not a step on the way to the sums alone: the next pass compares with them.
+        # They stay with the workers: the next pass compares its labels with them.
         (self.labels,) = dask.persist(da.concatenate(arrays))
         outline = {"k": self.k, **self._outline}
         then = before.to_delayed() if self._counted else [None] * len(labels)

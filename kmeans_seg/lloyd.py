@@ -118,11 +118,11 @@ class Clusters:
         The number of clusters.
     labels
         Array (n,) of integers: the cluster of each point; -1 before the first pass.
-    are_here
+    labels_are_local
         Whether the labels are in the memory of this process.
     """
 
-    are_here = True
+    labels_are_local = True
 
     def __init__(
         self, points: Floats, weights: Floats, k: int, labels: SmallLabels | None = None

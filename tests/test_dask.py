@@ -179,12 +179,15 @@ def test_two_worker_processes(cluster: LocalCluster) -> None:
 
 @posix
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-# The number of blocks after which it is killed: while counting, or while labeling.
-@pytest.mark.parametrize("loaded", dose([25], [5, 25]))
+# The number of blocks after which it is killed: while counting or in a pass, or later.
+@pytest.mark.parametrize(
+    ("loaded", "strategy"), [(25, "fast"), *dose([], [(5, "fast"), (5, "blocks"), (50, "blocks")])]
+)
 def test_a_worker_that_is_killed_in_the_middle(
-    cluster: LocalCluster, tmp_path: Path, loaded: int
+    cluster: LocalCluster, tmp_path: Path, loaded: int, strategy: str
 ) -> None:
-    expected = kmeans_seg.segment(logged(tmp_path / "none").compute(scheduler="sync"), 6)
+    whole = logged(tmp_path / "none").compute(scheduler="sync")
+    expected = kmeans_seg.segment(whole, 6, strategy=strategy, tol=0.05)
     with Client(cluster) as client:
         killed = []
 
@@ -197,7 +200,7 @@ def test_a_worker_that_is_killed_in_the_middle(
 
         thread = threading.Thread(target=kill, daemon=True)  # it may wait for good if we fail
         thread.start()
-        result = segment(logged(tmp_path / "log", pause=0.1), 6)
+        result = segment(logged(tmp_path / "log", pause=0.1), 6, strategy=strategy, tol=0.05)
         labels = np.asarray(result.labels)
         thread.join()
         np.testing.assert_array_equal(labels, expected.labels)

@@ -32,8 +32,11 @@ class StreamedClusters(Clusters):
     ) -> None:
         self._blocks, self._n, self.k = blocks, n, k
         self._sums = running_sums(k, n=n, largest=largest, whole=whole)
-        self.labels: SmallLabels = np.full(n, -1, np.int8)
+        self.labels: SmallLabels = self._no_labels()
         self._counted = False  # whether the points are in the sums
+
+    def _no_labels(self) -> SmallLabels:
+        return np.full(self._n, -1, np.int8)
 
     def _with_places(self) -> Iterator[tuple[Floats, slice]]:
         start = 0
