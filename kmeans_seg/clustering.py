@@ -425,7 +425,7 @@ class Options:
         if self.init == "random":
             return seeding.random(points, weights, k, self.rng)
         if self.init == "auto":
-            return rehearse(points, k, weights, self.rng)
+            return rehearse(points, k, weights, self.rng, potential=self.strategy.potential)
         return seeding.plusplus(points, weights, k, self.rng, potential=self.strategy.potential)
 
 

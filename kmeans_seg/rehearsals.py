@@ -30,7 +30,7 @@ import numpy as np
 from .exact import Floats, exact_sum
 from .fast.cells import PRODUCT
 from .lloyd import Indices, squared_distances
-from .seeding import InitialCenter, plusplus
+from .seeding import InitialCenter, Potential, plusplus
 
 STARTS = 16
 PASSES = 4  # of every start before some are dropped
@@ -70,7 +70,9 @@ def rehearse(
     k: int,
     weights: Floats,
     rng: np.random.Generator,
+    *,
     starts: int = STARTS,
+    potential: type[Potential] = Potential,
 ) -> Generator[Round | InitialCenter, None, Floats]:
     """Yield every round of the rehearsals, and return the centers (k, C) that won.
 
@@ -85,7 +87,7 @@ def rehearse(
         coarse = CoarsePoints(points, weights, most=POINTS + POINTS_PER_CENTER * k)
         centers = coarse.draw(k, starts, rng)
     if centers is None:
-        return (yield from plusplus(points, weights, k, rng))
+        return (yield from plusplus(points, weights, k, rng, potential=potential))
     numbers, changes = np.arange(starts), 0
     most_changes = min(k // 2, MOST_CHANGES)
     while True:

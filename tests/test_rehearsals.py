@@ -25,7 +25,7 @@ def run(
         k,
         np.ones(len(points)) if weights is None else weights,
         np.random.default_rng(seed),
-        starts,
+        starts=starts,
     )
     yielded: list[Round | InitialCenter] = []
     while True:
