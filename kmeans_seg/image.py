@@ -108,6 +108,7 @@ class Pixels:
         self.origin, self.whole_shape = (0,) * len(self.shape), self.shape
         self._guessed_axis = channel_axis == -1
         self._sizes: list[int] = []  # of the blocks, as they were first read
+        self._last: tuple[Index, NDArray[np.bool_] | None] = ((), None)
 
     def bytes_of_points(self, position: float) -> int:
         """Return the memory of one point for each pixel; 0 if their colors can be counted."""
@@ -136,7 +137,8 @@ class Pixels:
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Yield the pixels that take part, after checking them."""
         self.size, self._sizes = 0, []
-        for _, pixels, _ in self._blocks():
+        for index, pixels, included in self._blocks():
+            self._last = index, included
             validation.check_values("image", pixels)
             self.space.check(pixels)
             self.size += len(pixels)
@@ -172,15 +174,15 @@ class Pixels:
             found = np.stack(axes, axis=-1).reshape(-1, len(index)).astype(np.float64)
             yield found if included is None else found[included]
 
-    def places(self) -> Iterator[NDArray[np.int64]]:
-        """Yield the number of each of the pixels in the order of the whole image, arrays (m,)."""
-        strides = [math.prod(self.whole_shape[i + 1 :]) for i in range(len(self.shape))]
-        for index, _, included in self._blocks(again=True):
-            found = np.zeros(1, np.int64)
-            for part, origin, stride in zip(index, self.origin, strides, strict=True):
-                along = (origin + np.arange(part.start, part.stop)) * stride
-                found = np.add.outer(found, along).reshape(-1)
-            yield found if included is None else found[included]
+    def places(self) -> NDArray[np.int64]:
+        """Return the places in the whole image of the pixels iterated over last, an array (m,)."""
+        index, included = self._last
+        found = np.zeros(1, np.int64)
+        for axis, (part, origin) in enumerate(zip(index, self.origin, strict=True)):
+            stride = math.prod(self.whole_shape[axis + 1 :])
+            along = (origin + np.arange(part.start, part.stop)) * stride
+            found = np.add.outer(found, along).reshape(-1)
+        return found if included is None else found[included]
 
     def spread(self, look_up: LookUp, out: Any = None) -> Any:
         """Label every pixel by a function of those that take part; the others get -1.

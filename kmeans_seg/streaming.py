@@ -80,10 +80,10 @@ class Survey:
         columns = features.channels + features.axes
         empty = np.stack((np.full(columns, np.inf), np.full(columns, -np.inf)))
         survey = cls(0, empty, whole=True, every=1, sample=[])
-        all_places, places = pixels.places(), np.empty(0, np.int64)
+        places = np.empty(0, np.int64)
         for some, colors in columns_of(pixels, features, checked=True):
-            if not len(places):
-                places = next(found for found in all_places if len(found))
+            if not len(places):  # a new block begins
+                places = pixels.places()
             part = cls(
                 len(some),
                 np.stack((some.min(axis=0), some.max(axis=0))),

@@ -45,9 +45,8 @@ def nearest_center(points: Floats, centers: Floats) -> Labels:
         centered = some.T - middle[:, np.newaxis]
         centered *= scale
         if max(float(centered.max()), -float(centered.min())) > FARTHEST:
-            centered = centered.clip(
-                -FARTHEST, FARTHEST
-            )  # the margin is larger than any score then
+            # The margin is larger than any score then: such points go the plain way.
+            centered = centered.clip(-FARTHEST, FARTHEST)
         rows[:-1] = centered
         scores = np.empty((k, len(some)), np.float32)
         columns = max(64, PRODUCT // (k * (channels + 1)))
