@@ -104,7 +104,7 @@ class Survey:
         every = max(self.every, other.every)
         self.thin(every)
         other.thin(every)
-        self.sample += other.sample
+        self.sample = self.sample + other.sample  # the lists may have other owners
         while sum(len(places) for _, places in self.sample) > SAMPLE:
             self.thin(3 * self.every)
 
