@@ -500,7 +500,7 @@ def segment(
 
     Notes
     -----
-    With "blocks", the working memory is about 0.3 GB for blocks and the sample,
+    With "blocks", the working memory is about 0.2 GB for blocks and the sample,
     and for each pixel 4 bytes and twice the bytes that hold k (1 up to k = 255);
     labels in a file that is mapped to `out` come on top only as file cache. The
     image is read once before the first pass (three times with `normalize`), and
