@@ -23,7 +23,7 @@ LEVEL_BITS, AXIS_BITS = 11, 7  # a level times an axis adds up to less than 2^24
 MATRIX_BITS = 26
 ROUNDING = 2.0**5  # of the matrix: what is less than this may be made of rounding
 PASSES = 32  # of the power iteration: what it finds need not be exact, only the same everywhere
-BLOCK = 2**14  # colors looked at at a time
+PRODUCT = 2**18  # multiplications at a time: more start threads of a BLAS that only wait
 
 
 def principal_levels(colors: NDArray[Any]) -> NDArray[np.uint16]:
@@ -50,7 +50,8 @@ def principal_levels(colors: NDArray[Any]) -> NDArray[np.uint16]:
         rounded: NDArray[np.float32] = np.rint(values, out=values).astype(np.float32)
         return rounded
 
-    blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
+    size = max(64, PRODUCT // len(widest) ** 2)
+    blocks = [slice(start, start + size) for start in range(0, n, size)]
     sums, products = np.zeros(len(widest)), np.zeros((len(widest), len(widest)))
     for block in blocks:
         some = levels(block).astype(np.float64)

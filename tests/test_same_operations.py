@@ -76,6 +76,7 @@ ALLOWED = {
     ("principal.py", "principal_axes", "axis @ axis"): DIGITS,
     ("principal.py", "principal_axes", "matrix @ axis"): DIGITS,
     ("principal.py", "principal_levels", "2 ** LEVEL_BITS"): INTEGERS,
+    ("principal.py", "principal_levels", "len(widest) ** 2"): INTEGERS,
     ("principal.py", "principal_levels", "levels(block) @ axes.astype(np.float32)"): DIGITS,
     ("principal.py", "principal_levels", "np.square(axes).sum"): DIGITS,
     ("principal.py", "by_channel", "ufunc.reduce"): "the least and the greatest of each channel",
