@@ -271,10 +271,12 @@ def test_a_mask_and_nan_under_it(name: str, tol: float) -> None:
         segment(da.from_array(image, chunks=7), 5, mask=none, **options)
 
 
-def test_lost_clusters_find_points_in_any_chunk() -> None:
+@pytest.mark.parametrize("masked", [False, True])
+def test_lost_clusters_find_points_in_any_chunk(masked: bool) -> None:
     image, options = WIDE["10 bands"]
+    mask = np.indices((20, 30))[0] >= 16 if masked else None  # the first chunks have no pixel
     init = np.repeat(image[:1, 0], 5, axis=0)
-    assert_like_in_blocks(image, 16, init=init, tol=0.1, **options)
+    assert_like_in_blocks(image, 16, mask=mask, init=init, tol=0.1, **options)
 
 
 def test_the_callback_sees_every_pass() -> None:

@@ -10,6 +10,7 @@ from kmeans_seg.lloyd import Clusters, steps
 
 def streamed(points: Floats, k: int, block: int) -> StreamedClusters:
     blocks = [points[start : start + block] for start in range(0, len(points), block)]
+    blocks = [points[:0], *blocks, points[:0]]
     return StreamedClusters(
         blocks,
         k,

@@ -41,7 +41,8 @@ class StreamedClusters(Clusters):
     def _with_places(self) -> Iterator[tuple[Floats, slice]]:
         start = 0
         for points in self._blocks:
-            yield points, slice(start, start + len(points))
+            if len(points):
+                yield points, slice(start, start + len(points))
             start += len(points)
 
     def assign(self, centers: Floats) -> None:
