@@ -259,7 +259,9 @@ def check_file(path: Path, source: bytes) -> bool:
 def check_stage(stage: Stage, function: Function, folder: str) -> bool:
     """Check one function and print how it went, and what it printed itself."""
     title = f"stage {STAGES.index(stage) + 1}, {stage.name}"
-    slow = threading.Timer(SLOW, print, [f"{title}: this takes a while ..."], {"flush": True})
+    # To the output of now: what the function prints meanwhile is caught.
+    options = {"flush": True, "file": sys.stdout}
+    slow = threading.Timer(SLOW, print, [f"{title}: this takes a while ..."], options)
     slow.daemon = True
     slow.start()
     prints = io.StringIO()
