@@ -45,13 +45,13 @@ except ImportError as error:
 
 from .clustering import Callback, run_to_end, warn_of_shortcomings
 from .distinct import DistinctColors, InTurn, has_codes
-from .exact import ONE, Floats, exact_total
+from .exact import ONE, Floats
 from .fast.counting import Codes, count_codes, from_codes, merge_counts
 from .fast.nearest import nearest_center
-from .fast.streamed import StreamedClusters, running_sums
+from .fast.streamed import StreamedClusters, running_sums, total_inertia, with_places
 from .features import SPACES, FeatureSpace
 from .image import NO_PIXEL, Pixels
-from .lloyd import Clusters, Indices, Labels, SmallLabels, own_distances
+from .lloyd import Clusters, Indices, Labels, SmallLabels
 from .segmentation import WAYS, Segmentation, paint, prepare
 from .streaming import Stream, Survey, points_of, squares_of
 from .validation import RandomGenerator
@@ -424,22 +424,15 @@ def move_chunk(
     labels: SmallLabels,
 ) -> tuple[int, Any]:
     """Count the points of a chunk that moved, and find what this adds to the sums."""
-    sums, moved, start = running_sums(**outline), 0, 0
-    for points in points_of(pixels, received(features)):
-        block = slice(start, start + len(points))
+    sums, moved = running_sums(**outline), 0
+    for points, block in with_places(points_of(pixels, received(features))):
         moved += sums.follow(points, None if before is None else before[block], labels[block])
-        start += len(points)
     return moved, sums
 
 
 def inertia_chunk(pixels: Pixels, features: Sent, centers: Floats, labels: SmallLabels) -> int:
     """Add up the squared distances of the points of a chunk from their centers, exactly."""
-    total, start = 0, 0
-    for points in points_of(pixels, received(features)):
-        own = labels[start : start + len(points)]
-        total += exact_total(own_distances(points, centers, own))
-        start += len(points)
-    return total
+    return total_inertia(points_of(pixels, received(features)), centers, labels)
 
 
 def label_chunk(

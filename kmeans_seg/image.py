@@ -81,7 +81,7 @@ class Pixels:
     size
         The number of pixels that take part; known once they have been read.
     origin, whole_shape
-        Where in a larger image, of which shape, these pixels are.
+        The place of these pixels in a larger image, and its shape.
     """
 
     may_be_empty = False  # whether none may take part

@@ -96,7 +96,7 @@ class Survey:
         return survey
 
     def add(self, other: "Survey") -> None:
-        """Add other pixels; of the sample keep as many as may be."""
+        """Add other pixels, and thin the sample if it is too large."""
         self.size += other.size
         self.extremes[0] = np.minimum(self.extremes[0], other.extremes[0])
         self.extremes[1] = np.maximum(self.extremes[1], other.extremes[1])

@@ -148,6 +148,7 @@ ALLOWED = {
     ("fast/plusplus.py", "draw_from_cells", "2.0 ** (-52)"): POWER_OF_TWO,
     ("fast/plusplus.py", "draw_from_cells", "sums.cumsum"): CLEAR,
     ("fast/plusplus.py", "draw_from_cells", "terms[cells].cumsum"): CLEAR,
+    ("fast/streamed.py", "total_inertia", "sum"): INTEGERS,
     ("fast/nearest.py", "nearest_center", "np.add.reduce"): INTEGERS,
     ("fast/nearest.py", "nearest_center", "np.matmul"): SCORES,
     ("fast/nearest.py", "nearest_center", "np.square(high - middle).sum"): (

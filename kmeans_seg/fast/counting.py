@@ -40,7 +40,7 @@ MOST_PER_PIXEL = 32
 # Pixels worked on at a time: they stay in the cache meanwhile.
 BLOCK = 2**15
 
-# Colors of more channels than this are gathered row by row, so many at a time.
+# Colors of more than FEW channels are gathered row by row, GATHERED rows at a time.
 FEW, GATHERED = 4, 2**13
 
 # Entries of the table looked at at a time, when those that are not 0 are searched.

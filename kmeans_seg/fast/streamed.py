@@ -19,6 +19,23 @@ def running_sums(k: int, *, n: int, largest: Floats, whole: bool) -> RunningSums
     return RunningSums(k, largest, n=n, total=n, whole=whole)
 
 
+def with_places(blocks: Iterable[Floats]) -> Iterator[tuple[Floats, slice]]:
+    """Yield the blocks that have points, and the places of these among all points."""
+    start = 0
+    for points in blocks:
+        if len(points):
+            yield points, slice(start, start + len(points))
+        start += len(points)
+
+
+def total_inertia(blocks: Iterable[Floats], centers: Floats, labels: SmallLabels) -> int:
+    """Add up the squared distances of points from their centers, in units of 2^-1074."""
+    return sum(
+        exact_total(own_distances(points, centers, labels[block]))
+        for points, block in with_places(blocks)
+    )
+
+
 class StreamedClusters(Clusters):
     """Clusters of points that come in blocks, the same ones in the same order each time.
 
@@ -38,18 +55,11 @@ class StreamedClusters(Clusters):
     def _no_labels(self) -> SmallLabels:
         return np.full(self._n, -1, np.int8)
 
-    def _with_places(self) -> Iterator[tuple[Floats, slice]]:
-        start = 0
-        for points in self._blocks:
-            if len(points):
-                yield points, slice(start, start + len(points))
-            start += len(points)
-
     def assign(self, centers: Floats) -> None:
         """Assign each point to its nearest center."""
         before = self.labels
         self.labels = np.empty(self._n, np.min_scalar_type(self.k))
-        for points, block in self._with_places():
+        for points, block in with_places(self._blocks):
             self.labels[block] = nearest_center(points, centers)
             then = before[block] if self._counted else None
             self._sums.follow(points, then, self.labels[block])
@@ -73,10 +83,7 @@ class StreamedClusters(Clusters):
 
     def inertia(self, centers: Floats, labels: SmallLabels) -> float:
         """Return the sum of squared distances of the points to their centers, rounded once."""
-        total = 0
-        for points, block in self._with_places():
-            total += exact_total(own_distances(points, centers, labels[block]))
-        return total / ONE
+        return total_inertia(self._blocks, centers, labels) / ONE
 
     def reorder(self, order: Indices) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
@@ -103,7 +110,7 @@ class StreamedClusters(Clusters):
         """Return whether some cluster has points that differ, and some point is off its center."""
         members: dict[int, Floats] = {}
         differ, apart = False, False
-        for points, block in self._with_places():
+        for points, block in with_places(self._blocks):
             labels = np.asarray(self.labels[block])
             found, first = np.unique(labels, return_index=True)
             for label, place in zip(found.tolist(), first.tolist(), strict=True):
@@ -122,7 +129,7 @@ class StreamedClusters(Clusters):
         It is the lexicographically smallest of equally far ones; None if all distances are 0.
         """
         best, farthest = 0.0, None
-        for points, block in self._with_places():
+        for points, block in with_places(self._blocks):
             distances = own_distances(points, centers, np.asarray(self.labels[block]))
             for point in moved:
                 np.minimum(distances, squared_distances(points, point), out=distances)
