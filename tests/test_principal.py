@@ -9,7 +9,7 @@ from kmeans_seg.principal import AXES, principal_axes, principal_levels
 
 
 def mixed(n: int, channels: int, seed: int = 0) -> Any:
-    """Mix three independent signals, of which each varies less than the one before."""
+    """Mix three independent signals; each varies less than the one before."""
     rng = np.random.default_rng(seed)
     signals = rng.normal(size=(n, 3)) * [900, 300, 100]
     return np.rint(signals @ rng.normal(size=(3, channels)) + rng.normal(size=(n, channels)))
