@@ -154,7 +154,7 @@ def test_steps_with_as_many_centers_as_points() -> None:
 
 
 @given(st.data())
-@settings(max_examples=dose(200, 3000))
+@settings(max_examples=dose(80, 3000))
 def test_steps_on_tiny_grids_full_of_ties(data: st.DataObject) -> None:
     channels = data.draw(st.integers(1, 3))
     grid = st.lists(st.integers(0, 3), min_size=channels, max_size=channels)

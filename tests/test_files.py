@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import PIL
 import pytest
+from doses import dose
 from numpy.typing import NDArray
 from PIL import Image
 from platforms import posix
@@ -782,7 +783,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_ctrl_c_at_any_moment_of_writing_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
-    moments = np.random.default_rng(0).random(8)
+    moments = np.random.default_rng(0).random(dose(3, 30))
     for moment in moments:
         command: list[str | Path] = [
             sys.executable,

@@ -438,9 +438,9 @@ def test_a_slow_stage_says_so(
 ) -> None:
     monkeypatch.setattr("kmeans_seg.teaching.check.SLOW", 0.15)
     text = GOOD["squared_distances"].replace(
-        "    diff", "    __import__('time').sleep(0.1)\n    diff", 1
+        "    diff", "    if pauses:\n        time.sleep(pauses.pop())\n    diff", 1
     )
-    _, out = run(tmp_path, "import numpy as np\n" + text, capsys)
+    _, out = run(tmp_path, "import time\nimport numpy as np\npauses = [0.5]\n" + text, capsys)
     assert "stage 1, squared_distances: this takes a while ..." in out.splitlines()
     assert "your function printed" not in out
 
