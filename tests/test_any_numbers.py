@@ -140,7 +140,7 @@ def test_seeds_of_any_numbers_are_drawn_and_compared_exactly(strategy: str) -> N
 
 def test_a_draw_is_that_of_fractions_even_at_the_edges_of_terms() -> None:
     rng = np.random.default_rng(3)
-    for _ in range(50 * TIMES):
+    for _ in range(dose(50, 2000)):
         terms = np.abs(any_numbers(rng, 300))
         terms[rng.random(300) < 0.3] = 0
         if not terms.any():

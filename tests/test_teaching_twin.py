@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import browser  # noqa: F401
-from doses import THOROUGH
+from doses import THOROUGH, dose
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
 
@@ -60,7 +60,7 @@ def photo(width: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("k", [8, *([2, 3, 5, 12, 40] if THOROUGH else [])])
-@pytest.mark.parametrize("gray", [False, *([True] if THOROUGH else [])])
+@pytest.mark.parametrize("gray", dose([False], [False, True]))
 def test_the_passes_on_a_photo(k: int, gray: bool, twin: Page) -> None:
     image = photo(160 if THOROUGH else 80)
     points = as_pixels(image[..., 1] if gray else image).astype(float)
