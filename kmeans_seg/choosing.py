@@ -161,6 +161,7 @@ def choose_k(
     space: str = "rgb",
     channel_axis: int | None = -1,
     mask: ArrayLike | None = None,
+    alpha_threshold: float = 0,
     position: float = 0,
     normalize: bool = False,
     rng: RandomGenerator = 0,
@@ -180,7 +181,7 @@ def choose_k(
     ks
         The numbers of segments to compare, each at least 2. The first is
         compared with a single segment.
-    space, channel_axis, mask, position, normalize, rng
+    space, channel_axis, mask, alpha_threshold, position, normalize, rng
         As for `kmeans_seg.segment`.
 
     Returns
@@ -224,7 +225,7 @@ def choose_k(
     >>> choice.segment().counts
     array([801, 767, 832])
     """
-    pixels = Pixels(image, space, channel_axis, mask)
+    pixels = Pixels(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
     problem = prepare(
         pixels, 1, position=position, normalize=normalize, init="auto", max_iter=1000, rng=rng,
         strategy="fast",

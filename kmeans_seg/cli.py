@@ -188,6 +188,14 @@ def make_parser() -> argparse.ArgumentParser:
         "(default: the value that a GeoTIFF names)",
     )
     source.add_argument(
+        "--alpha-threshold",
+        type=float,
+        default=0,
+        metavar="ALPHA",
+        help="leave out pixels whose alpha is at most this, in the numbers of the image "
+        "(default: 0)",
+    )
+    source.add_argument(
         "--page",
         type=int,
         metavar="N",
@@ -384,9 +392,7 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
             (targets["palette"], encoded_palette(result, targets["palette"], origin.name))
         )
     if "explain" in targets:
-        outputs.append(
-            (targets["explain"], page_of(pixels, len(result.centers), origin.name, args))
-        )
+        outputs.append((targets["explain"], page_of(pixels, result, origin.name, args)))
     files = [output for output in outputs if output[0] != STANDARD]
     with uninterrupted():
         place(files, overwrite=args.force)
@@ -444,14 +450,18 @@ def clustered(
     mask = mask_of(picture, axis, args.nodata)
     pixels, k = picture.pixels, args.k
     if k is None:
-        choice = choose_k(pixels, space=args.space, channel_axis=axis, mask=mask, rng=args.seed)
+        choice = choose_k(
+            pixels, space=args.space, channel_axis=axis, mask=mask,
+            alpha_threshold=args.alpha_threshold, rng=args.seed,
+        )  # fmt: skip
         if choice.k is None:
             raise RefusedError(f"{choice.reason}: choose a number with -k")
         k = choice.k
     with live_line(name) as show:
         return segment(
-            pixels, k, space=args.space, channel_axis=axis, mask=mask, init=args.init,
-            tol=args.tol, rng=args.seed, callback=show,
+            pixels, k, space=args.space, channel_axis=axis, mask=mask,
+            alpha_threshold=args.alpha_threshold, init=args.init, tol=args.tol, rng=args.seed,
+            callback=show,
         )  # fmt: skip
 
 
@@ -482,10 +492,17 @@ def channel_axis_of(picture: Picture, space: str) -> int | None:
     return picture.pixels.ndim - 1
 
 
-def page_of(pixels: NDArray[Any], k: int, name: str, args: argparse.Namespace) -> bytes:
+def page_of(
+    pixels: NDArray[Any], result: Segmentation, name: str, args: argparse.Namespace
+) -> bytes:
     """Make the page of an image. What there is to warn of has been said of the image itself."""
     from .teaching.page import make_page
 
+    k, channels = result.palette.shape
+    visible = result.labels[..., np.newaxis] >= 0
+    if channels in (1, 3) and not visible.all():  # a page leaves out what is transparent
+        colors = pixels.reshape(*result.labels.shape, -1)[..., :channels]
+        pixels = np.concatenate((np.where(visible, colors, 0), visible), -1, dtype=pixels.dtype)
     how = {"space": args.space, "init": args.init, "tol": args.tol, "rng": args.seed}
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         return make_page(pixels, k, title=name, width=args.width, **how)

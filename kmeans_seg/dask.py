@@ -30,7 +30,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -66,6 +66,7 @@ def segment(
     space: str = "rgb",
     channel_axis: int | None = -1,
     mask: Any = None,
+    alpha_threshold: float = 0,
     normalize: bool = False,
     init: str | ArrayLike = "auto",
     n_init: int = 1,
@@ -88,7 +89,7 @@ def segment(
     mask
         A dask array of bool in the shape of the image without its channels:
         True for the pixels that take part. By default all.
-    k, space, channel_axis, normalize, init, n_init, max_iter, tol, order, rng
+    k, space, channel_axis, alpha_threshold, normalize, init, n_init, max_iter, tol, order, rng
         As for `kmeans_seg.segment`.
     strategy
         "auto" counts the colors if they have at most 64 bits, and else reads the
@@ -127,7 +128,7 @@ def segment(
     >>> segment(image, 2).counts
     array([2, 2])
     """
-    pixels = Chunks(image, space, channel_axis, mask)
+    pixels = Chunks(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
     if strategy == "auto":
         strategy = "fast" if has_codes(pixels.channels, image.dtype) else "blocks"
     problem = prepare(
@@ -167,10 +168,16 @@ class Chunks(Pixels):
     """The pixels of a dask array: read by its workers."""
 
     def __init__(
-        self, image: Any, space: str, channel_axis: int | None = -1, mask: Any = None
+        self,
+        image: Any,
+        space: str,
+        channel_axis: int | None = -1,
+        mask: Any = None,
+        *,
+        alpha_threshold: float = 0,
     ) -> None:
         check_dask("image", image)
-        super().__init__(image, space, channel_axis, mask)
+        super().__init__(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
         axis = self.channel_axis
         # Dask repeats an axis of one pixel if it has an empty chunk as well.
         chunks = [tuple(length for length in lengths if length) for lengths in image.chunks]
@@ -180,7 +187,7 @@ class Chunks(Pixels):
         if mask is not None:
             check_dask("mask", mask)
             self.mask = mask.rechunk(tuple(c for i, c in enumerate(chunks) if i != axis))
-        self._kind = (space, axis)
+        self._kind = Kind(space=space, channel_axis=axis, alpha_threshold=self.alpha_threshold)
 
     def parts(self) -> list[Any]:
         """Return the pixels of each chunk, to be made by the workers."""
@@ -346,9 +353,15 @@ class ChunkClusters(StreamedClusters):
         self._sums.reorder(order)
 
 
-# Of an image: its color space, and its axis of channels. Of features: the name of the space, the
-# columns and their scale.
-Kind = tuple[str, int | None]
+class Kind(TypedDict):
+    """What is to be known of a chunk, beside its mask, to make its pixels."""
+
+    space: str
+    channel_axis: int | None
+    alpha_threshold: float
+
+
+# Of features: the name of the space, the columns and their scale.
 Sent = tuple[str, int, int, Floats | None]
 
 
@@ -371,7 +384,7 @@ def chunk_pixels(
     whole_shape: tuple[int, ...],
 ) -> Pixels:
     """Make the pixels of a chunk, which begins at `origin` in an image of `whole_shape`."""
-    pixels = Pixels(block, *kind, mask)
+    pixels = Pixels(block, mask=mask, **kind)
     pixels.may_be_empty = True
     pixels.origin, pixels.whole_shape = origin, whole_shape
     return pixels
@@ -444,9 +457,9 @@ def label_chunk(
     centers: Floats,
 ) -> Labels:
     """Label the pixels of a chunk."""
-    if mask is not None and kind[1] is not None:
-        mask = mask.squeeze(kind[1])
-    pixels = Pixels(block, *kind, mask)
+    if mask is not None and kind["channel_axis"] is not None:
+        mask = mask.squeeze(kind["channel_axis"])
+    pixels = Pixels(block, mask=mask, **kind)
     pixels.may_be_empty = True
     counted = has_codes(pixels.channels, block.dtype) and count_codes(pixels)
     if counted and counted[1].size:

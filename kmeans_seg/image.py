@@ -3,7 +3,7 @@
 `segment` works on pixels (m, C) and on labels (m,). This file makes the pixels
 of an image, and puts the labels back into its shape. Any axis may hold the
 channels; the others are rows, columns, slices or frames. Pixels outside the mask
-and fully transparent ones are left out, and get the label -1.
+and transparent ones are left out, and get the label -1.
 
 An image is read in blocks, twice: for its colors (rarely once more, see
 `fast.counting.count_codes`), and for its labels. It may be anything that slices
@@ -51,8 +51,8 @@ class AmbiguousShapeWarning(UserWarning):
 FEW, MANY = 16, 32
 
 NO_PIXEL = (
-    "image has no pixel left: the mask is False, or alpha is 0, everywhere; "
-    "check that True in the mask means to include"
+    "image has no pixel left: the mask is False, or alpha is 0 or at most alpha_threshold, "
+    "everywhere; check that True in the mask means to include"
 )
 BLOCK = 2**20  # pixels of an array read at a time, fewer of more than 4 bytes
 FILE_BLOCK = 2**22  # of anything else: opening file chunks is expensive
@@ -80,6 +80,8 @@ class Pixels:
         The shape of the image without its axis of channels, which is that of the labels.
     size
         The number of pixels that take part; known once they have been read.
+    alpha_threshold
+        The alpha above which a pixel takes part.
     origin, whole_shape
         The place of these pixels in a larger image, and its shape.
     """
@@ -92,6 +94,8 @@ class Pixels:
         space: str,
         channel_axis: int | None = -1,
         mask: Any = None,
+        *,
+        alpha_threshold: float = 0,
     ) -> None:
         validation.check_choice("space", space, SPACES)
         self.space = SPACES[space]
@@ -104,6 +108,9 @@ class Pixels:
         self.channels = channels - self.has_alpha
         self.shape = tuple(int(n) for i, n in enumerate(array.shape) if i != axis)
         self.mask = None if mask is None else as_mask(mask, self.shape)
+        threshold = validation.as_real("alpha_threshold", alpha_threshold, most=validation.LARGEST)
+        # Integers are compared with an integer, which is faster.
+        self.alpha_threshold = threshold if array.dtype.kind == "f" else math.floor(threshold)
         self.size = 0
         self.origin, self.whole_shape = (0,) * len(self.shape), self.shape
         self._guessed_axis = channel_axis == -1
@@ -237,7 +244,7 @@ class Pixels:
             if self.has_alpha:
                 pixels, alpha = pixels[:, :-1], pixels[:, -1]
                 check_alpha(alpha if included is None else alpha[included])
-                visible = alpha != 0
+                visible = alpha > self.alpha_threshold
                 included = visible if included is None else included & visible
             pixels = pixels if included is None else pixels[included]
             size = next(sizes, len(pixels))

@@ -100,7 +100,7 @@ class Segmentation:
     labels
         Array of int32 in the shape of the image without its channels, from 0
         to k - 1: for each pixel the index of its nearest center. Pixels that
-        took no part (outside of the mask, fully transparent) have -1.
+        took no part (outside of the mask, transparent) have -1.
     centers
         Array (k, C) of float64, in the color space that was clustered; with a
         position there follow as many columns as `labels` has axes: the mean
@@ -146,6 +146,7 @@ class Segmentation:
     space: str
     _channel_axis: int | None  # of the image, from 0 on
     _alpha: Any  # array (..., 1), or None
+    _alpha_threshold: float
     _features: FeatureSpace
     _points: Floats  # the centers as they were clustered
     _palette: NDArray[Any]
@@ -213,7 +214,8 @@ class Segmentation:
         labels
             Array of int32 in the shape of the image without its channels: for
             each pixel the index of the nearest center, the lowest of equally
-            near ones; -1 outside of the mask and where alpha is 0.
+            near ones; -1 outside of the mask and where alpha is at most the
+            `alpha_threshold` of the image that was segmented.
 
         Raises
         ------
@@ -280,7 +282,7 @@ class Segmentation:
         else:  # gray may come with an axis of channels or without
             has_channels = len(array.shape) == axes + 1 and array.shape[-1] in (1, 2)
             axis = -1 if has_channels else None
-        pixels = Pixels(array, self.space, axis, mask)
+        pixels = Pixels(array, self.space, axis, mask, alpha_threshold=self._alpha_threshold)
         check_same_channels(pixels, self._palette.shape[1])
         found = pixels.distinct(
             STRATEGIES["fast"].distinct_colors, with_position=self._features.axes > 0
@@ -363,6 +365,7 @@ def segment(
     space: str = "rgb",
     channel_axis: int | None = -1,
     mask: ArrayLike | None = None,
+    alpha_threshold: float = 0,
     position: float = 0,
     normalize: bool = False,
     init: str | ArrayLike = "auto",
@@ -400,15 +403,18 @@ def segment(
         values as they are. "lab": gray or sRGB values, taken to CIELAB (D65),
         where distances are closer to what people see; uint8, uint16, or
         floating point in [0, 1]. In both a second channel with gray or a
-        fourth with RGB is alpha, finite and not negative: pixels where it is 0
-        take no part, the others count fully. "raw": any number of channels,
-        each a plain number.
+        fourth with RGB is alpha, finite and not negative. "raw": any number of
+        channels, each a plain number.
     channel_axis
         The axis of the channels; None if there is none, as in a gray volume
         (D, H, W). An image (H, W) is gray without saying so.
     mask
         Array of bool in the shape of the image without its channels: True for
         the pixels that take part. By default all.
+    alpha_threshold
+        Pixels whose alpha is at most this, in the numbers of the image (0 to
+        255 for uint8), take no part; the others count fully. By default only
+        those where alpha is 0 are left out.
     position
         How much the position of a pixel counts beside its color. Row and
         column (every axis but that of the channels) join as features, scaled
@@ -531,7 +537,7 @@ def segment(
     array([[ 11,  11, 201],
            [ 11,  90, 201]], dtype=uint8)
     """
-    pixels = Pixels(image, space, channel_axis, mask)
+    pixels = Pixels(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
     problem = prepare(
         pixels, k, position=position, normalize=normalize, init=init, n_init=n_init,
         max_iter=max_iter, tol=tol, order=order, rng=rng, strategy=strategy, out=out, ways=WAYS,
@@ -646,7 +652,8 @@ class Problem:
             converged=clustering.converged,
             space=self.pixels.space.name,
             _channel_axis=self.pixels.channel_axis,
-            _alpha=self.pixels.alpha() if self.pixels.has_alpha else None,
+            _alpha=pixels.alpha() if pixels.has_alpha else None,
+            _alpha_threshold=pixels.alpha_threshold,
             _features=self.features,
             _points=clustering.centers.copy(),
             _palette=palette.copy(),

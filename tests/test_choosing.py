@@ -157,3 +157,6 @@ def test_a_mask_and_alpha_count() -> None:
         choice = choose_k(mixed, range(2, 6), mask=mask)
     assert choice.k == 3
     assert (choice.segment().labels[50:] == -1).all()
+    alpha = np.where(mask, 200, 100)[..., np.newaxis].astype(np.uint8)
+    other = choose_k(np.dstack((mixed, alpha)), range(2, 6), alpha_threshold=100)
+    np.testing.assert_array_equal(other.segment().labels, choice.segment().labels)

@@ -25,6 +25,7 @@ from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
 from kmeans_seg.placing import Output
 from kmeans_seg.segmentation import segment
+from kmeans_seg.teaching import write_page
 
 COMMAND = [sys.executable, "-m", "kmeans_seg"]
 LINE = re.compile(r"(.+): (\d+)x(\d+), k=(\d+), (\d+) passes, \d+\.\d\d s -> (.+)")
@@ -999,6 +1000,34 @@ def test_nodata_is_left_out(folder: Path, value: float, text: str) -> None:
     labels = np.load("labels.npy")
     assert (labels[2:4] == -1).all()
     assert (np.delete(labels, [2, 3], axis=0) >= 0).all()
+
+
+def test_what_has_little_alpha_is_left_out(folder: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 4), np.uint8)
+    seen = image[..., 3] > 127
+    image[seen, :3] = image[seen, :3] % 9 + 80 * np.arange(3).repeat(20)[seen.nonzero()[1], None]
+    write("soft.png", image)
+    for k in ("3", "auto"):  # in what is seen there are three clusters, in the rest none
+        options = ["--alpha-threshold", "127", "--labels", "labels.npy", "--force"]
+        assert main(["soft.png", "-k", k, *options]) == 0
+        assert np.array_equal(np.load("labels.npy")[seen], np.arange(60)[seen.nonzero()[1]] // 20)
+        assert (np.load("labels.npy")[~seen] == -1).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_page_shows_what_takes_part(folder: Path, channels: int) -> None:
+    # With the missing value among the colors, the page would show another run.
+    image = np.random.default_rng(0).integers(1, 99, (9, 8, channels), np.uint8)
+    image[2:4] = 255
+    write("scene.png", image)
+    options = ["--nodata", "255", "--explain", "page.html", "--labels", "labels.npy"]
+    assert main(["scene.png", *options]) == 0
+    visible = np.full((9, 8), True)
+    visible[2:4] = False
+    shown = np.dstack((np.where(visible[..., None], image, 0), visible.astype(np.uint8)))
+    write_page(shown, 3, "expected.html", title="scene.png")
+    assert Path("page.html").read_bytes() == Path("expected.html").read_bytes()
+    assert np.array_equal(np.load("labels.npy") < 0, ~visible)
 
 
 def test_a_geotiff_names_its_nodata(folder: Path) -> None:

@@ -135,6 +135,16 @@ def test_a_mask(name: str) -> None:
         segment(da.from_array(image, chunks=7), 5, mask=da.zeros_like(lazy_mask), **options)
 
 
+def test_a_threshold_of_alpha() -> None:
+    image = RNG.integers(0, 256, (20, 30, 4), np.uint8)
+    for dtype in (np.uint8, np.float32):  # counted, and read in every pass
+        array = image.astype(dtype)
+        expected = kmeans_seg.segment(array, 3, init=image[0, :3, :3], alpha_threshold=100)
+        lazy = da.from_array(array, chunks=7)
+        result = segment(lazy, 3, init=image[0, :3, :3], alpha_threshold=100)
+        np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+
+
 def load(block_id: tuple[int, ...], log: str = "", pause: float = 0) -> NDArray[np.uint8]:
     """Make a chunk of an image, and note that it was made."""
     with Path(log).open("a") as file:

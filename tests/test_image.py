@@ -117,6 +117,42 @@ def test_transparent_pixels_take_no_part(space: str, channels: int, dtype: Any) 
     assert opaque.min() >= 0
 
 
+@pytest.mark.parametrize("strategy", ["fast", "plain", "blocks"])
+@pytest.mark.parametrize(
+    ("dtype", "threshold"),
+    [(np.uint8, 127), (np.uint8, 127.5), (np.uint8, np.int64(3)), (np.float32, 0.25), (bool, 0)],
+)
+def test_only_pixels_of_more_alpha_take_part(dtype: Any, threshold: Any, strategy: str) -> None:
+    image = noise(8, 9, 4).astype(dtype)
+    image[..., 3] = np.linspace(0, 1 if dtype is np.float32 else 255, 72).reshape(8, 9)
+    image[4, 4, 3] = threshold  # the threshold itself does not take part
+    result = segment(image, 1, alpha_threshold=threshold, strategy=strategy)
+    expected = segment(image, 1, mask=image[..., 3].astype(np.float64) > threshold)
+    np.testing.assert_array_equal(result.labels, expected.labels)
+    np.testing.assert_array_equal(result.centers, expected.centers)
+    np.testing.assert_array_equal(result.painted, expected.painted)
+    np.testing.assert_array_equal(result.predict(image), result.labels)
+    np.testing.assert_array_equal(result.apply(image).labels, result.labels)
+
+
+def test_where_there_is_no_alpha_its_threshold_does_not_matter() -> None:
+    image = noise(8, 9, 3)
+    result, expected = segment(image, 2, alpha_threshold=200), segment(image, 2)
+    np.testing.assert_array_equal(result.labels, expected.labels)
+
+
+def test_a_threshold_that_no_pixel_reaches() -> None:
+    image = noise(8, 9, 4)
+    with pytest.raises(ValueError, match="at most alpha_threshold, everywhere"):
+        segment(image, 2, alpha_threshold=256)
+
+
+@pytest.mark.parametrize("bad", [-1, np.nan, np.inf, "half", None, True])
+def test_a_threshold_is_a_number(bad: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="alpha_threshold"):
+        segment(noise(4, 5, 4), 2, alpha_threshold=bad)
+
+
 def test_in_raw_the_fourth_channel_is_a_number() -> None:
     image = noise(6, 6, 4)
     image[..., 3] = 0

@@ -125,6 +125,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "space": "rgb",
         "channel_axis": -1,
         "mask": None,
+        "alpha_threshold": 0,
         "position": 0,
         "normalize": False,
         "out": None,
