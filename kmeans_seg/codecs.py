@@ -173,7 +173,8 @@ def decode(data: bytes, max_bytes: float, page: int | None = None) -> Picture:
     except Exception as error:  # decoders raise nearly anything on a damaged file
         if type(error).__name__.startswith("DecompressionBomb"):  # the class would import Pillow
             raise FormatError(
-                f"the image is too large for a file of this format: save it as PNG first ({error})"
+                "Pillow finds the image too large for a file of this format: save it as PNG first, "
+                f"or if you trust the file, set PIL.Image.MAX_IMAGE_PIXELS = None ({error})"
             ) from error
         raise FormatError(
             f"the image is damaged or cut short: get the file again ({error})"
@@ -185,8 +186,9 @@ def check_size(size: int, max_bytes: float) -> None:
     if size > max_bytes:
         raise FormatError(
             f"the image is too large: {size:,} bytes, and at most {max_bytes:,} are allowed: if "
-            "you trust the file, raise max_bytes (--max-bytes in the terminal); else scale the "
-            "image down first"
+            "you trust the file, raise max_bytes (--max-bytes in the terminal), or open an .npy "
+            'file by numpy.load(path, mmap_mode="r") and segment that; else scale the image down '
+            "first"
         )
 
 

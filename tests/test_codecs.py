@@ -272,11 +272,21 @@ def test_what_is_too_large_is_found_before_it_is_decoded(
         decode(TOO_LARGE[name], MAX_BYTES)
 
 
-def test_what_pillow_itself_finds_too_large_is_not_called_damaged() -> None:
+def test_what_pillow_itself_finds_too_large_is_not_called_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     small = saved(Image.new("P", (9, 9)), "GIF")
     grows = small[:-1] + gif((65_535, 65_535), 1)[19:]
     with pytest.raises(FormatError, match="too large for a file of this format: save it as PNG"):
         decode(grows, MAX_BYTES)
+    # The remedy is tried with a lower limit, since such a picture takes a while.
+    frame = Image.fromarray(RGB)
+    data = saved(frame, "GIF", save_all=True, append_images=[frame.resize((30, 30))])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    with pytest.raises(FormatError, match="MAX_IMAGE_PIXELS = None"):
+        decode(data, MAX_BYTES)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    decode(data, MAX_BYTES)
 
 
 @pytest.mark.parametrize("name", ["PNG", "TIFF", "GIF", "WEBP", "BMP", "JPEG", "npy", "deep"])
