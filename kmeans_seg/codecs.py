@@ -353,7 +353,7 @@ def open_image(data: bytes) -> "ImageFile":
                 f"as PNG ({error})"
             ) from error
         return image
-    raise FormatError("not an image of a known format: save it as PNG or JPEG first")
+    raise FormatError("not an image of a known format: save it as PNG, JPEG or TIFF first")
 
 
 def from_pillow(image: "Image") -> NDArray[Any]:
@@ -495,6 +495,7 @@ def needs_tifffile(image: "ImageFile") -> bool:
 def decode_tiff(data: bytes, max_bytes: float, number: int | None) -> Picture:
     """Decode a TIFF by tifffile, if it holds gray or RGB values."""
     tifffile = import_tifffile()
+    check_chain(data)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         series = file.series[0]
         page, axes = series.keyframe, series.axes
@@ -516,6 +517,9 @@ def decode_tiff(data: bytes, max_bytes: float, number: int | None) -> Picture:
     pixels = pixels.transpose(*(n for n in range(len(axes)) if n not in last), *last)
     if last:
         pixels = pixels.reshape(*pixels.shape[: -len(last)], -1)
+    if extra == (ASSOCIATED,) and pixels.dtype.kind in "uf":
+        pixels = np.array(pixels)
+        divide_by_alpha(pixels)
     first = pixels.ndim - 2 - bool(last)
     if number is not None:
         check_page(number, math.prod(pixels.shape[:first]))
@@ -527,6 +531,33 @@ def decode_tiff(data: bytes, max_bytes: float, number: int | None) -> Picture:
         has_alpha=bool(set(extra) & {ASSOCIATED, UNASSOCIATED}),
         nodata=as_nodata(nodata),
     )
+
+
+def check_chain(data: bytes) -> None:
+    """Check that the pages of a TIFF do not lead in a circle, in which tifffile would go on."""
+    order = "<" if data.startswith(b"II") else ">"
+    is_big = data[2:4] in (b"+\0", b"\0+")  # BigTIFF
+    count, tag, link = ("Q", 20, "Q") if is_big else ("H", 12, "L")
+    place, seen = 8 if is_big else 4, set()
+    with contextlib.suppress(
+        struct.error, OverflowError
+    ):  # the end of the file, of which tifffile tells
+        while page := struct.unpack_from(order + link, data, place)[0]:
+            if page in seen:
+                raise FormatError("its pages lead in a circle: the file is damaged, get it again")
+            seen.add(page)
+            tags = struct.unpack_from(order + count, data, page)[0]
+            place = page + struct.calcsize(count) + tags * tag
+
+
+def divide_by_alpha(pixels: NDArray[Any]) -> None:
+    """Get back the colors that were multiplied by their alpha, in place."""
+    top = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+    for row in pixels.reshape(-1, *pixels.shape[-2:]):  # so that copies in float64 are small
+        alpha = row[:, -1:].astype(np.float64)
+        factor = np.divide(top, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+        colors = row[:, :-1] * factor
+        row[:, :-1] = colors if top == 1 else np.rint(colors).clip(0, top)
 
 
 def check_segments(series: Any, data: bytes) -> None:

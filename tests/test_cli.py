@@ -133,7 +133,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, photos: dict[str,
     ]
     reasons = [
         r"missing\.jpg: No such file or directory: check the name",
-        r"note\.txt: not an image of a known format: save it as PNG or JPEG first",
+        r"note\.txt: not an image of a known format: save it as PNG, JPEG or TIFF first",
         r"cut\.jpg: the image is damaged or cut short: get the file again",
         r"folder: Is a directory: name the files in it",
         r"\.: Is a directory: name the files in it",

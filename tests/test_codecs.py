@@ -164,7 +164,9 @@ def test_other_formats_are_not_opened(name: str, monkeypatch: pytest.MonkeyPatch
     image = Image.fromarray(RGB if name != "SPIDER" else GRAY)
     data = saved(image.convert("F") if name == "SPIDER" else image, name)
     forbid_programs(monkeypatch)
-    with pytest.raises(FormatError, match="not an image of a known format: save it as PNG or JPEG"):
+    with pytest.raises(
+        FormatError, match="not an image of a known format: save it as PNG, JPEG or TIFF"
+    ):
         decode(data, MAX_BYTES)
 
 
@@ -768,6 +770,27 @@ def test_pages_of_different_sizes_can_be_chosen() -> None:
     data = saved(Image.fromarray(RGB), "TIFF", save_all=True, append_images=[other])
     assert np.array_equal(decode(data, MAX_BYTES, 0).pixels, RGB)
     assert np.array_equal(decode(data, MAX_BYTES, 1).pixels, GRAY[1:])
+
+
+@pytest.mark.parametrize("layout", [{}, {"byteorder": ">"}, {"bigtiff": True}])
+def test_pages_that_lead_in_a_circle_end(layout: dict[str, Any]) -> None:
+    pages = some((3, 20, 30, 3), "u2")
+    data = bytearray(tiff_of(pages, photometric="rgb", **layout))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        first, *_, last = (page.offset for page in file.pages)
+        order, form = file.tiff.byteorder, file.tiff.offsetformat
+        count, tag = file.tiff.tagnoformat, file.tiff.tagsize
+    (tags,) = struct.unpack_from(count, data, last)
+    link = last + struct.calcsize(count) + tags * tag
+    assert order == layout.get("byteorder", "<")
+    assert struct.unpack_from(form, data, link) == (0,)
+    struct.pack_into(form, data, link, first)
+    with pytest.raises(FormatError, match="in a circle"):
+        decode(bytes(data), MAX_BYTES)
+    for place in (len(data) + 1, 2**63 if "bigtiff" in layout else 2**31):
+        struct.pack_into(form, data, link, place)  # beyond the end
+        with pytest.raises(FormatError, match="damaged"):
+            decode(bytes(data), MAX_BYTES)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "u4"])

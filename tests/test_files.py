@@ -467,7 +467,9 @@ def test_control_characters_in_names_are_escaped(tmp_path: Path) -> None:
 def test_a_file_without_an_image_is_an_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "note.jpg"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"note\.jpg: not an image .* save it as PNG or JPEG"):
+    with pytest.raises(
+        ValueError, match=r"note\.jpg: not an image .* save it as PNG, JPEG or TIFF"
+    ):
         read(path)
 
 
