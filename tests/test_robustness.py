@@ -133,6 +133,9 @@ def seeds(folder: Path) -> dict[str, bytes]:
         "d.tif": np.dstack((rgb, rgb)), "e.tif": deep[..., 0], "f.tif": rgb.astype(np.float32),
         "a.avif": rgb, "a.jp2": rgb, "a.ppm": rgb,
     }  # fmt: skip
+    Image.init()
+    if "AVIF" not in Image.SAVE:  # in an older Pillow
+        del contents["a.avif"]
     for name, content in contents.items():
         write(folder / name, content)
     (folder / "a.pgm").write_bytes(b"P5 11 9 65535\n" + deep[..., 0].astype(">u2").tobytes())
