@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import skimage.color
 import skimage.data
-from doses import THOROUGH, thorough
+from doses import dose, thorough
 from numpy.typing import NDArray
 
 from kmeans_seg import colorspace
@@ -201,8 +201,8 @@ def test_roots_are_accurate_over_the_whole_range_of_normal_numbers(n: int, bound
 
 
 def test_the_transfer_function_is_accurate() -> None:
-    levels = np.arange(0, 65_536, 1 if THOROUGH else 50) / 65_535
-    some = random_colors(5_000 if THOROUGH else 500)
+    levels = np.arange(0, 65_536, dose(50, 2)) / 65_535
+    some = random_colors(dose(500, 5_000))
     encoded = np.concatenate((levels, some.ravel(), 0.04 + 0.01 * some.ravel()))
     linear = colorspace._decode(encoded)
     with mpmath.workprec(120):
@@ -212,7 +212,7 @@ def test_the_transfer_function_is_accurate() -> None:
 
 
 def test_lab_is_accurate() -> None:
-    some = random_colors(5_000 if THOROUGH else 500)
+    some = random_colors(dose(500, 5_000))
     corners = np.stack(np.meshgrid([0, 5e-324, 1e-310, 0.04045, 1], [0, 1], [0, 1]), axis=-1)
     colors = np.concatenate((some, np.rint(some * 255) / 255, some * 0.1, corners.reshape(-1, 3)))
     with mpmath.workprec(120):

@@ -13,7 +13,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from doses import dose
+from doses import dose, thorough
 from numpy.typing import NDArray
 from platforms import posix
 
@@ -180,9 +180,10 @@ def fixture_cluster() -> Iterator[LocalCluster]:
         yield cluster
 
 
+@thorough  # the next one has them, too
 def test_two_worker_processes(cluster: LocalCluster) -> None:
     with Client(cluster):
-        for name in dose(["RGB"], ["RGB", "transparent", "16 bits"]):
+        for name in ("RGB", "transparent", "16 bits"):
             image, options = IMAGES[name]
             assert_like_in_memory(image, 11, **options)
 

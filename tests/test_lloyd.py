@@ -93,7 +93,7 @@ def tiny_passes(seed: int) -> list[oracle.Pass]:
     return list(oracle.lloyd(points.tolist(), centers.tolist(), known))
 
 
-@pytest.mark.parametrize("hundred", range(dose(4, 60)))
+@pytest.mark.parametrize("hundred", range(dose(2, 60)))
 def test_tiny_grids_full_of_ties_go_by_the_book(strategy: str, hundred: int) -> None:
     for seed in range(100 * hundred, 100 * hundred + 100):
         points, centers, weights = tiny_grid(seed)
@@ -144,7 +144,7 @@ def about_to_be_empty(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def test_centers_emptied_on_the_way_go_by_the_book(strategy: str) -> None:
-    for seed in range(200):
+    for seed in range(dose(60, 200)):
         points, centers = about_to_be_empty(seed)
         expected = list(oracle.lloyd(points.tolist(), centers.tolist()))
         steps = list(lloyd(points, centers, strategy=strategy))
@@ -228,7 +228,7 @@ def test_a_center_emptied_on_the_way_is_rescued(strategy: str) -> None:
 
 
 def test_no_center_stays_empty_while_there_are_points_to_have(strategy: str) -> None:
-    for seed in range(300):
+    for seed in range(dose(100, 300)):
         points, centers, _ = tiny_grid(seed)
         wanted = min(len(centers), len(np.unique(points, axis=0)))
         for step in lloyd(points, centers, strategy=strategy):
@@ -254,7 +254,7 @@ def test_a_rounded_mean_of_equal_points_is_not_worth_a_rescue(strategy: str) -> 
 
 
 def test_equal_points_are_one_point_to_a_rescue(strategy: str) -> None:
-    for seed in range(200):
+    for seed in range(dose(60, 200)):
         rng = np.random.default_rng(seed)
         colors = rng.normal(size=(rng.integers(1, 6), 3)) * 10.0 ** rng.integers(-3, 4)
         points = colors[rng.integers(0, len(colors), 40)]
@@ -423,7 +423,7 @@ def test_a_cycle_ends_with_its_best_step(strategy: str, monkeypatch: pytest.Monk
     round_means_to_the_farther_integer(monkeypatch, strategy)
     rng = np.random.default_rng(0)
     lengths = Counter[int]()
-    for _ in range(200):
+    for _ in range(dose(80, 200)):
         points = rng.integers(0, 24, (int(rng.integers(4, 20)), 2)) / 4
         steps = list(lloyd(points, points[:3], strategy=strategy))
         last = steps[-1]

@@ -2,12 +2,12 @@
 
 import itertools
 import math
-import os
 from fractions import Fraction
 from random import Random
 
 import numpy as np
 import pytest
+from doses import thorough
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -244,10 +244,10 @@ def test_more_values_are_refused() -> None:
         optimal_centers(np.arange(MOST_VALUES + 1.0), 2)
 
 
-@pytest.mark.skipif("KMEANS_SEG_THOROUGH" not in os.environ, reason="takes minutes")
+@thorough
 def test_many_tiny_cases() -> None:
     rng = np.random.default_rng(2)
-    for _ in range(3000):
+    for _ in range(1000):
         n = int(rng.integers(2, 10))
         values = rng.choice(12, n, replace=False).astype(np.float64)
         assert_optimal(

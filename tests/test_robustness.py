@@ -60,7 +60,7 @@ def images(draw: st.DrawFn) -> NDArray[Any]:
     return image
 
 
-@settings(max_examples=dose(200, 10_000), suppress_health_check=list(HealthCheck))
+@settings(max_examples=dose(100, 5_000), suppress_health_check=list(HealthCheck))
 @given(
     images(),
     st.integers(1, 5),

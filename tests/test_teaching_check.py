@@ -404,6 +404,7 @@ def test_what_is_printed_follows_the_verdict(
     assert "lines more" in out
 
 
+@thorough
 def test_an_endless_loop_that_catches_everything_ends(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     body = """
