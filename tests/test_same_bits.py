@@ -155,18 +155,17 @@ def test_without_avx512_and_avx2() -> None:
     assert elsewhere(without("X86_V4", "AVX512", "X86_V3", "AVX2", "FMA3")) == HASHES
 
 
-@pytest.mark.parametrize("core", dose(["Prescott"], ["Prescott", "Haswell"]))
-def test_with_the_kernels_of_another_processor(core: str) -> None:
-    # OpenBLAS multiplies with other kernels, which round in another order.
-    if "openblas" not in str(np.show_config(mode="dicts")).lower():
-        pytest.skip("this NumPy does not multiply with OpenBLAS")
-    assert elsewhere({"OPENBLAS_CORETYPE": core}) == HASHES
+# OpenBLAS has kernels for every processor, which round in another order.
+WAYS = {
+    "all at once": ({"OPENBLAS_CORETYPE": "Prescott", "OPENBLAS_NUM_THREADS": "2"}, 1000),
+    "kernels of an old processor": ({"OPENBLAS_CORETYPE": "Prescott"}, 0),
+    "kernels of a newer one": ({"OPENBLAS_CORETYPE": "Haswell"}, 0),
+    "two threads": ({"OPENBLAS_NUM_THREADS": "2"}, 0),
+    "small blocks": ({}, 1000),
+    "large blocks": ({}, 2**20),
+}
 
 
-def test_with_two_threads() -> None:
-    assert elsewhere({"OPENBLAS_NUM_THREADS": "2"}) == HASHES
-
-
-@pytest.mark.parametrize("block", dose([1000], [1000, 2**20]))
-def test_with_other_blocks(block: int) -> None:
-    assert elsewhere({}, block) == HASHES
+@pytest.mark.parametrize("way", dose(["all at once"], list(WAYS)))
+def test_in_other_ways(way: str) -> None:
+    assert elsewhere(*WAYS[way]) == HASHES
