@@ -1,10 +1,13 @@
 """The fast twins. Each file replaces one thing of the core, with the same bits.
 
-| file          | what it replaces                                | held equal by                  |
-|---------------|-------------------------------------------------|--------------------------------|
-| `counting.py` | `distinct.distinct_colors`: tables, radix sorts | tests/test_fast_counting.py    |
-| `plusplus.py` | `seeding.Potential`: cell by cell               | tests/test_fast_plusplus.py    |
-| `clusters.py` | `lloyd.Clusters`: pruned, with running sums     | tests/test_fast_clusters.py    |
+| file          | what it replaces                                 | held equal by               |
+|---------------|--------------------------------------------------|-----------------------------|
+| `counting.py` | `distinct_colors` and `canonical_order` of       | tests/test_fast_counting.py |
+|               | `distinct`: tables, radix sorts                  |                             |
+| `plusplus.py` | `seeding.Potential`: cell by cell                | tests/test_fast_plusplus.py |
+| `clusters.py` | `lloyd.Clusters`: pruned, with running sums      | tests/test_fast_clusters.py |
+| `streamed.py` | `lloyd.Clusters`: points read anew in each pass  | tests/test_fast_streamed.py |
+| `nearest.py`  | `lloyd.nearest_center`: decided by one product   | tests/test_fast_nearest.py  |
 
 `cells.py` (points in bounding boxes) and `pruning.py` (the assignment of
 `clusters.py`) serve these. Nothing in the core imports this package:
