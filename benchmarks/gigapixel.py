@@ -84,7 +84,7 @@ class Peak:
 
     def __enter__(self) -> Self:
         """Begin to look."""
-        self.bytes = 0
+        self.start = self.bytes = self._private()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
@@ -97,9 +97,12 @@ class Peak:
 
     def _look(self) -> None:
         while not self._done.wait(0.05):
-            status = Path("/proc/self/status").read_text()
-            data = next(line.split()[1] for line in status.splitlines() if line[:6] == "VmData")
-            self.bytes = max(self.bytes, 1024 * int(data))
+            self.bytes = max(self.bytes, self._private())
+
+    def _private(self) -> int:
+        status = Path("/proc/self/status").read_text()
+        data = next(line.split()[1] for line in status.splitlines() if line[:6] == "VmData")
+        return 1024 * int(data)
 
 
 if __name__ == "__main__":

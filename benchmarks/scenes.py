@@ -9,6 +9,7 @@ a stop at the same share of reassigned pixels. Linux only.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -37,18 +38,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photo", type=Path)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--mapped", nargs=2, metavar=("FILE", "WORK"))
+    parser.add_argument("--mapped", type=Path, metavar="FILE")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     if args.mapped:
-        segment_mapped(Path(args.mapped[0]), args.mapped[1])
+        segment_mapped(args.mapped)
         return
     photo = resized(args.photo)
     rows = [
         "| work | peer | ours | theirs | ratio | inertia |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
-    for work in (in_memory, shuffled, many_dimensions, on_dask, mapped):
+    for work in (in_memory, responses, shuffled, many_dimensions, on_dask, mapped):
         for row in work(photo):
             print(row, flush=True)
             rows.append(row)
@@ -111,7 +112,35 @@ def row(work: str, peer: str, ours: float, theirs: float | None, inertia: float 
 
 
 def in_memory(photo: NDArray[np.float64]) -> Any:
-    """Segment scenes from the same centers to the same stop, and by everybody's defaults."""
+    """Segment scenes of bands and of deep colors."""
+    for name, (image, seen) in scenes(photo).items():
+        for k in (8, 32):
+            yield from compared(name, image, seen, k)
+
+
+def responses(photo: NDArray[np.float64]) -> Any:
+    """Segment textures: how much each pixel responds to 24 Gabor filters."""
+    import PIL.Image
+    from scipy.signal import fftconvolve
+    from skimage.filters import gabor_kernel
+
+    gray = PIL.Image.fromarray((photo.mean(axis=2) * 255).astype(np.uint8))
+    for megapixels in (0.13, 2):
+        scale = (megapixels * 1e6 / (gray.width * gray.height)) ** 0.5
+        size = round(gray.width * scale), round(gray.height * scale)
+        picture = np.asarray(gray.resize(size)) / 255
+        kernels = [
+            gabor_kernel(frequency, theta)  # type: ignore[no-untyped-call]
+            for frequency in (0.05, 0.1, 0.2, 0.4)
+            for theta in np.arange(6) * np.pi / 6
+        ]
+        planes = [np.abs(fftconvolve(picture, kernel, mode="same")) for kernel in kernels]
+        image = np.stack(planes, axis=-1).astype(np.float32)
+        yield from compared(f"24 Gabor responses, {megapixels} MP", image, None, 8)
+
+
+def compared(name: str, image: NDArray[Any], seen: NDArray[np.bool_] | None, k: int) -> Any:
+    """Segment an image from the same centers to the same stop, and by everybody's defaults."""
     from sklearn.cluster import KMeans
 
     from kmeans_seg import segment
@@ -119,32 +148,29 @@ def in_memory(photo: NDArray[np.float64]) -> Any:
     peers: dict[str, Callable[..., Any]] = {"scikit-learn": KMeans}
     if find_spec("sklearnex"):
         peers["scikit-learn-intelex"] = import_module("sklearnex.cluster").KMeans
-    for name, (image, seen) in scenes(photo).items():
-        pixels = image.reshape(-1, image.shape[2]) if seen is None else image[seen]
-        points = pixels.astype(np.float32)
-        for k in (8, 32):
-            start = points[np.random.default_rng(0).choice(len(points), k, replace=False)]
-            model = KMeans(k, init=start, n_init=1).fit(points)
-            one_less = KMeans(k, init=start, n_init=1, tol=0, max_iter=model.n_iter_ - 1)
-            tol = float(np.mean(one_less.fit(points).labels_ != model.labels_))
-            options: dict[str, Any] = {"space": "raw", "mask": seen}
-            init = start.astype(np.float64)
-            ours = seconds(lambda: segment(image, k, init=init, tol=tol, **options))  # noqa: B023
-            found = segment(image, k, init=init, tol=tol, **options)
-            default = seconds(lambda: segment(image, k, tol=0.001, **options))  # noqa: B023
-            result = segment(image, k, tol=0.001, **options)
-            for peer, make in peers.items():
-                theirs = seconds(lambda: make(k, init=start, n_init=1).fit(points))  # noqa: B023
-                ended: Any = make(k, init=start, n_init=1)
-                ended.fit(points)
-                work = f"{name}, k = {k}, the same start and stop"
-                yield row(work, peer, ours, theirs, found.inertia / ended.inertia_ - 1)
-                drawn = make(k, random_state=0)
-                theirs = seconds(lambda: drawn.fit(points), 1)  # noqa: B023
-                work = f"{name}, k = {k}, defaults (ours with tol=0.001)"
-                yield row(work, peer, default, theirs, result.inertia / drawn.inertia_ - 1)
-            to_the_end = seconds(lambda: segment(image, k, init=init, **options), 1)  # noqa: B023
-            yield row(f"{name}, k = {k}, to the very end", "n/a", to_the_end, None, None)
+    pixels = image.reshape(-1, image.shape[2]) if seen is None else image[seen]
+    points = pixels.astype(np.float32)
+    start = points[np.random.default_rng(0).choice(len(points), k, replace=False)]
+    model = KMeans(k, init=start, n_init=1).fit(points)
+    one_less = KMeans(k, init=start, n_init=1, tol=0, max_iter=model.n_iter_ - 1)
+    tol = float(np.mean(one_less.fit(points).labels_ != model.labels_))
+    options: dict[str, Any] = {"space": "raw", "mask": seen}
+    init = start.astype(np.float64)
+    ours = seconds(lambda: segment(image, k, init=init, tol=tol, **options))
+    found = segment(image, k, init=init, tol=tol, **options)
+    default = seconds(lambda: segment(image, k, tol=0.001, **options))
+    result = segment(image, k, tol=0.001, **options)
+    for peer, make in peers.items():
+        ended: Any = make(k, init=start, n_init=1)
+        theirs = seconds(lambda: ended.fit(points))  # noqa: B023
+        work = f"{name}, k = {k}, the same start and stop"
+        yield row(work, peer, ours, theirs, found.inertia / ended.inertia_ - 1)
+        drawn: Any = make(k, random_state=0)
+        theirs = seconds(lambda: drawn.fit(points), 1)  # noqa: B023
+        work = f"{name}, k = {k}, defaults (ours with tol=0.001)"
+        yield row(work, peer, default, theirs, result.inertia / drawn.inertia_ - 1)
+    to_the_end = seconds(lambda: segment(image, k, init=init, **options), 1)
+    yield row(f"{name}, k = {k}, to the very end", "n/a", to_the_end, None, None)
 
 
 def shuffled(photo: NDArray[np.float64]) -> Any:
@@ -168,19 +194,23 @@ def many_dimensions(photo: NDArray[np.float64]) -> Any:
     """Cluster points of 50 dimensions into 256 clusters."""
     from sklearn.cluster import KMeans
 
+    from benchmarks.gigapixel import Peak
     from kmeans_seg import kmeans
 
-    rng = np.random.default_rng(0)
-    points = rng.normal(size=(200, 50))[rng.integers(0, 200, 200_000)]
-    points += rng.normal(0, 0.7, points.shape)
-    model = KMeans(256, random_state=0)
-    theirs = seconds(lambda: model.fit(points), 1)
-    result = kmeans(points, 256, tol=0.001)
-    ours = seconds(lambda: kmeans(points, 256, tol=0.001), 1)
-    yield row(
-        "200,000 points of 50 dimensions, k = 256, defaults (ours with tol=0.001)",
-        "scikit-learn", ours, theirs, result.inertia / model.inertia_ - 1,
-    )  # fmt: skip
+    for n in (200_000, 1_000_000):
+        rng = np.random.default_rng(0)
+        points = rng.normal(size=(200, 50))[rng.integers(0, 200, n)]
+        points += rng.normal(0, 0.7, points.shape)
+        model = KMeans(256, random_state=0)
+        theirs = seconds(lambda: model.fit(points), 1)  # noqa: B023
+        results: list[Any] = []
+        with Peak() as peak:
+            ours = seconds(lambda: results.append(kmeans(points, 256, tol=0.001)), 1)  # noqa: B023
+        yield row(
+            f"{n:,} points of 50 dimensions, k = 256, defaults (ours with tol=0.001): "
+            f"{(peak.bytes - peak.start) / 1e6:.0f} MB over the points",
+            "scikit-learn", ours, theirs, results[0].inertia / model.inertia_ - 1,
+        )  # fmt: skip
 
 
 def on_dask(photo: NDArray[np.float64]) -> Any:
@@ -230,14 +260,43 @@ def mapped(photo: NDArray[np.float64]) -> Any:
                 whole[first : first + len(part)] = part + np.asarray(first % 7, image.dtype)
             whole.flush()
             del whole
-            command = [sys.executable, "-m", "benchmarks.scenes", "--mapped", str(path), work]
+            command = [sys.executable, "-m", "benchmarks.scenes", "--mapped", str(path)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            yield done.stdout.strip()
+            found = json.loads(done.stdout)
+            name = f"{megapixels} MP of {work} in a memory map, k = 8, tol=0.001"
+            told = f"{found['passes']} passes, at most {found['peak']:.0f} MB of private memory"
+            yield row(f"{name}: {told}", "n/a", found["seconds"], None, None)
+            if megapixels == 30:
+                yield from mapped_peers(path, name, found)
             path.unlink()
 
 
-def segment_mapped(path: Path, work: str) -> None:
-    """Segment a file under a limit of memory, and print a row of the table."""
+def mapped_peers(path: Path, name: str, ours: dict[str, float]) -> Any:
+    """Segment a file by what scikit-learn has for it: block by block, or whole if it fits."""
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+
+    points = np.load(path, mmap_mode="r").reshape(-1, 10)
+    blocks = [slice(first, first + 2**20) for first in range(0, len(points), 2**20)]
+    mini = MiniBatchKMeans(8, random_state=0)
+
+    def in_blocks() -> None:
+        for block in blocks:
+            mini.partial_fit(points[block].astype(np.float32))
+        for block in blocks:
+            mini.predict(points[block].astype(np.float32))
+
+    theirs = seconds(in_blocks, 1)
+    inertia = -sum(mini.score(points[block].astype(np.float64)) for block in blocks)
+    peer = "MiniBatchKMeans, one `partial_fit` for each block"
+    yield row(name, peer, ours["seconds"], theirs, ours["inertia"] / inertia - 1)
+    whole = KMeans(8, random_state=0)
+    theirs = seconds(lambda: whole.fit(points.astype(np.float32)), 1)
+    peer = "scikit-learn, all in memory"
+    yield row(name, peer, ours["seconds"], theirs, ours["inertia"] / whole.inertia_ - 1)
+
+
+def segment_mapped(path: Path) -> None:
+    """Segment a file under a limit of memory, and print how that went."""
     import resource
 
     from benchmarks.gigapixel import LIMIT, Peak
@@ -250,12 +309,8 @@ def segment_mapped(path: Path, work: str) -> None:
         start = time.perf_counter()
         result = segment(image, 8, space="raw", strategy="blocks", tol=0.001, out=out)
         took = time.perf_counter() - start
-    megapixels = round(out.size / 1e6)
-    print(
-        f"| {megapixels} MP of {work} in a memory map, k = 8, tol=0.001: {result.n_iter} passes, "
-        f"at most {peak.bytes / 1e6:.0f} MB of private memory | n/a | "
-        f"{took:.3g} s | n/a | n/a | n/a |"
-    )
+    told = {"seconds": took, "passes": result.n_iter, "peak": peak.bytes / 1e6}
+    print(json.dumps({**told, "inertia": result.inertia}))
 
 
 if __name__ == "__main__":
