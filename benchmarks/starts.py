@@ -91,7 +91,9 @@ def rehearsed_row(photos: list[tuple[Floats, Floats]], k: int, seeds: int, runs:
     for points, weights in photos:
         ours, theirs = [], []
         for seed in range(runs):
-            plain, single = timed(lambda: kmeans_seg.kmeans(points, k, weights=weights, rng=seed))  # noqa: B023
+            plain, single = timed(
+                lambda: kmeans_seg.kmeans(points, k, weights=weights, init="k-means++", rng=seed)  # noqa: B023
+            )
             theirs.append(single.inertia)
             if seed < seeds:
                 start, centers = timed(lambda: rehearsed(points, weights, k, seed))  # noqa: B023
