@@ -1,6 +1,7 @@
 """Inertia against time: what each library reaches in how long, on whole photos.
 
     python -m benchmarks.front [--photos DIR] [-k 8 64] [--rounds 3] [--out docs/benchmarks]
+        [--peers NAME ...]
 
 Every library goes from an image of uint8 to a label for every pixel, with its own
 defaults but for the number of starts, on all processors. The time is the
@@ -47,6 +48,13 @@ def mini_batch(image: Image, k: int) -> Labels:
     return np.asarray(MiniBatchKMeans(k, random_state=0).fit_predict(as_float32(image)))
 
 
+def geokmeans(image: Image, k: int) -> Labels:
+    from importlib import import_module
+
+    model = import_module("geokmeans").GeoKMeans(n_clusters=k, random_state=0)
+    return np.asarray(model.fit_predict(image.reshape(-1, 3).astype(np.float64)))
+
+
 def libimagequant(image: Image, k: int) -> Labels:
     from importlib import import_module
 
@@ -67,14 +75,16 @@ PEERS: dict[str, dict[str, Run]] = {
     "MiniBatchKMeans": {"": mini_batch},
     "OpenCV": {f"attempts={n}": partial(opencv, attempts=n) for n in (1, 3, 10)},
     "faiss": {f"nredo={n}": partial(faiss, nredo=n) for n in (1, 3, 10)},
+    "geokmeans": {"": geokmeans},
     "libimagequant": {"": libimagequant},
     "Pillow": {"": pillow},
 }
 LEAST = 1e-5  # what is closer to the least inertia is drawn here
 SLOW = 10.0  # seconds: what took longer is run once, and not with more starts
+MOST = 64  # with more centers, each library starts once
 LARGE = 4e6  # numbers: above this, the default MiniBatchKMeans takes minutes
 MOST_COLORS = {"libimagequant": 256, "Pillow": 256}
-NEEDS = {"OpenCV": "cv2", "faiss": "faiss", "libimagequant": "imagequant"}
+NEEDS = {"OpenCV": "cv2", "faiss": "faiss", "libimagequant": "imagequant", "geokmeans": "geokmeans"}
 NEEDS |= {"scikit-learn": "sklearn", "MiniBatchKMeans": "sklearn"}
 
 
@@ -89,15 +99,17 @@ def inertia(image: Image, labels: Labels, k: int) -> float:
     return total
 
 
-def measured(image: Image, k: int, rounds: int) -> dict[tuple[str, str], tuple[float, float]]:
+def measured(
+    image: Image, k: int, rounds: int, peers: list[str]
+) -> dict[tuple[str, str], tuple[float, float]]:
     """Return the time and the inertia of each library at each number of starts."""
     found: dict[tuple[str, str], tuple[float, float]] = {}
     for turn in range(rounds):
-        for name, runs in PEERS.items():
+        for name in peers:
             too_large = name == "MiniBatchKMeans" and image.size > LARGE
             if too_large or k > MOST_COLORS.get(name, k) or not find_spec(NEEDS.get(name, "numpy")):
                 continue
-            for starts, run in runs.items():
+            for starts, run in list(PEERS[name].items())[: None if k <= MOST else 1]:
                 fewer = [seconds for (other, _), (seconds, _) in found.items() if other == name]
                 again = found.get((name, starts), (0.0, 0.0))[0]
                 if again > SLOW or (turn == 0 and any(seconds > SLOW for seconds in fewer)):
@@ -147,6 +159,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path)
     parser.add_argument("-k", type=int, nargs="+", default=[8, 64])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--intelex", metavar="PYTHON")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -155,7 +168,7 @@ def main() -> None:
     for k in args.k:
         for path in (*paths, *SMALL[:1]):
             image = kmeans_seg.read(path)
-            found = measured(image, k, args.rounds)
+            found = measured(image, k, args.rounds, args.peers)
             if args.intelex:
                 name = ("scikit-learn-intelex", "n_init=1")
                 found[name] = intelex(args.intelex, image, k, args.rounds)
