@@ -20,7 +20,6 @@ from .validation import shown
 Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 IMAGE_SUFFIXES = (*codecs.WRITERS, ".npy")
-SIXTEEN_BIT_SUFFIXES = (".png", ".tif", ".tiff")
 FRAME = 100  # milliseconds that a frame of a stack is shown
 STACK_SUFFIXES = (".tif", ".tiff", ".gif", ".webp", ".png")
 
@@ -203,7 +202,7 @@ def write(
         Integers up to 255 are written with 8
         bits, whatever their dtype, except uint16, which keeps its 16 bits
         where the format has them; integers up to 65535 with 16 bits, to .png
-        or .tif only. So labels can be written as they are: with 8 or 16 bits,
+        or .tif, gray also to .pgm. So labels can be written as they are: with 8 or 16 bits,
         and -1, for pixels that took no part, as 255 or 65535. False and True
         are written as 0 and 255. Other integers and floating point can be
         written to .tif and .npy.
@@ -388,7 +387,8 @@ def as_few_bits(
         )
     if high <= 255 and not sixteen:
         return array.astype(np.uint8)
-    if suffix not in SIXTEEN_BIT_SUFFIXES or (many and suffix == ".png"):
+    eight_only = {".png": many, ".pgm": array.ndim > 2, ".tif": False, ".tiff": False}
+    if eight_only.get(suffix, True):
         if high <= 255:
             return array.astype(np.uint8)
         raise ValueError(

@@ -463,6 +463,15 @@ def test_what_would_change_is_refused(suffix: str, shape: tuple[int, ...], messa
     assert np.array_equal(decode(encode(image, other), MAX_BYTES).pixels, image)
 
 
+def test_a_pgm_has_16_bits_of_gray_and_of_nothing_else(tmp_path: Path) -> None:
+    gray, path = some((20, 30), "u2"), tmp_path / "a.pgm"
+    write(path, gray)
+    assert path.read_bytes().startswith(b"P5")
+    assert np.array_equal(read(path), gray)
+    with pytest.raises(ValueError, match=r"cannot hold 16 bits.*write to \.tif or \.png"):
+        write(path, np.dstack([gray] * 3))
+
+
 def test_the_color_of_transparent_pixels_is_kept() -> None:
     image = RNG.integers(0, 256, (9, 8, 4), dtype=np.uint8)
     image[::2, :, 3] = 0
