@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 from doses import dose, thorough
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from platforms import posix
 
@@ -254,6 +257,42 @@ def assert_like_in_blocks(
     np.testing.assert_array_equal(np.asarray(result.painted), expected.painted)
     for name in ("centers", "counts", "inertia", "n_iter", "converged"):
         np.testing.assert_array_equal(getattr(result, name), getattr(expected, name))
+
+
+def cuts(length: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Cut an axis into chunks."""
+    places = st.sets(st.integers(1, length - 1)) if length > 1 else st.just(set[int]())
+    return places.map(lambda cut: tuple(np.diff([0, *sorted(cut), length]).tolist()))
+
+
+@settings(max_examples=dose(5, 150), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 12)),
+    st.sampled_from(["u1", "u2", "f4", "f8"]),
+    st.integers(1, 4),
+    st.booleans(),
+    st.data(),
+)
+def test_any_chunks_of_any_image(
+    shape: tuple[int, int, int], dtype: str, k: int, masked: bool, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    image = (rng.integers(0, 5, shape) / (3 if dtype[0] == "f" else 1)).astype(dtype)
+    mask = rng.random(shape[:2]) < (0.7 if masked else 2)
+    k = min(k, int(mask.sum()))
+    assume(k > 0)
+    options: dict[str, Any] = {"space": "raw", "channel_axis": 2}
+    options["init"] = image[mask][rng.integers(0, mask.sum(), k)]
+    chunks = tuple(data.draw(cuts(length)) for length in shape)
+    of_mask = tuple(data.draw(cuts(length)) for length in shape[:2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kmeans_seg.FewerClustersWarning)
+        expected = kmeans_seg.segment(image, k, mask=mask, strategy="fast", **options)
+        lazy_mask = da.from_array(mask, chunks=of_mask)
+        result = segment(da.from_array(image, chunks=chunks), k, mask=lazy_mask, **options)
+        np.testing.assert_array_equal(np.asarray(result.labels), expected.labels)
+    np.testing.assert_array_equal(result.centers, expected.centers)
+    assert (result.n_iter, result.converged) == (expected.n_iter, expected.converged)
 
 
 @pytest.mark.parametrize("name", WIDE)
