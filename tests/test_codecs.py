@@ -291,13 +291,18 @@ def test_what_pillow_itself_finds_too_large_is_not_called_damaged(
     decode(data, MAX_BYTES)
 
 
-@pytest.mark.parametrize("name", ["PNG", "TIFF", "GIF", "WEBP", "BMP", "JPEG", "npy", "deep"])
+LIMITED = ["PNG", "TIFF", "GIF", "WEBP", "BMP", "JPEG", "npy", "deep", "JP2", "PPM", "AVIF"]
+
+
+@pytest.mark.parametrize("name", LIMITED)
 @pytest.mark.parametrize("frames", [1, 3])
 def test_the_limit_is_exact(name: str, frames: int) -> None:
     stack = np.stack([RGB * 0 + 50 * n for n in range(frames)]) if frames > 1 else RGB * 0
     suffix = "." + name.lower().replace("jpeg", "jpg").replace("deep", "tif")
-    if suffix in (".bmp", ".jpg") and frames > 1:
+    if suffix in (".bmp", ".jpg", ".jp2", ".ppm", ".avif") and frames > 1:
         return
+    if name == "AVIF" and name not in Image.SAVE:
+        pytest.skip("this Pillow does not write it")
     data = encode(stack.astype(np.uint16 if name == "deep" else np.uint8), suffix)
     size = decode(data, np.inf).pixels.nbytes
     if name == "GIF":
