@@ -77,6 +77,8 @@ processors, and its fastest round counts.
 
 {front}
 
+{starts}
+
 ## Image to labels
 
 From an array of uint8 to a label for every pixel, each library with its own defaults. The
@@ -173,6 +175,7 @@ def main() -> None:
     print(goals)
     page = PAGE.format(
         scenes=(DOCS / "benchmarks" / "scenes.inc").read_text(encoding="utf-8").rstrip(),
+        starts=(DOCS / "benchmarks" / "starts.inc").read_text(encoding="utf-8").rstrip(),
         front=(DOCS / "benchmarks" / "front.inc").read_text(encoding="utf-8").rstrip(),
         machine=" ".join(filter(None, remarks)),
         goals=goals,
