@@ -12,9 +12,11 @@ from kmeans_seg.strategies import STRATEGIES
 settings.register_profile("kmeans_seg", deadline=None, max_examples=dose(25, 300))
 settings.load_profile("kmeans_seg")
 
-# A shell ignores Ctrl-C in what it runs in the background, and so would the processes that the
-# tests interrupt.
+# A shell ignores Ctrl-C in what it runs in the background, and `nohup` the end of a terminal. So
+# would the processes that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 # For the whole session, since Hypothesis refuses fixtures that live for one test.
