@@ -141,11 +141,14 @@ def check_values(name: str, array: NDArray[Any]) -> None:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             bad = array[~np.isfinite(array)].flat[0]
-            raise ValueError(
-                f"{name} contains {bad}: every value must be finite; "
-                "replace the others first, for instance with numpy.nan_to_num"
-                + (", or leave them out by mask=" if name == "image" else "")
-            )
+            remedy = "replace the others first, for instance with numpy.nan_to_num"
+            if name == "image":
+                test = "~np.isnan(image)" if np.isnan(bad) else "np.isfinite(image)"
+                remedy = (
+                    f"leave it out by mask={test}, with channels by "
+                    f"mask=({test}).all(axis=-1) (--nodata={bad} in the terminal), or {remedy}"
+                )
+            raise ValueError(f"{name} contains {bad}: every value must be finite; {remedy}")
         # As a Python float: in float16 or float32 the comparison would overflow, and warn.
         largest, limit = float(np.abs(array).max(initial=0)), LARGEST
     elif array.dtype.itemsize == 8 and array.size:

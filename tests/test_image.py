@@ -1,6 +1,7 @@
 """What segment takes: axes, transparency, masks, positions, scales, and arrays in files."""
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,20 @@ def test_what_is_not_a_number_matters_only_inside_the_mask(bad: float) -> None:
     mask[2, 3] = False
     for space in ("rgb", "lab", "raw"):
         assert segment(image, 2, mask=mask, space=space).labels[2, 3] == -1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [(5, 6), (5, 6, 3)])
+def test_the_advice_about_what_is_not_a_number_works(shape: tuple[int, ...], bad: float) -> None:
+    image = noise(*shape) / 255
+    image[2, 3] = bad
+    with pytest.raises(ValueError, match="image contains") as caught:
+        segment(image, 2)
+    plain, channels = re.findall(r"mask=(\S+)[,\s]", str(caught.value))
+    mask = eval(plain if image.ndim == 2 else channels, {"np": np, "image": image})
+    assert (segment(image, 2, mask=mask).labels < 0).sum() == 1
+    with pytest.raises(ValueError, match=rf"--nodata={bad} in the terminal.*nan_to_num"):
+        segment(image, 2)
 
 
 def test_masked_elements_of_a_masked_array_take_no_part() -> None:
