@@ -341,7 +341,8 @@ def sort_with_places(codes: Codes, bits: int) -> tuple[Codes, NDArray[np.intp]]:
     assert bits + place_bits <= 64
     # One number for both: much faster than to sort places by codes.
     both = codes << np.uint64(place_bits) | np.arange(len(codes), dtype=np.uint64)
-    both.sort()
+    if (both[1:] < both[:-1]).any():  # points that come in order are looked at once, not sorted
+        both.sort()
     return both >> np.uint64(place_bits), (both & np.uint64(2**place_bits - 1)).astype(np.intp)
 
 

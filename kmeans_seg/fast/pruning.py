@@ -67,7 +67,8 @@ MOST_ROOM = 2**10  # times the room that is needed: above this, choose candidate
 SELECTED = 2**15  # pairs of a cell and a center looked at at a time to choose candidates
 BLOCK = 2**17  # scores worked on at a time
 FILLED = 64  # cells' candidates scored for nothing rather than in one more group
-MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most
+MOST_PAIRS = 2**21  # pairs of cells and candidates looked at at a time, at most,
+NARROW = 3  # with so many channels; fewer of more
 MOST_KNOWN = 2**24  # pairs of a cell and a center whose gaps are kept, at most
 NEVER = np.float32(1e30)  # a score that never wins
 FOREVER = 1e300  # a gap that is never used up
@@ -144,7 +145,8 @@ class PrunedAssigner:
         self._centers = centers
         due = (self._next <= self._clock).nonzero()[0]
         # The points of the cells take memory as well, not only their candidates.
-        size = max(1, MOST_PAIRS // max(len(centers), CELL))
+        most = MOST_PAIRS * NARROW // max(NARROW, len(columns))
+        size = max(1, most // max(len(centers), CELL))
         for start in range(0, len(due), size):
             changed.append(self._look(due[start : start + size], columns))
         places = np.sort(np.concatenate(changed), kind="stable")  # a few runs to merge
