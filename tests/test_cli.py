@@ -459,7 +459,7 @@ def test_a_signal_while_files_are_put_in_place_waits_until_they_are(
 def test_a_signal_at_any_moment_leaves_all_files_or_none(many_colors: Path, folder: Path) -> None:
     rng = np.random.default_rng(0)
     statuses = set()
-    for number in range(dose(4, 60)):
+    for number in range(dose(4, 30)):
         process = subprocess.Popen(
             [*COMMAND, "many.png", "--labels", "l.png", "--explain", "steps.html", "--force"],
             cwd=folder,

@@ -201,7 +201,7 @@ def test_roots_are_accurate_over_the_whole_range_of_normal_numbers(n: int, bound
 
 
 def test_the_transfer_function_is_accurate() -> None:
-    levels = np.arange(0, 65_536, dose(50, 2)) / 65_535
+    levels = np.arange(0, 65_536, dose(50, 5)) / 65_535
     some = random_colors(dose(500, 5_000))
     encoded = np.concatenate((levels, some.ravel(), 0.04 + 0.01 * some.ravel()))
     linear = colorspace._decode(encoded)

@@ -265,7 +265,7 @@ def cuts(length: int) -> st.SearchStrategy[tuple[int, ...]]:
     return places.map(lambda cut: tuple(np.diff([0, *sorted(cut), length]).tolist()))
 
 
-@settings(max_examples=dose(5, 150), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=dose(4, 60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 12)),
     st.sampled_from(["u1", "u2", "f4", "f8"]),

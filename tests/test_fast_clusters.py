@@ -49,7 +49,7 @@ def test_moves_leave_no_trace(kind: str, weighted: str | None) -> None:
     points, weights, rng = random_clusters(kind, weighted, n, k)
     labels = rng.integers(0, k, n).astype(np.int32)
     sums = fresh(points, weights, k, labels)
-    for _ in range(dose(40, 1000)):
+    for _ in range(dose(15, 300)):
         members = np.sort(rng.choice(n, rng.integers(0, 40), replace=False))
         target = rng.integers(0, k, members.size).astype(np.int32)
         sums.move(points, weights, members, source=labels[members], target=target)
@@ -119,7 +119,7 @@ def any_numbers(rng: Rng, n: int) -> Floats:
 
 def test_means_and_weights_are_exact_for_any_numbers() -> None:
     rng = np.random.default_rng(8)
-    for _ in range(dose(200, 8_000)):
+    for _ in range(dose(200, 4_000)):
         n, k, channels = (int(rng.integers(1, most)) for most in (60, 5, 4))
         points = np.asfortranarray(np.stack([any_numbers(rng, n) for _ in range(channels)], axis=1))
         weights = np.abs(any_numbers(rng, n)) + TINIEST if rng.random() < 0.7 else None

@@ -157,7 +157,7 @@ def test_steps_with_as_many_centers_as_points() -> None:
 
 
 @given(st.data())
-@settings(max_examples=dose(60, 1500))
+@settings(max_examples=dose(60, 700))
 def test_steps_on_tiny_grids_full_of_ties(data: st.DataObject) -> None:
     channels = data.draw(st.integers(1, 3))
     grid = st.lists(st.integers(0, 3), min_size=channels, max_size=channels)
@@ -242,7 +242,7 @@ def test_cells_of_tiny_boxes_beside_huge_distances() -> None:
 @pytest.mark.parametrize("channels", [1, 2, 12])
 def test_steps_on_numbers_of_all_sizes(channels: int) -> None:
     rng = np.random.default_rng(channels)
-    for _ in range(dose(6, 150)):
+    for _ in range(dose(6, 75)):
         n, k = int(rng.integers(300, 1500)), int(rng.integers(2, 9))
         points = rng.normal(size=(n, channels)) * 10.0 ** rng.integers(-90, 90, (n, 1))
         points[rng.random(n) < 0.6] = 0

@@ -247,7 +247,7 @@ def test_more_values_are_refused() -> None:
 @thorough
 def test_many_tiny_cases() -> None:
     rng = np.random.default_rng(2)
-    for _ in range(1000):
+    for _ in range(500):
         n = int(rng.integers(2, 10))
         values = rng.choice(12, n, replace=False).astype(np.float64)
         assert_optimal(

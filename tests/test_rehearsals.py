@@ -97,7 +97,7 @@ def test_one_pass_is_a_pass_of_lloyd(case: tuple[Floats, Floats]) -> None:
     k, starts = 7, 3
     centers = coarse.draw(k, starts, np.random.default_rng(1))
     assert centers is not None
-    for _ in range(3):
+    for _ in range(dose(1, 3)):
         means, inertias = coarse.one_pass(centers)
         for start in range(starts):
             columns, weights = coarse.columns[:-1].T, coarse.weights

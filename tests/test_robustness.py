@@ -60,7 +60,7 @@ def images(draw: st.DrawFn) -> NDArray[Any]:
     return image
 
 
-@settings(max_examples=dose(100, 5_000), suppress_health_check=list(HealthCheck))
+@settings(max_examples=dose(50, 2_500), suppress_health_check=list(HealthCheck))
 @given(
     images(),
     st.integers(1, 5),
@@ -181,7 +181,7 @@ def test_a_mutated_file_is_read_or_refused(tmp_path: Path) -> None:
     files = seeds(tmp_path)
     rng = np.random.default_rng(0)
     path = tmp_path / "mutated"
-    for _ in range(dose(20, 1000)):
+    for _ in range(dose(10, 500)):
         for name, data in files.items():
             content = mutated(data, rng)
             path.write_bytes(content)
@@ -203,7 +203,7 @@ def test_the_command_survives_mutated_files(
     folder = tmp_path / "work"
     folder.mkdir()
     image = folder / "image"
-    for _ in range(dose(4, 200)):
+    for _ in range(dose(2, 100)):
         for name, data in files.items():
             image.write_bytes(mutated(data, rng))
             status = main([str(image), "--force", "-k", "2", "--max-bytes", str(LIMIT)])

@@ -606,7 +606,7 @@ def with_nodata(value: float, dtype: Any, number: int, *shape: int) -> NDArray[A
 
 
 @pytest.mark.parametrize("options", [{}, {"position": 1}, {"normalize": True}])
-@pytest.mark.parametrize("channels", [1, 3, 9])
+@pytest.mark.parametrize("channels", dose([1, 9], [1, 3, 9]))
 @pytest.mark.parametrize(
     ("dtype", "value"),
     [

@@ -512,7 +512,8 @@ def show(page: Page, mode: str) -> None:
     page.locator(".modes:not([hidden]) label", has_text=mode).click()
 
 
-@pytest.mark.parametrize("name", dose(["color"], list(PAGES)))
+@thorough
+@pytest.mark.parametrize("name", PAGES)
 def test_the_end_is_what_segment_returns(name: str, open_page: Callable[..., Page]) -> None:
     page = open_page(name)
     page.keyboard.press("End")

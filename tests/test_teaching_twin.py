@@ -59,7 +59,7 @@ def photo(width: int) -> NDArray[np.uint8]:
         return preview(read(path), width)
 
 
-@pytest.mark.parametrize("k", dose([8], [2, 3, 8, 40]))
+@pytest.mark.parametrize("k", dose([8], [3, 40]))
 @pytest.mark.parametrize("gray", dose([False], [False, True]))
 def test_the_passes_on_a_photo(k: int, gray: bool, twin: Page) -> None:
     image = photo(dose(60, 120))
@@ -70,7 +70,7 @@ def test_the_passes_on_a_photo(k: int, gray: bool, twin: Page) -> None:
 def test_ties_and_empty_clusters_on_tiny_grids(twin: Page) -> None:
     rng = np.random.default_rng(0)
     ties = refilled = 0
-    for _ in range(dose(150, 1500)):
+    for _ in range(dose(150, 700)):
         channels = int(rng.choice([1, 3]))
         points = rng.integers(0, rng.integers(2, 9), (rng.integers(1, 13), channels)).astype(float)
         k = int(rng.integers(1, min(6, len(points)) + 1))
@@ -114,7 +114,7 @@ def check_trace(twin: Page, image: NDArray[np.uint8], k: int, space: str, init: 
 def test_the_order_from_dark_to_light(twin: Page) -> None:
     rng = np.random.default_rng(1)
     reordered = 0
-    for number in range(dose(60, 1000)):
+    for number in range(dose(60, 500)):
         shape = (2, 4, 3) if number % 2 else (2, 4)
         image = rng.integers(0, 6, shape).astype(np.uint8)
         space = ["rgb", "raw"][number // 2 % 2]
