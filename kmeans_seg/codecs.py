@@ -539,9 +539,8 @@ def check_chain(data: bytes) -> None:
     is_big = data[2:4] in (b"+\0", b"\0+")  # BigTIFF
     count, tag, link = ("Q", 20, "Q") if is_big else ("H", 12, "L")
     place, seen = 8 if is_big else 4, set()
-    with contextlib.suppress(
-        struct.error, OverflowError
-    ):  # the end of the file, of which tifffile tells
+    # Of a page beyond the end of the file, tifffile tells.
+    with contextlib.suppress(struct.error, OverflowError):
         while page := struct.unpack_from(order + link, data, place)[0]:
             if page in seen:
                 raise FormatError("its pages lead in a circle: the file is damaged, get it again")
