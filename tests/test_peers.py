@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from doses import dose
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
@@ -36,7 +37,7 @@ def peer(channels: int, k: int, algorithm: str, weighted: bool) -> KMeans:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
 @pytest.mark.parametrize("k", [2, 5, 16])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("channels", dose([1, 3], [1, 2, 3, 4, 5]))
 def test_the_same_as_scikit_learn(
     channels: int, k: int, algorithm: str, weighted: bool, strategy: str
 ) -> None:

@@ -331,7 +331,7 @@ def segmented(name: str, k: int, space: str, init: str, n_init: int, strategy: s
 
 @pytest.mark.parametrize("how", REARRANGEMENTS)
 @pytest.mark.parametrize("name", INTEGER_IMAGES)
-@pytest.mark.parametrize("space", ["rgb", "lab", "raw"])
+@pytest.mark.parametrize("space", dose(["rgb", "lab"], ["rgb", "lab", "raw"]))
 def test_rearranging_the_pixels_rearranges_the_labels_and_nothing_else(
     how: str, name: str, space: str, strategy: str
 ) -> None:
@@ -376,9 +376,7 @@ def layouts(image: Image) -> dict[str, Image]:
 
 
 @pytest.mark.parametrize("layout", layouts(noise(2, 2, 3)))
-@pytest.mark.parametrize(
-    "dtype", dose([np.uint8, np.float32], [np.uint8, np.uint16, np.float32, np.float64])
-)
+@pytest.mark.parametrize("dtype", dose([np.float32], [np.uint8, np.uint16, np.float32, np.float64]))
 @pytest.mark.parametrize("space", dose(["rgb", "lab"], ["rgb", "lab", "raw"]))
 def test_the_layout_in_memory_makes_no_difference(
     layout: str, dtype: Any, space: str, strategy: str
