@@ -30,7 +30,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -128,7 +128,9 @@ def segment(
     >>> segment(image, 2).counts
     array([2, 2])
     """
-    pixels = Chunks(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
+    pixels = Chunks(
+        image, mask, space=space, channel_axis=channel_axis, alpha_threshold=alpha_threshold
+    )
     if strategy == "auto":
         strategy = "fast" if has_codes(pixels.channels, image.dtype) else "blocks"
     problem = prepare(
@@ -164,20 +166,20 @@ class LazySegmentation(Segmentation):
         )
 
 
+class Kind(TypedDict):
+    """What is to be known of an image, or a chunk of it, beside its mask to make its pixels."""
+
+    space: str
+    channel_axis: int | None
+    alpha_threshold: float
+
+
 class Chunks(Pixels):
     """The pixels of a dask array: read by its workers."""
 
-    def __init__(
-        self,
-        image: Any,
-        space: str,
-        channel_axis: int | None = -1,
-        mask: Any = None,
-        *,
-        alpha_threshold: float = 0,
-    ) -> None:
+    def __init__(self, image: Any, mask: Any, **kind: Unpack[Kind]) -> None:
         check_dask("image", image)
-        super().__init__(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
+        super().__init__(image, mask=mask, **kind)
         axis = self.channel_axis
         # Dask repeats an axis of one pixel if it has an empty chunk as well.
         chunks = [tuple(length for length in lengths if length) for lengths in image.chunks]
@@ -187,7 +189,8 @@ class Chunks(Pixels):
         if mask is not None:
             check_dask("mask", mask)
             self.mask = mask.rechunk(tuple(c for i, c in enumerate(chunks) if i != axis))
-        self._kind = Kind(space=space, channel_axis=axis, alpha_threshold=self.alpha_threshold)
+        kind["channel_axis"] = axis
+        self._kind = kind
 
     def parts(self) -> list[Any]:
         """Return the pixels of each chunk, to be made by the workers."""
@@ -351,14 +354,6 @@ class ChunkClusters(StreamedClusters):
         rank = order.argsort().astype(self.labels.dtype)
         (self.labels,) = dask.persist(self.labels.map_blocks(rank.take, dtype=rank.dtype))
         self._sums.reorder(order)
-
-
-class Kind(TypedDict):
-    """What is to be known of a chunk, beside its mask, to make its pixels."""
-
-    space: str
-    channel_axis: int | None
-    alpha_threshold: float
 
 
 # Of features: the name of the space, the columns and their scale.

@@ -643,15 +643,15 @@ class Problem:
         pixels = self.pixels
         palette = self.features.colors(clustering.centers, pixels.channels, pixels.array.dtype)
         return Segmentation(
-            labels=self.pixels.spread(self.found.look_up(clustering.labels), self.out),
+            labels=pixels.spread(self.found.look_up(clustering.labels), self.out),
             centers=self.features.inverse_transform(clustering.centers),
             palette=palette,
             counts=clustering.weights.astype(np.int64),
             inertia=clustering.inertia,
             n_iter=clustering.n_iter,
             converged=clustering.converged,
-            space=self.pixels.space.name,
-            _channel_axis=self.pixels.channel_axis,
+            space=pixels.space.name,
+            _channel_axis=pixels.channel_axis,
             _alpha=pixels.alpha() if pixels.has_alpha else None,
             _alpha_threshold=pixels.alpha_threshold,
             _features=self.features,
