@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,15 +50,11 @@ def mini_batch(image: Image, k: int) -> Labels:
 
 
 def geokmeans(image: Image, k: int) -> Labels:
-    from importlib import import_module
-
     model = import_module("geokmeans").GeoKMeans(n_clusters=k, random_state=0)
     return np.asarray(model.fit_predict(image.reshape(-1, 3).astype(np.float64)))
 
 
 def libimagequant(image: Image, k: int) -> Labels:
-    from importlib import import_module
-
     imagequant = import_module("imagequant")
 
     alpha = np.full((*image.shape[:2], 1), 255, np.uint8)
@@ -88,14 +85,15 @@ NEEDS = {"OpenCV": "cv2", "faiss": "faiss", "libimagequant": "imagequant", "geok
 NEEDS |= {"scikit-learn": "sklearn", "MiniBatchKMeans": "sklearn"}
 
 
-def inertia(image: Image, labels: Labels, k: int) -> float:
+def inertia(image: NDArray[Any], labels: Labels) -> float:
     """Return the sum of squared distances of the pixels to the mean of their segment."""
-    pixels, flat = image.reshape(-1, 3).astype(np.float64), labels.ravel()
-    counts = np.maximum(np.bincount(flat, minlength=k), 1)
+    flat = labels.ravel()
+    pixels = image.reshape(len(flat), -1).astype(np.float64)
+    counts = np.maximum(np.bincount(flat), 1)
     total = 0.0
     for channel in pixels.T:
-        sums = np.bincount(flat, channel, k)
-        total += float(np.square(channel).sum() - (np.square(sums) / counts).sum())
+        away = channel - (np.bincount(flat, channel) / counts)[flat]
+        total += float(np.square(away).sum())
     return total
 
 
@@ -120,7 +118,7 @@ def measured(
                 labels = run(image, k)
                 seconds = time.perf_counter() - start
                 before = found.get((name, starts), (np.inf, 0.0))[0]
-                found[name, starts] = (min(before, seconds), inertia(image, labels, k))
+                found[name, starts] = (min(before, seconds), inertia(image, labels))
     return found
 
 
@@ -151,7 +149,7 @@ def intelex(python: str, image: Image, k: int, rounds: int) -> tuple[float, floa
         words = [python, "-c", INTELEX, str(source), str(k), str(rounds), str(target)]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         times = [float(line) for line in done.stdout.split()]
-        return min(times), inertia(image, np.load(target), k)
+        return min(times), inertia(image, np.load(target))
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from kmeans_seg.optimal import optimal_centers
 from kmeans_seg.rehearsals import rehearse
 
 from .conftest import INSIDE, SKIMAGE
+from .front import inertia
 
 Floats = NDArray[np.float64]
 Result = TypeVar("Result")
@@ -122,24 +123,17 @@ def optimal_row(name: str, k: int) -> str:
     if find_spec("kmeans1d"):
         kmeans1d = import_module("kmeans1d")
         milliseconds, found = timed(lambda: kmeans1d.cluster(values, len(centers)))
-        theirs = inertia_of(values, np.array(found.clusters))
+        theirs = inertia(values, np.array(found.clusters))
         cells[3] = f"{milliseconds:.0f} ms"
         cells[4] = f"{result.inertia / theirs - 1:+.0e}" if theirs else "both 0"
     if k == FEW and len(centers) == k:
         from skimage.filters import threshold_multiotsu
 
         milliseconds, found = timed(lambda: threshold_multiotsu(gray, k))  # type: ignore[no-untyped-call]
-        theirs = inertia_of(values, np.digitize(values, found, right=True))
+        theirs = inertia(values, np.digitize(values, found, right=True))
         cells[5] = f"{milliseconds:.0f} ms"
         cells[6] = f"{theirs / result.inertia - 1:+.2%}"
     return f"| {' | '.join(cells)} |"
-
-
-def inertia_of(values: Floats, labels: NDArray[Any]) -> float:
-    """Return the sum of squared distances of values to the means of their clusters."""
-    counts = np.maximum(np.bincount(labels), 1)
-    away = values - (np.bincount(labels, values) / counts)[labels]
-    return float(np.square(away).sum())
 
 
 if __name__ == "__main__":
