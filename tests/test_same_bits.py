@@ -168,4 +168,6 @@ WAYS = {
 
 @pytest.mark.parametrize("way", dose(["all at once"], list(WAYS)))
 def test_in_other_ways(way: str) -> None:
+    if way.startswith("kernels") and "openblas" not in str(np.show_config(mode="dicts")).lower():
+        pytest.skip("this NumPy does not multiply with OpenBLAS")
     assert elsewhere(*WAYS[way]) == HASHES

@@ -6,7 +6,7 @@
 |               | `distinct`: tables, radix sorts                  |                             |
 | `plusplus.py` | `seeding.Potential`: cell by cell                | tests/test_fast_plusplus.py |
 | `clusters.py` | `lloyd.Clusters`: pruned, with running sums      | tests/test_fast_clusters.py |
-| `streamed.py` | `lloyd.Clusters`: points read anew in each pass  | tests/test_fast_streamed.py |
+| `streamed.py` | `lloyd.Clusters`: points read in every pass      | tests/test_fast_streamed.py |
 | `nearest.py`  | `lloyd.nearest_center`: decided by one product   | tests/test_fast_nearest.py  |
 
 `cells.py` (points in bounding boxes) and `pruning.py` (the assignment of
