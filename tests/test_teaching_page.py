@@ -842,6 +842,19 @@ def test_the_address_leads_back(open_page: Callable[..., Page]) -> None:
     expect(page.locator(".panel.curve")).to_be_visible()
 
 
+def test_the_address_may_change_before_the_page_is_ready(open_page: Callable[..., Page]) -> None:
+    page = open_page("color", locale="en-GB")  # a tab of its own
+    page.add_init_script(
+        """addEventListener("DOMContentLoaded", () => {
+            history.replaceState(null, "", "#step=3");
+            dispatchEvent(new Event("hashchange"));
+        });"""
+    )
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert position(page) == 2
+
+
 @thorough
 @pytest.mark.parametrize(
     "part", ["k=x&draw=-1&step=0", "vs=seed.99&pixel=a.b&only=77", "centers=99.99_x&k=3", "%41=1"]

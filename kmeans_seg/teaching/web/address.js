@@ -120,8 +120,8 @@ function noteAddress() {
   }, 250);
 }
 
-addEventListener("hashchange", () => {
+function followAddress() {
   if (location.hash === `#${noted}`) return;
   play(false);
   makeRuns({ at: readAddress() });
-});
+}

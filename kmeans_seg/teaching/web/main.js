@@ -160,6 +160,7 @@ async function begin() {
   fitStage();
   fillFoot();
   listen();
+  addEventListener("hashchange", followAddress);
   await makeRuns({ at: readAddress() });
   document.documentElement.dataset.ready = "";
 }
