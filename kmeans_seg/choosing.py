@@ -304,7 +304,7 @@ def left(k: int, dimensions: float) -> float:
 
 def silhouette(points: Floats, weights: Floats, centers: Floats) -> float:
     """Return the mean of 1 - a / b, where a and b are the distances to the nearest two centers."""
-    distances = squared_distances(points[:, np.newaxis], centers)
+    distances = squared_distances(points, centers)
     nearest, second = np.sqrt(np.partition(distances, 1, axis=1)[:, :2].T)
     apart = second > 0
     values = np.where(apart, 1 - nearest / np.where(apart, second, 1), 0)

@@ -89,8 +89,8 @@ def cluster_totals(
     --------
     >>> labels = np.array([0, 1, 0])
     >>> totals = cluster_totals(labels, 2, np.array([1.0, 1.0, 3.0]), np.array([0.5, 9.0, 0.25]))
-    >>> rounded(totals)
-    array([1.25, 9.  ])
+    >>> totals / (ONE * ONE)
+    array([1.25, 9.0], dtype=object)
     """
     totals = np.zeros(k, object)
     for start in range(0, len(labels), BLOCK):
@@ -101,12 +101,6 @@ def cluster_totals(
                 shift = exponent + other - 2 * SMALLEST
                 totals += np.array([int(total) << shift for total in sums.tolist()], object)
     return totals
-
-
-def rounded(totals: NDArray[Any]) -> Floats:
-    """Round what `cluster_totals` returns to float64."""
-    found: Floats = (totals / ONE**2).astype(np.float64)
-    return found
 
 
 def whole_numbers(values: Floats) -> bool:

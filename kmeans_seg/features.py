@@ -265,7 +265,7 @@ def to_variance_1(columns: Floats, counts: Floats) -> Floats:
     """Return what to multiply each column by for a variance of 1; a constant one by 1."""
     n, channels = columns.shape
     everything = Clusters(columns, counts, 1, np.zeros(n, np.int32))
-    means = everything.means(otherwise=np.zeros((1, channels)))[0]
+    means = everything.update_centers(np.zeros((1, channels)))[0]
     size = float(everything.total_weights()[0])
     factor = np.ones(channels)
     for channel, values in enumerate(columns.T):

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errstate import default_errstate
-from .exact import Floats, cluster_totals, exact_sum, rounded
+from .exact import ONE, Floats, cluster_totals, exact_sum
 
 Labels: TypeAlias = NDArray[np.int32]
 SmallLabels: TypeAlias = NDArray[np.integer[Any]]  # in the smallest dtype that holds k
@@ -30,12 +30,11 @@ AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 BLOCK = 2**15  # distances computed at a time: 256 KiB of them stay in the processor's cache
 
 
-def squared_distances(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
-    """Compute squared Euclidean distances, channel by channel.
+def squared_distance(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
+    """Compute the squared Euclidean distance between points and others, channel by channel.
 
-    The leading axes broadcast against each other, so one function serves
-    every use: all points to all centers (`points[:, np.newaxis]` against
-    `centers`), all points to one center, each point to a center of its own.
+    The leading axes broadcast against each other: all points and one center,
+    or each point and a center of its own.
 
     The channels are added in a fixed order and each element on its own, so
     that a distance has the same bits whatever the layout of the arrays, the
@@ -55,15 +54,39 @@ def squared_distances(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> N
     Examples
     --------
     >>> points = np.array([[0.0, 0.0], [3.0, 4.0]])
-    >>> centers = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]])
-    >>> squared_distances(points[:, np.newaxis], centers)
-    array([[ 0.,  9.,  1.],
-           [25., 16., 18.]])
+    >>> squared_distance(points, np.array([3.0, 0.0]))
+    array([ 9., 16.])
     """
     total = np.square(points[..., 0] - others[..., 0])
     for channel in range(1, points.shape[-1]):
         total += np.square(points[..., channel] - others[..., channel])
     return total
+
+
+def squared_distances(points: Floats, centers: Floats) -> Floats:
+    """Compute the squared Euclidean distance between every point and every center.
+
+    Parameters
+    ----------
+    points
+        Array (n, C) of float64.
+    centers
+        Array (k, C) of float64.
+
+    Returns
+    -------
+    distances
+        Array (n, k), in squared units of the points.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0.0], [3.0, 4.0]])
+    >>> centers = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]])
+    >>> squared_distances(points, centers)
+    array([[ 0.,  9.,  1.],
+           [25., 16., 18.]])
+    """
+    return squared_distance(points, centers[:, np.newaxis]).T
 
 
 def nearest_center(points: Floats, centers: Floats) -> Labels:
@@ -90,8 +113,8 @@ def nearest_center(points: Floats, centers: Floats) -> Labels:
     size = max(1, BLOCK // len(centers))
     for start in range(0, len(points), size):
         block = slice(start, start + size)
-        distances = squared_distances(points[block], centers[:, np.newaxis])
-        labels[block] = distances.argmin(axis=0)  # the lowest index of equals
+        distances = squared_distances(points[block], centers)
+        labels[block] = distances.argmin(axis=1)  # the lowest index of equals
     return labels
 
 
@@ -101,7 +124,7 @@ def own_distances(points: Floats, centers: Floats, labels: SmallLabels) -> Float
     for start in range(0, len(points), BLOCK):
         block = slice(start, start + BLOCK)
         own = centers.T.take(labels[block], axis=1).T  # with each channel contiguous
-        distances[block] = squared_distances(points[block], own)
+        distances[block] = squared_distance(points[block], own)
     return distances
 
 
@@ -149,11 +172,12 @@ class Clusters:
     def total_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
         ones = np.ones(len(self.points))
-        return rounded(cluster_totals(self.labels, self.k, self.weights, ones))
+        totals = cluster_totals(self.labels, self.k, self.weights, ones)
+        return (totals / (ONE * ONE)).astype(np.float64)
 
-    def means(self, otherwise: Floats) -> Floats:
-        """Return the mean of each cluster, (k, C), rounded once; for an empty one, `otherwise`."""
-        means = otherwise.copy()
+    def update_centers(self, centers: Floats) -> Floats:
+        """Return the mean of each cluster, (k, C), rounded once; an empty one keeps its center."""
+        means = centers.copy()
         ones = np.ones(len(self.points))
         weights = cluster_totals(self.labels, self.k, self.weights, ones)
         filled = weights > 0
@@ -184,7 +208,7 @@ class Clusters:
                 # The smallest, not the first, so that the order of the points does not matter.
                 chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
                 centers[cluster] = points[chosen] + 0.0  # -0.0 is equal, and has other bits
-                distances = np.minimum(distances, squared_distances(points, points[chosen]))
+                distances = np.minimum(distances, squared_distance(points, points[chosen]))
                 if not distances.any():
                     break
             self.assign(centers)
@@ -307,7 +331,7 @@ def steps(
         settled = clusters.moved(before, clusters.labels) <= little
         if settled and not little:
             # The centers are the means, unless a caller gave both centers and labels.
-            settled = bool((clusters.means(otherwise=centers) == centers).all())
+            settled = bool((clusters.update_centers(centers) == centers).all())
         step = Step(
             iteration=iteration,
             centers=centers,
@@ -321,7 +345,7 @@ def steps(
         # 6: stop if no point was reassigned, or very few.
         if step.converged or iteration == max_iter or cycle.ends_with(step):
             return step
-        centers = clusters.means(otherwise=centers)  # 4: the mean of each cluster
+        centers = clusters.update_centers(centers)  # 4: the mean of each cluster
         iteration += 1
 
 

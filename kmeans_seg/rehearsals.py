@@ -29,7 +29,7 @@ import numpy as np
 
 from .exact import Floats, exact_sum
 from .fast.cells import PRODUCT
-from .lloyd import Indices, squared_distances
+from .lloyd import Indices, squared_distance
 from .seeding import InitialCenter, Potential, plusplus
 
 STARTS = 16
@@ -191,7 +191,7 @@ class CoarsePoints:
             return np.empty((0, *centers.shape))
         cost = np.empty(k)
         for cluster, weight in enumerate(weights):
-            merging = squared_distances(centers, centers[cluster]) * weight
+            merging = squared_distance(centers, centers[cluster]) * weight
             merging *= weights / np.maximum(weights + weight, 1)
             merging[cluster] = np.inf
             cost[cluster] = merging.min()

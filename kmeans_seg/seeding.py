@@ -22,7 +22,7 @@ import numpy as np
 
 from .errstate import default_errstate
 from .exact import Floats, exact_sum, exact_total
-from .lloyd import Indices, squared_distances
+from .lloyd import Indices, squared_distance
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -48,9 +48,9 @@ class InitialCenter:
         """
         if not self._earlier:
             return None
-        closest = squared_distances(self._points, self._points[self._earlier[0]])
+        closest = squared_distance(self._points, self._points[self._earlier[0]])
         for index in self._earlier[1:]:
-            other = squared_distances(self._points, self._points[index])
+            other = squared_distance(self._points, self._points[index])
             np.minimum(closest, other, out=closest)
         return closest
 
@@ -66,7 +66,7 @@ class Potential:
 
     def __init__(self, points: Floats, weights: Floats, center: Floats) -> None:
         self._points, self._weights = points, weights
-        self._closest = squared_distances(points, center)
+        self._closest = squared_distance(points, center)
 
     def some_left(self) -> bool:
         """Return whether any point is not on a center."""
@@ -81,7 +81,7 @@ class Potential:
 
     def add_best(self, candidates: Floats) -> int:
         """Add the candidate that leaves the smallest total as a center; return its index."""
-        to_candidates = (squared_distances(self._points, center) for center in candidates)
+        to_candidates = (squared_distance(self._points, center) for center in candidates)
         closest = [np.minimum(self._closest, distances) for distances in to_candidates]
         totals = [exact_total(self._weights * distances) for distances in closest]
         best = totals.index(min(totals))  # the first of equals
@@ -127,7 +127,7 @@ def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) ->
         index = int(draw(available, 1, rng)[0])
         yield InitialCenter(index, points, tuple(chosen))
         chosen.append(index)
-        available[squared_distances(points, points[index]) == 0] = 0
+        available[squared_distance(points, points[index]) == 0] = 0
     return points[chosen] + 0.0
 
 

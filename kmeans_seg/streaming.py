@@ -165,7 +165,7 @@ class Stream:
         everything = self.clusters(1)
         center = self.survey.extremes[:1]
         everything.assign(center)
-        mean = everything.means(otherwise=center)[0]
+        mean = everything.update_centers(center)[0]
         varies = self.survey.extremes[0] < self.survey.extremes[1]
         return np.array(
             [

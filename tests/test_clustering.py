@@ -404,13 +404,14 @@ def test_a_clustering_is_frozen() -> None:
 
 
 def test_a_cycle_is_told_from_too_few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    exact_means = PrunedClusters.means
+    exact_update = PrunedClusters.update_centers
 
-    def means(self: PrunedClusters, otherwise: Floats) -> Floats:  # rounded as badly as can be
-        exact = exact_means(self, otherwise)
+    def update_centers(self: PrunedClusters, centers: Floats) -> Floats:
+        # Rounded as badly as can be.
+        exact = exact_update(self, centers)
         return np.where(exact % 1 > 0.5, np.floor(exact), np.ceil(exact))
 
-    monkeypatch.setattr(PrunedClusters, "means", means)
+    monkeypatch.setattr(PrunedClusters, "update_centers", update_centers)
     rng = np.random.default_rng(0)
     cycles = 0
     for _ in range(100):

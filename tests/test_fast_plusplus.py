@@ -10,7 +10,7 @@ from kmeans_seg import kmeans, kmeans_plusplus
 from kmeans_seg.exact import exact_sum
 from kmeans_seg.fast.cells import CELL
 from kmeans_seg.fast.plusplus import CellPotential
-from kmeans_seg.lloyd import squared_distances
+from kmeans_seg.lloyd import squared_distance
 from kmeans_seg.seeding import plusplus
 from kmeans_seg.strategies import STRATEGIES
 
@@ -41,7 +41,7 @@ def test_cells_are_left_alone_only_where_nothing_changes(
         _, change = potential.best_of(seeds[number][np.newaxis])
         potential.accept(seeds[number], change)
         left_alone += 40 - len(change[0])
-        near = [squared_distances(points, seed) for seed in seeds[: number + 1]]
+        near = [squared_distance(points, seed) for seed in seeds[: number + 1]]
         np.testing.assert_array_equal(potential._closest.ravel(), np.min(near, axis=0))
     assert left_alone or channels == 24
 
@@ -54,11 +54,11 @@ def test_the_best_of_some_seeds_is_that_of_the_plain_way(channels: int, scale: f
     points = np.sort(grid, axis=0).astype(np.float64) * scale
     weights = rng.integers(1, 9, len(points)).astype(np.float64)
     potential = CellPotential(points, weights, points[3])
-    closest = squared_distances(points, points[3])
+    closest = squared_distance(points, points[3])
     for _ in range(20):
         seeds = points[rng.integers(0, len(points), 6)]
         seeds[4] = seeds[rng.integers(0, 4)]  # of equals the first counts
-        distances = [np.minimum(closest, squared_distances(points, seed)) for seed in seeds]
+        distances = [np.minimum(closest, squared_distance(points, seed)) for seed in seeds]
         totals = np.array([(weights * d).sum() for d in distances])
         index, change = potential.best_of(seeds)
         if scale == 1:
@@ -99,7 +99,7 @@ def test_whole_distances_from_the_first_seed_alone_do_not_make_totals_exact() ->
     circle = np.array([[a, b] for a, b in triples] + [[b, a] for a, b in triples], np.float64)
     circle /= np.hypot(*circle.T)[:, np.newaxis]
     circle = np.concatenate([circle * sign for sign in signs])
-    circle = circle[squared_distances(circle, np.zeros(2)) == 1]
+    circle = circle[squared_distance(circle, np.zeros(2)) == 1]
     assert len(circle) > 20
     seeds = circle[[3, 10, 17]]
     rng = np.random.default_rng(0)

@@ -410,13 +410,13 @@ def test_labels_that_agree_with_centers_that_are_no_means_do_not_end_it() -> Non
 def round_means_to_the_farther_integer(monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
     """Let means be rounded so badly that the loop often comes back to earlier centers."""
     clusters = STRATEGIES[strategy].clusters
-    exact_means = clusters.means
+    exact_update = clusters.update_centers
 
-    def means(self: Clusters, otherwise: Floats) -> Floats:
-        exact = exact_means(self, otherwise)
+    def update_centers(self: Clusters, centers: Floats) -> Floats:
+        exact = exact_update(self, centers)
         return np.where(exact % 1 > 0.5, np.floor(exact), np.ceil(exact))
 
-    monkeypatch.setattr(clusters, "means", means)
+    monkeypatch.setattr(clusters, "update_centers", update_centers)
 
 
 def test_a_cycle_ends_with_its_best_step(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:

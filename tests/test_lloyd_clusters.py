@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kmeans_seg.exact import Floats
-from kmeans_seg.lloyd import BLOCK, SmallLabels, nearest_center, squared_distances
+from kmeans_seg.lloyd import BLOCK, SmallLabels, nearest_center, squared_distance, squared_distances
 from kmeans_seg.strategies import STRATEGIES
 
 
@@ -24,7 +24,7 @@ def test_distances_worked_by_hand() -> None:
     point = np.array([1.0, 2.0, 3.0])
     others = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 5.0], [4.0, -2.0, 3.0]])
     # (0, 0, 0); (0, 0, 2); (3, 4, 0)
-    np.testing.assert_array_equal(squared_distances(point, others), [0, 4, 25])
+    np.testing.assert_array_equal(squared_distance(point, others), [0, 4, 25])
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5, 8])
@@ -35,14 +35,14 @@ def test_distances_add_the_channels_in_their_order(channels: int) -> None:
         [oracle.squared_distance(tuple(a), tuple(b)) for b in others.tolist()]
         for a in points.tolist()
     ]
-    np.testing.assert_array_equal(squared_distances(points[:, np.newaxis], others), expected)
+    np.testing.assert_array_equal(squared_distances(points, others), expected)
 
 
 def test_distances_broadcast() -> None:
     points, centers = np.ones((5, 3)), np.zeros((4, 3))
-    assert squared_distances(points[:, np.newaxis], centers).shape == (5, 4)
-    assert squared_distances(points, centers[0]).shape == (5,)
-    assert squared_distances(points, np.zeros((5, 3))).shape == (5,)
+    assert squared_distances(points, centers).shape == (5, 4)
+    assert squared_distance(points, centers[0]).shape == (5,)
+    assert squared_distance(points, np.zeros((5, 3))).shape == (5,)
 
 
 def test_a_center_may_be_far_beyond_its_points() -> None:
@@ -189,9 +189,9 @@ def layouts(values: Floats) -> list[NDArray[Any]]:
 def test_the_layout_in_memory_makes_no_difference() -> None:
     rng = np.random.default_rng(9)
     points, centers = rng.random((257, 3)), rng.random((7, 3))
-    expected = squared_distances(points[:, np.newaxis], centers)
+    expected = squared_distances(points, centers)
     for laid, center in itertools.product(layouts(points), layouts(centers)):
-        np.testing.assert_array_equal(squared_distances(laid[:, np.newaxis], center), expected)
+        np.testing.assert_array_equal(squared_distances(laid, center), expected)
 
 
 def test_points_and_centers_are_left_alone(strategy: str) -> None:

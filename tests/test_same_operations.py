@@ -67,7 +67,6 @@ ALLOWED = {
     ("codecs.py", "decode_tiff", "math.prod"): INTEGERS,
     ("exact.py", "cluster_totals", "np.bincount"): DIGITS,
     ("exact.py", "exact_total", "whole.sum"): DIGITS,
-    ("exact.py", "rounded", "ONE ** 2"): INTEGERS,
     ("files.py", "read_to_end", "sum"): INTEGERS,
     ("palettes.py", "encoded_palette", "result.counts.sum"): INTEGERS,
     ("principal.py", "", "2.0 ** 5"): POWER_OF_TWO,

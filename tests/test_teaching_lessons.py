@@ -7,7 +7,7 @@ import pytest
 
 from kmeans_seg import ConvergenceWarning, FewerClustersWarning, segment
 from kmeans_seg.colorspace import srgb_to_lab
-from kmeans_seg.lloyd import nearest_center, squared_distances
+from kmeans_seg.lloyd import nearest_center, squared_distance, squared_distances
 from kmeans_seg.teaching import Assign, Done, Update
 from kmeans_seg.teaching.lessons import (
     LESSONS,
@@ -62,7 +62,7 @@ def test_a_careful_start_finds_the_best_pairs() -> None:
 
 
 def test_the_chance_of_a_start_as_bad() -> None:
-    distances = squared_distances(bad_start()[0].image.T.astype(float), np.zeros(1))
+    distances = squared_distance(bad_start()[0].image.T.astype(float), np.zeros(1))
     assert distances.tolist() == [0, 1, 100, 121, 400, 441]
     assert distances.sum() == 1063
 
@@ -81,7 +81,7 @@ def test_the_tie_is_one() -> None:
     for case in tie():
         centers = np.array(case.options["init"], float)
         points = case.image.T.astype(float)
-        distances = squared_distances(points[:, np.newaxis], centers)
+        distances = squared_distances(points, centers)
         assert distances[1].tolist() == [4, 4]
         assert nearest_center(points, centers)[1] == 0
 
@@ -98,11 +98,11 @@ def test_what_wraps_around_goes_wrong() -> None:
 def test_rgb_and_lab_disagree() -> None:
     rgb, lab = lab_or_rgb()
     cyan, light, green = rgb.image[0].astype(float)
-    assert squared_distances(light, cyan) == 8065
-    assert squared_distances(light, green) == 36737
+    assert squared_distance(light, cyan) == 8065
+    assert squared_distance(light, green) == 36737
     cyan, light, green = srgb_to_lab(rgb.image[0] / 255)
-    assert round(float(squared_distances(light, cyan))) == 5017
-    assert round(float(squared_distances(light, green))) == 922
+    assert round(float(squared_distance(light, cyan))) == 5017
+    assert round(float(squared_distance(light, green))) == 922
     assert lab.options["space"] == "lab"
 
 

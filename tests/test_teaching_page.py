@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from kmeans_seg import FewerClustersWarning, cli, read, segment, write
 from kmeans_seg.features import SPACES
-from kmeans_seg.lloyd import squared_distances
+from kmeans_seg.lloyd import squared_distance
 from kmeans_seg.segmentation import as_pixels
 from kmeans_seg.teaching.page import LANGUAGES, SCRIPTS, asset, evenly, record, write_page
 from kmeans_seg.teaching.preview import preview
@@ -1123,7 +1123,7 @@ def expected_distances(name: str, row: int, column: int) -> NDArray[np.float64]:
     image, k, options = shown(name)
     space = SPACES[options.get("space", "rgb")]
     point = space.to_points(as_pixels(image[row : row + 1, column : column + 1]))
-    return squared_distances(point, segment(image, k, **options).centers)
+    return squared_distance(point, segment(image, k, **options).centers)
 
 
 @pytest.mark.parametrize("name", PAGES if THOROUGH else ["color"])
@@ -1225,7 +1225,7 @@ def test_the_pixel_follows_the_run(open_page: Callable[..., Page]) -> None:
                 centers = event.after
             case _:
                 continue
-        assert distances == squared_distances(image[0, 0] * 1.0, centers).tolist()
+        assert distances == squared_distance(image[0, 0] * 1.0, centers).tolist()
 
 
 @thorough

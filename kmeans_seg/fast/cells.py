@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exact import Floats
-from ..lloyd import squared_distances
+from ..lloyd import squared_distance
 
 AnyNumber = TypeVar("AnyNumber", bound=np.number[Any])
 
@@ -84,7 +84,7 @@ class Boxes:
         beside them for each box, (m,).
         """
         middle, width = self.middle[:, boxes], self.width[:, boxes]
-        distances = squared_distances(centers.T[:, np.newaxis], middle.T)
+        distances = squared_distance(centers.T[:, np.newaxis], middle.T)
         own = distances.min(axis=0)
         nearest = centers.take(first_of(distances == own), axis=1)
         ahead = least_lead(nearest, own, centers[..., np.newaxis], distances, width=width)
@@ -109,7 +109,7 @@ def centered_rows(points: Floats, boxes: Boxes) -> tuple[NDArray[np.float32], Fl
     (cells, C + 1, 256), and the scale of each cell, a power of two, (cells,).
     """
     center = np.median(boxes.middle, axis=1)
-    away = np.sqrt(squared_distances(boxes.middle.T, center))
+    away = np.sqrt(squared_distance(boxes.middle.T, center))
     usual = np.maximum(away, 4 * np.median(away)) + boxes.diagonal
     scale = np.ldexp(1.0, -np.clip(np.frexp(usual)[1], -500, 500))  # its square is finite
     rows = np.ones((len(scale), points.shape[1] + 1, CELL), np.float32)

@@ -48,9 +48,9 @@ class PrunedClusters(Clusters):
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
         return self._sums.weights
 
-    def means(self, otherwise: Floats) -> Floats:
-        """Return the mean of each cluster, (k, C), rounded once; for an empty one, `otherwise`."""
-        return self._sums.means(otherwise)
+    def update_centers(self, centers: Floats) -> Floats:
+        """Return the mean of each cluster, (k, C), rounded once; an empty one keeps its center."""
+        return self._sums.means(otherwise=centers)
 
     def reorder(self, order: Indices) -> None:
         """Let the cluster that was number order[i] be number i from now on."""

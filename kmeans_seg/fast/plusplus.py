@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exact import ONE, Floats, exact_total, whole_numbers
-from ..lloyd import Indices, squared_distances
+from ..lloyd import Indices, squared_distance
 from ..seeding import Potential, first_above
 from .cells import (
     BEYOND,
@@ -61,7 +61,7 @@ class CellPotential(Potential):
         lows, highs = corners(points)
         self._boxes = Boxes(lows, highs)
         low, high = lows.min(axis=1), highs.max(axis=1)
-        size = float(squared_distances(low, high))
+        size = float(squared_distance(low, high))
         # Where single precision is as exact, it is twice as fast.
         small = self._whole and max(size, *high, *-low) < WHOLE_FLOAT32
         self._channels = in_cells(points.T, dtype=np.float32 if small else np.float64)
@@ -232,7 +232,7 @@ class CellPotential(Potential):
 
 def distances_to(center: Floats, channels: NDArray[Any]) -> NDArray[Any]:
     """Compute the squared distances of points, given by their channels (C, ...), to candidates."""
-    return squared_distances(np.moveaxis(channels, 0, -1), center.astype(channels.dtype))
+    return squared_distance(np.moveaxis(channels, 0, -1), center.astype(channels.dtype))
 
 
 def draw_from_cells(

@@ -46,7 +46,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exact import Floats
-from ..lloyd import Indices, SmallLabels, nearest_center, squared_distances
+from ..lloyd import Indices, SmallLabels, nearest_center, squared_distance
 from .cells import (
     BEYOND,
     CELL,
@@ -115,7 +115,7 @@ class PrunedAssigner:
         room = 0.0
         if self._centers is not None:
             # The smallest squares underflow.
-            moved = np.sqrt(squared_distances(centers, self._centers)) * (1 + 1e-9) + 1e-150
+            moved = np.sqrt(squared_distance(centers, self._centers)) * (1 + 1e-9) + 1e-150
             drift = float(np.sort(moved)[-2:].sum())
             room = max(SPAN * drift, self._least_room)
             self._clock += drift
@@ -337,7 +337,7 @@ def least_by_cell(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def diagonal(low: Floats, high: Floats) -> float:
     """Return the length of the diagonal of a box."""
-    return float(np.sqrt(squared_distances(low, high)))
+    return float(np.sqrt(squared_distance(low, high)))
 
 
 def select(boxes: Boxes, centers: Floats, limit: float) -> tuple[Indices, Indices, Floats]:

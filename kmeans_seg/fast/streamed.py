@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ..exact import ONE, Floats, exact_total
-from ..lloyd import Clusters, Indices, SmallLabels, own_distances, squared_distances
+from ..lloyd import Clusters, Indices, SmallLabels, own_distances, squared_distance
 from .clusters import RunningSums
 from .nearest import nearest_center
 
@@ -77,9 +77,9 @@ class StreamedClusters(Clusters):
         """Return the number of points of each cluster, (k,)."""
         return self._sums.weights
 
-    def means(self, otherwise: Floats) -> Floats:
-        """Return the mean of each cluster, (k, C), rounded once; for an empty one, `otherwise`."""
-        return self._sums.means(otherwise)
+    def update_centers(self, centers: Floats) -> Floats:
+        """Return the mean of each cluster, (k, C), rounded once; an empty one keeps its center."""
+        return self._sums.means(otherwise=centers)
 
     def inertia(self, centers: Floats, labels: SmallLabels) -> float:
         """Return the sum of squared distances of the points to their centers, rounded once."""
@@ -132,7 +132,7 @@ class StreamedClusters(Clusters):
         for points, block in with_places(self._blocks):
             distances = own_distances(points, centers, np.asarray(self.labels[block]))
             for point in moved:
-                np.minimum(distances, squared_distances(points, point), out=distances)
+                np.minimum(distances, squared_distance(points, point), out=distances)
             largest = distances.max(initial=0.0)
             if largest == 0 or largest < best:
                 continue

@@ -21,7 +21,7 @@ from ..errstate import default_errstate
 from ..exact import Floats
 from ..features import SPACES
 from ..image import Pixels
-from ..lloyd import squared_distances
+from ..lloyd import squared_distance
 from ..segmentation import Segmentation, as_pixels, prepare
 from ..validation import RandomGenerator
 from .trace import Assign, check_one_picture
@@ -207,7 +207,7 @@ def explain(
 def measured(color: NDArray[Any], space: str, centers: Floats) -> tuple[Floats, Floats]:
     """Return a color as a point of a color space, and its squared distances to centers."""
     point = SPACES[space].to_points(np.array([color]))[0]
-    return point, squared_distances(point, centers)
+    return point, squared_distance(point, centers)
 
 
 def digits_to_show(point: Floats, centers: Floats, distances: Floats) -> tuple[int, int]:

@@ -590,7 +590,7 @@ def check_distances(call: Function) -> None:
     """Check stage 1."""
 
     def right(points: NDArray[Any], centers: NDArray[Any]) -> Floats:
-        return squared_distances(points.astype(float)[:, np.newaxis], centers.astype(float))
+        return squared_distances(points.astype(float), centers.astype(float))
 
     pixels = wrap_around().image.T
     compare(
@@ -624,7 +624,7 @@ def check_nearest(call: Function) -> None:
     """Check stage 2."""
 
     def distances(points: NDArray[Any], centers: NDArray[Any]) -> Floats:
-        return squared_distances(points.astype(float)[:, np.newaxis], centers.astype(float))
+        return squared_distances(points.astype(float), centers.astype(float))
 
     between = tie()[0]
     start = np.array(between.options["init"], float)
@@ -663,7 +663,7 @@ def check_nearest(call: Function) -> None:
 def means(points: NDArray[Any], labels: Labels, k: int) -> Floats:
     """Return the mean of the points of each cluster, as the library computes it."""
     clusters = Clusters(points.astype(float), np.ones(len(points)), k, labels)
-    return clusters.means(otherwise=np.zeros((k, points.shape[1])))
+    return clusters.update_centers(np.zeros((k, points.shape[1])))
 
 
 def check_update(call: Function) -> None:
@@ -785,7 +785,7 @@ def chances(points: Floats, k: int, potential: Callable[[Floats], Floats]) -> Ch
     InitialCenters are drawn in proportion to `potential`, a function of the squared
     distances (n, m) of the points to the m centers before.
     """
-    squares = squared_distances(points[:, np.newaxis], points)
+    squares = squared_distances(points, points)
     likely: Chances = {(i,): 1 / len(points) for i in range(len(points))}
     for _ in range(1, k):
         longer: Chances = {}
@@ -911,7 +911,7 @@ def wrong_labels(image: NDArray[Any], k: int, labels: Labels, _: NDArray[Any]) -
     if np.unique(labels).size < k:
         return f"there should be {k} segments, and there are {np.unique(labels).size}"
     pixels = image.reshape(-1, 3).astype(float)
-    distances = squared_distances(pixels[:, np.newaxis], means(pixels, labels.ravel(), k))
+    distances = squared_distances(pixels, means(pixels, labels.ravel(), k))
     own = distances[np.arange(len(pixels)), labels.ravel()]
     nearer = np.flatnonzero(own > distances.min(axis=1) + 1e-9)
     if not nearer.size:

@@ -187,7 +187,7 @@ def wrap_around() -> Case:
     >>> squared_distances_wrapped(pixels, centers).argmin(axis=1)  # wrong
     array([0, 0, 1])
     >>> from kmeans_seg.lloyd import squared_distances
-    >>> squared_distances(pixels[:, np.newaxis].astype(float), centers.astype(float))
+    >>> squared_distances(pixels.astype(float), centers.astype(float))
     array([[    0., 65025.],
            [57600.,   225.],
            [65025.,     0.]])

@@ -344,7 +344,7 @@ def inertia_of_means(points: Floats, labels: Labels, k: int) -> float:
     inside = labels.ravel() >= 0
     own, members = labels.ravel()[inside], points[inside]
     clusters = Clusters(members, np.ones(len(members)), k, own)
-    means = clusters.means(otherwise=np.zeros((k, points.shape[1])))
+    means = clusters.update_centers(np.zeros((k, points.shape[1])))
     return exact_sum(own_distances(members, means, own))
 
 

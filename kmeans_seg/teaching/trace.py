@@ -26,7 +26,7 @@ from ..display import WIDTH, Card, as_rgb, heat, mark, numbers, painted_card, pl
 from ..errstate import default_errstate
 from ..exact import Floats
 from ..image import Pixels
-from ..lloyd import Labels, Step, squared_distances
+from ..lloyd import Labels, Step, squared_distance
 from ..rehearsals import Round
 from ..seeding import InitialCenter
 from ..segmentation import Problem, Segmentation, prepare
@@ -446,7 +446,7 @@ def draws_of_the_winner(rounds: list[Round], problem: Problem) -> list[InitialCe
     )  # the one start that was left, which the others are copies of
     points = problem.features.points(problem.found)
     chosen = [
-        int(squared_distances(points, center).argmin()) for center in rounds[0].centers[original]
+        int(squared_distance(points, center).argmin()) for center in rounds[0].centers[original]
     ]
     return [InitialCenter(index, points, tuple(chosen[:i])) for i, index in enumerate(chosen)]
 
@@ -466,7 +466,7 @@ def choice(number: int, center: InitialCenter, color_at: Labels, problem: Proble
 @default_errstate
 def lengths(before: Floats, after: Floats) -> Floats:
     """Return how far each center has moved."""
-    moved: Floats = np.sqrt(squared_distances(before, after))
+    moved: Floats = np.sqrt(squared_distance(before, after))
     return moved
 
 
