@@ -5,12 +5,14 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from doses import dose, thorough
 
 from kmeans_seg import segment
+from kmeans_seg.lloyd import Clusters, nearest_center, squared_distances, steps
 from kmeans_seg.teaching.check import STAGES, check, main
 
 GOOD = {
@@ -462,9 +464,34 @@ def test_functions_of_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
         check(nearest_centre)
 
 
-def test_the_finished_file_finds_what_segment_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def solutions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Import the modules stage1 to stage6."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "docs" / "learn" / "solutions"))
-    stage5, stage6 = importlib.import_module("stage5"), importlib.import_module("stage6")
+    return [importlib.import_module(f"stage{number}") for number in range(1, 7)]
+
+
+def test_the_functions_are_those_of_the_core(solutions: list[Any]) -> None:
+    stage1, stage2, stage3, stage4, *_ = solutions
+    rng = np.random.default_rng(0)
+    points = rng.integers(0, 256, (300, 3)).astype(float)
+    centers = points[:5]
+    np.testing.assert_array_equal(
+        stage1.squared_distances(points, centers), squared_distances(points, centers)
+    )
+    labels = nearest_center(points, centers)
+    np.testing.assert_array_equal(stage2.nearest_center(points, centers), labels)
+    clusters = Clusters(points, np.ones(300), 5, labels)
+    means = clusters.update_centers(centers)
+    np.testing.assert_array_equal(stage3.update_centers(points, labels, 5), means)
+    *_, last = steps(clusters, centers)
+    centers, labels = stage4.lloyd(points, centers)
+    np.testing.assert_array_equal(centers, last.centers)
+    np.testing.assert_array_equal(labels, last.labels)
+
+
+def test_the_finished_file_finds_what_segment_finds(solutions: list[Any]) -> None:
+    *_, stage5, stage6 = solutions
     rng = np.random.default_rng(0)
     for k in (2, 4, 7):
         image = rng.integers(0, 256, (12, 15, 3)).astype(np.uint8)
