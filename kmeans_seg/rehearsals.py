@@ -40,6 +40,7 @@ LAST_PASSES = 12  # of the start that wins
 POINTS, POINTS_PER_CENTER = 2000, 48  # coarse points, at most
 MOST_CENTERS = 128  # with more, rehearsals end no better than k-means++ among all points
 BITS = 12  # of a coordinate
+MOST_ROWS = 256  # centers in one product: with more, a block of points would be too short
 APART = 64  # places between coarse points that were neighbors
 
 
@@ -184,7 +185,7 @@ class CoarsePoints:
         or no point is away from its center.
         """
         k = len(centers)
-        labels, distances = self._nearest(centers)
+        (labels,), (distances,) = self._nearest(centers[np.newaxis])
         weights = np.bincount(labels, self.weights, k)
         running = (distances * self.weights).cumsum()
         if k == 1 or not running[-1]:
@@ -206,16 +207,28 @@ class CoarsePoints:
 
         A tie goes to the lowest index. A center without points stays.
         """
+        k = centers.shape[1]
+        means, inertias = np.empty_like(centers), np.empty(len(centers))
+        together = max(1, MOST_ROWS // k)
+        for first in range(0, len(centers), together):
+            some = slice(first, first + together)
+            means[some], inertias[some] = self._means(centers[some])
+        return means, inertias
+
+    def _means(self, centers: Floats) -> tuple[Floats, Floats]:
+        """Make the pass of a few starts at once: their clusters are numbered one after another."""
         starts, k, _ = centers.shape
-        inertias, means = np.empty(starts), centers.copy()
-        for start, own in enumerate(centers):
-            labels, distances = self._nearest(own)
-            distances *= self.weights
-            inertias[start] = distances.sum()
-            *sums, weights = (np.bincount(labels, terms, k) for terms in self._weighted)
-            for channel, total in enumerate(sums):
-                np.divide(total, weights, out=means[start, :, channel], where=weights > 0)
-        return np.rint(means, out=means), inertias
+        labels, distances = self._nearest(centers)
+        distances *= self.weights
+        clusters = (labels + k * np.arange(starts)[:, np.newaxis]).ravel()
+        *sums, weights = (
+            np.bincount(clusters, np.tile(terms, starts), starts * k).reshape(starts, k)
+            for terms in self._weighted
+        )
+        means = centers.copy()
+        for channel, total in enumerate(sums):
+            np.divide(total, weights, out=means[:, :, channel], where=weights > 0)
+        return np.rint(means, out=means), distances.sum(axis=1)
 
     def in_order(self) -> tuple[Floats, Floats]:
         """Return the coarse points (n, C), in the order of the points, and their weights."""
@@ -237,21 +250,25 @@ class CoarsePoints:
         return trace * trace / exact_sum(np.square(covariance).ravel()) if trace else 1.0
 
     def _nearest(self, centers: Floats) -> tuple[Indices, Floats]:
-        """Return the label of each point, and its squared distance to the nearest center."""
-        k, channels = centers.shape
+        """Find the nearest of the centers (starts, k, C) of each start.
+
+        Returns two arrays (starts, n): the labels and the squared distances.
+        """
+        starts, k, channels = centers.shape
         # |c|² - 2 c·x orders the centers c as their distances from x do. The last bits of such a
         # score are the number of the center: the least score tells which one is nearest.
         bits = k.bit_length()
-        factors = np.empty((k, channels + 1))
-        factors[:, :-1] = centers * -(2 << bits)
-        factors[:, -1] = np.square(centers).sum(axis=1) * (1 << bits) + np.arange(k)
-        least, buffer = np.empty(len(self.weights)), np.empty(0)
-        for block in self._blocks(k):
+        factors = np.empty((starts, k, channels + 1))
+        factors[..., :-1] = centers * -(2 << bits)
+        factors[..., -1] = np.square(centers).sum(axis=2) * (1 << bits) + np.arange(k)
+        rows = factors.reshape(starts * k, channels + 1)
+        least, buffer = np.empty((starts, len(self.weights))), np.empty(0)
+        for block in self._blocks(len(rows)):
             columns = self.columns[:, block]
-            size = k * columns.shape[1]
+            size = len(rows) * columns.shape[1]
             buffer = buffer if buffer.size else np.empty(size)  # the last block is not longer
-            scores = np.matmul(factors, columns, out=buffer[:size].reshape(k, -1))
-            scores.min(axis=0, out=least[block])
+            scores = np.matmul(rows, columns, out=buffer[:size].reshape(len(rows), -1))
+            scores.reshape(starts, k, -1).min(axis=1, out=least[:, block])
         numbers = least.astype(np.int64)
         distances = (numbers >> bits) + self._squares
         return (numbers & ((1 << bits) - 1)).astype(np.intp), distances

@@ -120,6 +120,18 @@ def test_one_pass_is_a_pass_of_lloyd(case: tuple[Floats, Floats]) -> None:
         centers = means
 
 
+@pytest.mark.parametrize("k", [1, 20, 100])
+def test_a_pass_of_many_starts_is_that_of_each_alone(k: int) -> None:
+    coarse = CoarsePoints(*photo(), 4000)
+    centers = coarse.draw(k, 16, np.random.default_rng(0))
+    assert centers is not None
+    means, inertias = coarse.one_pass(centers)
+    for start in range(16):
+        alone, inertia = coarse.one_pass(centers[start : start + 1])
+        assert alone.tobytes() == means[start].tobytes()
+        assert inertia == inertias[start]
+
+
 def test_a_start_is_drawn_as_by_textbook_k_means_plus_plus(case: tuple[Floats, Floats]) -> None:
     coarse = CoarsePoints(*case, 4000)
     for k in (1, 2, 9, 30):

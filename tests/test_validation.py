@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import linecache
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ def assert_refused(call: Call, value: Any, error: type[Exception], *said: str) -
     assert type(caught.value) is error
     where = caught.traceback[-1]
     assert Path(where.path).is_relative_to(Path(kmeans_seg.__file__).parent)
-    assert "raise" in str(where.statement)
+    assert linecache.getline(str(where.path), where.lineno + 1).strip().startswith("raise ")
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     for part in said:
