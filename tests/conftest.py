@@ -9,7 +9,7 @@ from hypothesis import settings
 from kmeans_seg.strategies import STRATEGIES
 
 # No deadline: how long an example takes says more about the machine than about the code.
-settings.register_profile("kmeans_seg", deadline=None, max_examples=dose(25, 150))
+settings.register_profile("kmeans_seg", deadline=None, max_examples=dose(15, 150))
 settings.load_profile("kmeans_seg")
 
 # A shell ignores Ctrl-C in what it runs in the background, and `nohup` the end of a terminal. So

@@ -20,7 +20,7 @@ from kmeans_seg.seeding import draw, plusplus
 from kmeans_seg.segmentation import prepare
 from kmeans_seg.strategies import STRATEGIES
 
-TIMES = dose(2, 25)
+TIMES = dose(1, 25)
 FILLS = [-9999.0, 1e20, 1e30, 9.969209968386869e36, -3.4028234663852886e38, 1e90]
 
 
@@ -140,7 +140,7 @@ def test_seeds_of_any_numbers_are_drawn_and_compared_exactly(strategy: str) -> N
 
 def test_a_draw_is_that_of_fractions_even_at_the_edges_of_terms() -> None:
     rng = np.random.default_rng(3)
-    for _ in range(dose(40, 500)):
+    for _ in range(dose(15, 500)):
         terms = np.abs(any_numbers(rng, 300))
         terms[rng.random(300) < 0.3] = 0
         if not terms.any():

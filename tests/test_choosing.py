@@ -30,7 +30,7 @@ def blobs(k: int, *, channels: int = 3, apart: float = 8, uneven: bool = False) 
     return colors.round().clip(0, 255).astype(np.uint8).reshape(100, 100, channels)
 
 
-@pytest.mark.parametrize("k", dose([2, 5], [2, 3, 5, 7]))
+@pytest.mark.parametrize("k", dose([5], [2, 3, 5, 7]))
 @pytest.mark.parametrize("options", [{}, {"uneven": True}, {"channels": 1, "apart": 7}], ids=str)
 def test_known_clusters_are_found(k: int, options: dict[str, Any]) -> None:
     image = blobs(k, **options)

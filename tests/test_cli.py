@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import tifffile
-from doses import dose
+from doses import dose, thorough
 from numpy.typing import NDArray
 from PIL import Image
 from platforms import posix
@@ -253,6 +253,7 @@ def test_a_terminal_shows_the_passes(dots: Path, folder: Path) -> None:
     assert len(lines[-2]) >= max(map(len, steps))
 
 
+@thorough
 def test_an_error_on_a_terminal_has_its_line_for_itself(folder: Path) -> None:
     write(folder / "clear.png", np.zeros((4, 4, 4), np.uint8))
     status, out, shown, _ = on_a_terminal("clear.png", cwd=folder)
@@ -438,7 +439,8 @@ sys.exit(main(sys.argv[3:]))
 
 @posix
 @pytest.mark.parametrize(
-    ("name", "status"), [("SIGTERM", -signal.SIGTERM), ("SIGHUP", -signal.SIGHUP), ("SIGINT", 130)]
+    ("name", "status"),
+    [("SIGTERM", -signal.SIGTERM), *dose([], [("SIGHUP", -signal.SIGHUP), ("SIGINT", 130)])],
 )
 @pytest.mark.parametrize("moment", dose(["put"], ["stage", "put", "clean_up"]))
 def test_a_signal_while_files_are_put_in_place_waits_until_they_are(
@@ -455,11 +457,12 @@ def test_a_signal_while_files_are_put_in_place_waits_until_they_are(
     assert names(folder) == ["dots-segmented.png", "dots.png", "l.png"]
 
 
+@thorough
 @posix
 def test_a_signal_at_any_moment_leaves_all_files_or_none(many_colors: Path, folder: Path) -> None:
     rng = np.random.default_rng(0)
     statuses = set()
-    for number in range(dose(4, 30)):
+    for number in range(30):
         process = subprocess.Popen(
             [*COMMAND, "many.png", "--labels", "l.png", "--explain", "steps.html", "--force"],
             cwd=folder,
@@ -479,6 +482,7 @@ def test_a_signal_at_any_moment_leaves_all_files_or_none(many_colors: Path, fold
     assert statuses <= {0, -signal.SIGTERM, -signal.SIGHUP}
 
 
+@thorough
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 def test_a_signal_that_is_ignored_stays_so(dots: Path, folder: Path) -> None:
     code = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{SIGNAL_AT}"
@@ -662,6 +666,7 @@ def test_a_forbidden_image(
     assert error_of(capsys).startswith("kmeans-seg: dots.png: Permission denied: ")
 
 
+@thorough
 @posix
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     import resource
@@ -877,18 +882,23 @@ def test_an_image_goes_through_pipes(dots: Path, folder: Path) -> None:
     assert done.stderr.decode().startswith("stdin: 9x8, k=4, ")
     assert done.stderr.decode().endswith(" -> -, l.png\n")
     assert np.array_equal(read(folder / "l.png"), expected.labels)
-    done = piped(data, "-", "-k", "4", "-o", ".", cwd=folder)
-    assert done.returncode == 0
-    assert np.array_equal(read(folder / "stdin-segmented.png"), expected.painted)
-    assert names(folder) == ["dots.png", "l.png", "stdin-segmented.png"]
     stack = np.random.default_rng(0).integers(0, 5, (3, 9, 8, 3), dtype=np.uint8)
     write(folder / "film.tif", stack)
     done = piped(b"", "film.tif", "-o", "-", cwd=folder)
     assert np.array_equal(read(done.stdout), segment(stack, 3).painted)
 
 
+@thorough
+def test_an_image_from_a_pipe_goes_into_a_directory(dots: Path, folder: Path) -> None:
+    done = piped(dots.read_bytes(), "-", "-k", "4", "-o", ".", cwd=folder)
+    assert done.returncode == 0
+    assert np.array_equal(read(folder / "stdin-segmented.png"), segment(read(dots), 4).painted)
+    assert names(folder) == ["dots.png", "stdin-segmented.png"]
+
+
 def test_a_bad_image_on_stdin_writes_nothing(folder: Path) -> None:
-    for data, message in ((b"", "the file is empty"), (b"text", "not an image of a known format")):
+    wrong = [(b"text", "not an image of a known format"), (b"", "the file is empty")]
+    for data, message in wrong[: dose(1, 2)]:
         done = piped(data, "-", "-o", "-", cwd=folder)
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr.decode().startswith(f"kmeans-seg: stdin: {message}")

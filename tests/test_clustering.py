@@ -414,7 +414,7 @@ def test_a_cycle_is_told_from_too_few_passes(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(PrunedClusters, "update_centers", update_centers)
     rng = np.random.default_rng(0)
     cycles = 0
-    for _ in range(100):
+    for _ in range(dose(30, 100)):
         points = rng.integers(0, 24, (12, 2)) / 4
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -434,7 +434,7 @@ def test_a_cycle_is_told_from_too_few_passes(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_two_flat_colors_with_noise_in_their_last_bits_converge(channels: int) -> None:
-    for seed in range(100):
+    for seed in range(dose(25, 100)):
         rng = np.random.default_rng(seed)
         points = rng.choice([0.3, 0.7], (400, 1)) * np.array([[1.0, 0.5, 0.9]])[:, :channels]
         points += np.spacing(points) * rng.integers(-1, 2, points.shape)

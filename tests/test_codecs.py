@@ -368,9 +368,9 @@ for name in sys.argv[1:]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the memory")
 def test_too_little_memory_is_no_damage() -> None:
-    kinds = ["jpg", "deep tif", "npy"]
+    kinds = ["deep tif"]
     if THOROUGH:
-        kinds += ["png", "deep png", "tif", "bmp", "gif"]
+        kinds += ["jpg", "npy", "png", "deep png", "tif", "bmp", "gif"]
     done = subprocess.run(
         [sys.executable, "-c", STARVING, *kinds],
         capture_output=True,

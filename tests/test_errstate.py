@@ -84,7 +84,7 @@ def test_segment(name: str, options: str, strategy: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
 @pytest.mark.parametrize("init", ["k-means++", "random", EXTREME.reshape(-1, 3)[:5]])
-@pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
+@pytest.mark.parametrize("dtype", dose([np.longdouble], [np.float64, np.longdouble]))
 def test_points(init: Any, dtype: Any, strategy: str) -> None:
     points = EXTREME.reshape(-1, 3).astype(dtype)
     points[0] = np.finfo(dtype).smallest_subnormal
@@ -117,7 +117,7 @@ def test_dask(options: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("raising")
 @pytest.mark.parametrize(
     ("name", "space"),
-    [("half", "lab"), ("small", "rgb"), *dose([], [("half", "rgb"), ("small", "lab")])],
+    dose([("half", "lab")], [("half", "lab"), ("small", "rgb"), ("half", "rgb"), ("small", "lab")]),
 )
 def test_teaching(name: str, space: str, tmp_path: Path) -> None:
     image = IMAGES[name]

@@ -49,7 +49,7 @@ def test_moves_leave_no_trace(kind: str, weighted: str | None) -> None:
     points, weights, rng = random_clusters(kind, weighted, n, k)
     labels = rng.integers(0, k, n).astype(np.int32)
     sums = fresh(points, weights, k, labels)
-    for _ in range(dose(15, 300)):
+    for _ in range(dose(8, 300)):
         members = np.sort(rng.choice(n, rng.integers(0, 40), replace=False))
         target = rng.integers(0, k, members.size).astype(np.int32)
         sums.move(points, weights, members, source=labels[members], target=target)
@@ -82,7 +82,7 @@ def test_means_do_not_depend_on_the_order_of_the_points(kind: str, weighted: str
 @pytest.mark.parametrize("weighted", WEIGHTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_means_are_those_of_fractions(kind: str, weighted: str | None) -> None:
-    n, k = 300, 6
+    n, k = dose(100, 300), 6
     points, weights, rng = random_clusters(kind, weighted, n, k)
     labels = rng.integers(0, k, n).astype(np.int32)
     sums = fresh(points, weights, k, labels)

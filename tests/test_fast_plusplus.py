@@ -87,7 +87,7 @@ def test_bounds_in_single_precision_change_nothing(
     for narrow in (0, channels):
         monkeypatch.setattr("kmeans_seg.fast.plusplus.NARROW", narrow)
         found.append(
-            [kmeans_plusplus(points, 40, weights=weights, rng=seed) for seed in range(dose(2, 5))]
+            [kmeans_plusplus(points, 40, weights=weights, rng=seed) for seed in range(dose(1, 5))]
         )
     np.testing.assert_array_equal(found[0], found[1])
 

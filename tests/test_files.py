@@ -492,7 +492,7 @@ def test_a_damaged_file_is_read_or_is_a_value_error(tmp_path: Path, kind: str) -
     Image.fromarray(RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(whole, kind)
     path = tmp_path / "damaged"
     errors = 0
-    for seed in range(60):
+    for seed in range(dose(20, 60)):
         rng = np.random.default_rng(seed)
         data = bytearray(whole.getvalue())
         for place in rng.integers(0, len(data), 5):

@@ -93,7 +93,7 @@ def tiny_passes(seed: int) -> list[oracle.Pass]:
     return list(oracle.lloyd(points.tolist(), centers.tolist(), known))
 
 
-@pytest.mark.parametrize("hundred", range(dose(2, 60)))
+@pytest.mark.parametrize("hundred", range(dose(1, 60)))
 def test_tiny_grids_full_of_ties_go_by_the_book(strategy: str, hundred: int) -> None:
     for seed in range(100 * hundred, 100 * hundred + 100):
         points, centers, weights = tiny_grid(seed)
@@ -113,16 +113,15 @@ def has_a_tie(points: list[oracle.Point], pass_: oracle.Pass) -> bool:
 
 def test_the_tiny_grids_hold_what_they_are_for() -> None:
     ties = duplicates = rescues = 0
-    for seed in range(1000):
+    seeds = range(dose(300, 1000))
+    for seed in seeds:
         points, centers, _ = tiny_grid(seed)
         rows = [tuple(map(float, point)) for point in points.tolist()]
         passes = tiny_passes(seed)
         ties += any(has_a_tie(rows, pass_) for pass_ in passes[1:])
         duplicates += len(np.unique(centers, axis=0)) < len(centers)
         rescues += [list(center) for center in passes[0].centers] != centers.tolist()
-    assert ties > 100
-    assert duplicates > 100
-    assert rescues > 100
+    assert min(ties, duplicates, rescues) > len(seeds) / 10
 
 
 def about_to_be_empty(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -423,7 +422,7 @@ def test_a_cycle_ends_with_its_best_step(strategy: str, monkeypatch: pytest.Monk
     round_means_to_the_farther_integer(monkeypatch, strategy)
     rng = np.random.default_rng(0)
     lengths = Counter[int]()
-    for _ in range(dose(80, 200)):
+    for _ in range(dose(40, 200)):
         points = rng.integers(0, 24, (int(rng.integers(4, 20)), 2)) / 4
         steps = list(lloyd(points, points[:3], strategy=strategy))
         last = steps[-1]

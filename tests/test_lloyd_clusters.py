@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from doses import dose
 from numpy.typing import NDArray
 
 from kmeans_seg.exact import Floats
@@ -81,7 +82,15 @@ def journeys() -> dict[str, tuple[Floats, list[Floats]]]:
     """Return points, and centers that drift, stand still, jump, meet and come back."""
     cases = {}
     for seed, (n, channels, k) in enumerate(
-        [(1, 1, 1), (2, 3, 2), (40, 1, 5), (200, 2, 9), (300, 3, 1), (700, 3, 40), (500, 6, 12)]
+        [
+            (1, 1, 1),
+            (2, 3, 2),
+            (40, 1, 5),
+            (200, 2, 9),
+            (300, 3, 1),
+            (dose(300, 700), 3, dose(20, 40)),
+            (dose(200, 500), 6, 12),
+        ]
     ):
         rng = np.random.default_rng(seed)
         points = np.floor(rng.random((n, channels)) * 16)
@@ -111,9 +120,9 @@ def test_labels_are_those_of_plain_loops_wherever_the_centers_go(strategy: str, 
 def test_labels_are_those_of_plain_loops_at_every_magnitude(
     strategy: str, scale: float, offset: float
 ) -> None:
-    rng = np.random.default_rng(5)
-    points = (rng.normal(size=(300, 3)) + offset) * scale
-    centers = points[rng.choice(300, 12, replace=False)]
+    rng, n = np.random.default_rng(5), dose(100, 300)
+    points = (rng.normal(size=(n, 3)) + offset) * scale
+    centers = points[rng.choice(n, 12, replace=False)]
     nearest = assigner(strategy, np.asfortranarray(points), 12)
     for _ in range(4):
         assert nearest(centers).tolist() == by_the_book(points, centers)

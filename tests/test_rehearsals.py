@@ -99,7 +99,7 @@ def test_one_pass_is_a_pass_of_lloyd(case: tuple[Floats, Floats]) -> None:
     assert centers is not None
     for _ in range(dose(1, 3)):
         means, inertias = coarse.one_pass(centers)
-        for start in range(starts):
+        for start in range(dose(1, starts)):
             columns, weights = coarse.columns[:-1].T, coarse.weights
             labels = nearest_center(columns, centers[start])
             squares = np.square(columns - centers[start][labels]).astype(object)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doses import dose
+from doses import dose, thorough
 from numpy.typing import NDArray
 
 from kmeans_seg import Segmentation, kmeans, segment
@@ -137,20 +137,27 @@ def elsewhere(variables: dict[str, str], block: int = 0) -> dict[str, str]:
     return hashes
 
 
-def without(*levels: str) -> dict[str, str]:
-    """Switch off all that NumPy may use beyond its baseline, from one of these levels up."""
+def optional(*levels: str) -> list[str]:
+    """Return all that NumPy uses beyond its baseline, from one of these levels up."""
     numpy_core = importlib.import_module("numpy._core._multiarray_umath")
     names = [name for name in numpy_core.__cpu_dispatch__ if numpy_core.__cpu_features__.get(name)]
-    off = [name for name in names if any(name.startswith(level) for level in levels)]
-    if not off:
+    return [name for name in names if name.startswith(levels)]
+
+
+def without(*levels: str) -> dict[str, str]:
+    """Switch these levels off, and all above them."""
+    names = optional(*levels)
+    if not names:
         pytest.skip(f"this processor, or this NumPy, has none of {levels}")
-    return {"NPY_DISABLE_CPU_FEATURES": " ".join(off)}
+    return {"NPY_DISABLE_CPU_FEATURES": " ".join(names)}
 
 
+@thorough
 def test_without_avx512() -> None:
     assert elsewhere(without("X86_V4", "AVX512")) == HASHES
 
 
+@thorough
 def test_without_avx512_and_avx2() -> None:
     assert elsewhere(without("X86_V4", "AVX512", "X86_V3", "AVX2", "FMA3")) == HASHES
 
@@ -170,4 +177,7 @@ WAYS = {
 def test_in_other_ways(way: str) -> None:
     if way.startswith("kernels") and "openblas" not in str(np.show_config(mode="dicts")).lower():
         pytest.skip("this NumPy does not multiply with OpenBLAS")
-    assert elsewhere(*WAYS[way]) == HASHES
+    variables, block = WAYS[way]
+    if way == "all at once":  # at the processor's baseline, too
+        variables = variables | {"NPY_DISABLE_CPU_FEATURES": " ".join(optional(""))}
+    assert elsewhere(variables, block) == HASHES

@@ -100,7 +100,7 @@ def test_one_candidate_draws_with_the_probabilities_of_the_textbook(
             points.index([int(value)])
             for value in kmeans_plusplus(points, 3, weights=weights, trials=1, rng=rng).ravel()
         )
-        for _ in range(dose(600, 5000))
+        for _ in range(dose(300, 5000))
     ]
     assert_frequencies(drawn, textbook(points, weights or [1] * 5, 3))
 
@@ -223,7 +223,7 @@ def test_random_draws_in_proportion_to_the_weights_without_putting_back() -> Non
     rng = np.random.default_rng(6)
     drawn = [
         tuple(seed.index for seed in finish(random(points, weights, 2, rng))[0])
-        for _ in range(5000)
+        for _ in range(dose(1000, 5000))
     ]
     expected: Probabilities = {
         (i, j): Fraction(0)
@@ -351,7 +351,7 @@ def test_bytes_never_wrap_around() -> None:
 @pytest.mark.parametrize("kind", ["grid", "floats", "fill values"])
 def test_every_strategy_draws_the_same_centers(kind: str) -> None:
     rng = np.random.default_rng(8)
-    for seed in range(30):
+    for seed in range(dose(8, 30)):
         n, channels = int(rng.integers(300, 800)), int(rng.integers(1, 12))
         points = rng.integers(0, 4, (n, channels)).astype(np.float64)
         if kind != "grid":

@@ -140,7 +140,7 @@ IMAGES: dict[str, Image] = {
 
 
 @pytest.mark.parametrize("name", IMAGES)
-@pytest.mark.parametrize("k", [1, 2, 4])
+@pytest.mark.parametrize("k", dose([1, 4], [1, 2, 4]))
 def test_everything_belongs_together(name: str, k: int, strategy: str) -> None:
     image = IMAGES[name]
     k = min(k, len(np.unique(plane(image), axis=0)))
@@ -230,7 +230,7 @@ def by_the_book(
 
 
 @pytest.mark.parametrize("space", ["rgb", "raw"])
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(dose(15, 40)))
 def test_tiny_images_full_of_ties_go_by_the_book(seed: int, space: str, strategy: str) -> None:
     rng = np.random.default_rng(seed)
     channels = int(rng.choice([1, 3] if space == "rgb" else [1, 2, 3, 4]))
@@ -279,7 +279,7 @@ def partition(labels: Image) -> frozenset[frozenset[int]]:
 def test_equal_partitions_have_equal_labels_whatever_the_seed(
     image: Image, init: str, strategy: str
 ) -> None:
-    for k in (2, 3, 4):
+    for k in dose((3,), (2, 3, 4)):
         found: dict[frozenset[frozenset[int]], Segmentation] = {}
         repeated = 0
         for seed in range(dose(15, 40)):
@@ -331,7 +331,7 @@ def segmented(name: str, k: int, space: str, init: str, n_init: int, strategy: s
 
 @pytest.mark.parametrize("how", REARRANGEMENTS)
 @pytest.mark.parametrize("name", INTEGER_IMAGES)
-@pytest.mark.parametrize("space", dose(["rgb", "lab"], ["rgb", "lab", "raw"]))
+@pytest.mark.parametrize("space", dose(["lab"], ["rgb", "lab", "raw"]))
 def test_rearranging_the_pixels_rearranges_the_labels_and_nothing_else(
     how: str, name: str, space: str, strategy: str
 ) -> None:
@@ -350,7 +350,7 @@ def test_rearranging_the_pixels_rearranges_the_labels_and_nothing_else(
 
 
 @pytest.mark.parametrize("how", REARRANGEMENTS)
-@pytest.mark.parametrize("init", ["auto", "k-means++"])
+@pytest.mark.parametrize("init", dose(["auto"], ["auto", "k-means++"]))
 @pytest.mark.parametrize("shape", dose([(12, 10, 9)], [(12, 10, 3), (12, 10), (12, 10, 9)]))
 def test_that_holds_for_floats_too(
     how: str, shape: tuple[int, ...], init: str, strategy: str
@@ -650,7 +650,7 @@ def looks_like_nodata(values: Image, counts: Image) -> float | None:
 def test_nodata_is_found_by_the_book() -> None:
     rng = np.random.default_rng(0)
     found = []
-    for _ in range(3000):
+    for _ in range(dose(300, 3000)):
         values = rng.normal(size=rng.integers(1, 400))
         share, far = rng.choice([0, 0.005, 0.02, 0.3]), rng.uniform(90, 110)
         end = rng.choice([values.min() - far * np.ptp(values), values.max() + far * np.ptp(values)])
@@ -959,7 +959,7 @@ def test_labels_of_a_series_never_flip() -> None:
     centers: Any = first
     labels: Any = None
     warm, cold = [], []
-    for frame in range(50):
+    for frame in range(dose(12, 50)):
         image = still.copy()
         image[10:12] += frame % 4  # something flickers
         image = image.clip(0, 255).astype(np.uint8)

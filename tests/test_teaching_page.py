@@ -536,6 +536,9 @@ def test_every_half_step_of_the_page(open_page: Callable[..., Page]) -> None:
     records = [*trace(image, k, **options)]
     assert last(page) + 1 == len(records)
     for at, event in enumerate(records):
+        # The light dose leaves out most of the passes, but no kind of half-step.
+        if 8 < at < len(records) - 3 and not THOROUGH:
+            continue
         go(page, at)
         match event:
             case Assign():
@@ -567,7 +570,7 @@ def test_another_k_is_computed_and_stepped(open_page: Callable[..., Page]) -> No
     start = page.evaluate("runs[0].seeds")
     init = as_pixels(image)[start]
     assert len({tuple(color) for color in init.tolist()}) == 5
-    for at, event in enumerate(trace(image, 5, init=init), start=5):
+    for at, event in [*enumerate(trace(image, 5, init=init), start=5)][:: dose(3, 1)]:
         go(page, at)
         if isinstance(event, Assign):
             np.testing.assert_array_equal(seen(page)[:, :, :3], event.palette[event.labels])

@@ -62,7 +62,7 @@ def photo(width: int) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("k", dose([8], [3, 40]))
 @pytest.mark.parametrize("gray", dose([False], [False, True]))
 def test_the_passes_on_a_photo(k: int, gray: bool, twin: Page) -> None:
-    image = photo(dose(60, 120))
+    image = photo(dose(36, 120))
     points = as_pixels(image[..., 1] if gray else image).astype(float)
     assert check_lloyd(twin, points, kmeans_plusplus(points, k)) > 1
 
