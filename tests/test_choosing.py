@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from doses import dose
 from numpy.typing import NDArray
-from sklearn.metrics import calinski_harabasz_score
 
 from kmeans_seg import FewerClustersWarning, choose_k, segment
 from kmeans_seg.choosing import left, silhouette
@@ -76,6 +75,8 @@ def test_it_segments_as_segment_does(options: dict[str, Any]) -> None:
 
 
 def test_the_scores_are_those_of_the_definitions() -> None:
+    from sklearn.metrics import calinski_harabasz_score  # here, not in every process of the tests
+
     image = blobs(3)[:40, :40]
     choice = choose_k(image, [2, 3, 4])
     for k, inertia, score in zip(choice.ks, choice.inertias, choice.calinski_harabasz, strict=True):

@@ -1,7 +1,6 @@
 """The command on real files: as a process where it counts, called directly where it does not."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -22,6 +21,7 @@ from doses import dose, thorough
 from numpy.typing import NDArray
 from PIL import Image
 from platforms import posix
+from samples import sample
 
 from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
@@ -56,13 +56,6 @@ def run_as_process(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[
     return subprocess.run(
         [*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=60
     )
-
-
-def sample(package: str, name: str) -> Path:
-    spec = importlib.util.find_spec(package)
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / name
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
 from doses import dose, thorough
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -176,16 +175,17 @@ def test_the_data_is_passed_twice_whatever_the_number_of_iterations(tmp_path: Pa
 
 
 @pytest.fixture(name="cluster", scope="module")
-def fixture_cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(
+def fixture_cluster() -> Iterator[Any]:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         yield cluster
 
 
 @thorough
-def test_two_worker_processes(cluster: LocalCluster) -> None:
-    with Client(cluster):
+def test_two_worker_processes(cluster: Any) -> None:
+    with cluster.get_client():
         for name in ("RGB", "transparent", "16 bits"):
             image, options = IMAGES[name]
             assert_like_in_memory(image, 11, **options)
@@ -197,11 +197,11 @@ def test_two_worker_processes(cluster: LocalCluster) -> None:
 # The number of blocks after which it is killed: while counting or in a pass, or later.
 @pytest.mark.parametrize(("loaded", "strategy"), [(5, "fast"), (25, "fast"), (50, "blocks")])
 def test_a_worker_that_is_killed_in_the_middle(
-    cluster: LocalCluster, tmp_path: Path, loaded: int, strategy: str
+    cluster: Any, tmp_path: Path, loaded: int, strategy: str
 ) -> None:
     whole = logged(tmp_path / "none").compute(scheduler="sync")
     expected = kmeans_seg.segment(whole, 6, strategy=strategy, tol=0.05)
-    with Client(cluster) as client:
+    with cluster.get_client() as client:
         killed = []
 
         def kill() -> None:
@@ -344,8 +344,8 @@ def test_the_callback_sees_every_pass() -> None:
 
 
 @thorough
-def test_wide_images_on_two_worker_processes(cluster: LocalCluster) -> None:
-    with Client(cluster):
+def test_wide_images_on_two_worker_processes(cluster: Any) -> None:
+    with cluster.get_client():
         assert_like_in_blocks(WIDE["10 bands"][0], 16, space="raw", tol=0.01)
 
 

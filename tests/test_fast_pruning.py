@@ -7,9 +7,9 @@ import pytest
 from doses import dose
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.datasets import load_sample_image
+from samples import sample
 
-from kmeans_seg import lloyd
+from kmeans_seg import lloyd, read
 from kmeans_seg.colorspace import srgb_to_lab
 from kmeans_seg.exact import Floats
 from kmeans_seg.fast.cells import CELL, Boxes, corners
@@ -30,7 +30,8 @@ def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = 
 
 @pytest.fixture(scope="module")
 def china() -> tuple[Floats, Floats]:
-    found = distinct_colors([load_sample_image("china.jpg")[::4, ::4].reshape(-1, 3)])
+    image = read(sample("sklearn", "datasets/images/china.jpg"))
+    found = distinct_colors([image[::4, ::4].reshape(-1, 3)])
     assert found.counts is not None
     return found.colors.astype(np.float64), found.counts
 

@@ -1,12 +1,12 @@
 """scikit-learn from the same start: the same labels, and centers to the ninth decimal."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
 from doses import dose
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 
 from kmeans_seg import kmeans
 
@@ -28,7 +28,9 @@ def start(channels: int, k: int) -> tuple[Numbers, Numbers, Numbers]:
 
 
 @functools.cache  # once for all of our strategies
-def peer(channels: int, k: int, algorithm: str, weighted: bool) -> KMeans:
+def peer(channels: int, k: int, algorithm: str, weighted: bool) -> Any:
+    from sklearn.cluster import KMeans  # here, not in every process of the tests
+
     points, init, weights = start(channels, k)
     estimator = KMeans(k, init=init, n_init=1, tol=0, max_iter=1000, algorithm=algorithm)
     return estimator.fit(points, sample_weight=weights if weighted else None)

@@ -11,9 +11,9 @@ import pytest
 import skimage.data
 from doses import dose
 from numpy.typing import NDArray
-from sklearn.datasets import load_sample_image
+from samples import sample
 
-from kmeans_seg import Segmentation, kmeans_plusplus, lloyd, segment
+from kmeans_seg import Segmentation, kmeans_plusplus, lloyd, read, segment
 from kmeans_seg.lloyd import nearest_center
 from kmeans_seg.strategies import STRATEGIES
 
@@ -35,13 +35,13 @@ class Golden(NamedTuple):
 # A change here is a change of results: a decision, to be explained in the change log.
 PHOTOS = {
     "china": Golden(
-        lambda: load_sample_image("china.jpg"),
+        lambda: read(sample("sklearn", "datasets/images/china.jpg")),
         "e701459344fd69797154c91add3bb5d70e5ed1a61d8bed889bab3a796104698d",
         "878470420e407e5315e74401fabee80cbbe56fb25f51baa87f00d60c2e50b0d9",
         "f8b0449b76940be02b81a3787e69c79fb78f8a7bbda7fb8b3ba43e55bc50fbc8",
     ),
     "flower": Golden(
-        lambda: load_sample_image("flower.jpg"),
+        lambda: read(sample("sklearn", "datasets/images/flower.jpg")),
         "3202904ed246795bf616c66d7859cd7c6080eff736c6e38dc5cc62779742033f",
         "051deed8124834d4851788539bd202c84d73e0176ab8bd2c9d8da85e2fc91a03",
         "79397dffeb396f01dd4b85347301adf5644049da5306bbf0508cf16dac9ffe88",
