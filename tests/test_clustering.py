@@ -66,7 +66,7 @@ def test_an_example_worked_by_hand(strategy: str) -> None:
 
 
 def test_it_goes_by_the_book(strategy: str) -> None:
-    for seed in range(20):
+    for seed in range(dose(8, 20)):
         points = cloud(60, 2, seed, values=20)
         init = kmeans_plusplus(points, 6, rng=seed)
         *_, last = oracle.lloyd(points.tolist(), init.tolist())
@@ -111,7 +111,7 @@ def test_counted_points_are_clustered_like_repeated_ones(strategy: str) -> None:
     counts = np.random.default_rng(1).integers(1, 7, 80)
     repeated = points.repeat(counts, axis=0)
     for init in ("k-means++", "random"):
-        for seed in range(10):
+        for seed in range(dose(4, 10)):
             counted = kmeans(points, 5, weights=counts, init=init, rng=seed, strategy=strategy)
             spelled = kmeans(repeated, 5, init=init, rng=seed, strategy=strategy)
             np.testing.assert_array_equal(counted.centers, spelled.centers)

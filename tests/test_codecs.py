@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from doses import THOROUGH
+from doses import THOROUGH, dose
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -426,7 +426,7 @@ KINDS: dict[str, Callable[[tuple[int, ...]], NDArray[Any]]] = {
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".gif", ".bmp", ".webp"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_is_read_back_or_refused(suffix: str, kind: str) -> None:
-    for shape in IMAGES + GRAY_STACKS:
+    for shape in [*IMAGES, *GRAY_STACKS][:: dose(3, 1)]:
         image = KINDS[kind](shape)
         axis = None if shape in GRAY_STACKS else -1
         try:

@@ -77,7 +77,7 @@ def test_every_record_shows() -> None:
 @pytest.mark.parametrize(
     ("image", "options"),
     [
-        (PHOTO.astype(np.uint16) * 257, {}),
+        (PHOTO[::2, ::2].astype(np.uint16) * 257, {}),
         (PHOTO / 255, {"space": "lab"}),
         (PHOTO[:, :, 0] > 99, {}),
         (PHOTO.astype(np.int64) - 1000, {}),

@@ -39,7 +39,7 @@ def assert_same_bits(one: RunningSums, other: RunningSums, k: int, channels: int
     np.testing.assert_array_equal(one.means(otherwise), other.means(otherwise))
 
 
-WEIGHTS = [None, "8 bits", "tenths", "normal", "of all sizes"]
+WEIGHTS = dose([None, "of all sizes"], [None, "8 bits", "tenths", "normal", "of all sizes"])
 
 
 @pytest.mark.parametrize("weighted", WEIGHTS)

@@ -159,7 +159,7 @@ def test_steps_with_as_many_centers_as_points() -> None:
 
 
 @given(st.data())
-@settings(max_examples=dose(60, 700))
+@settings(max_examples=dose(30, 700))
 def test_steps_on_tiny_grids_full_of_ties(data: st.DataObject) -> None:
     channels = data.draw(st.integers(1, 3))
     grid = st.lists(st.integers(0, 3), min_size=channels, max_size=channels)
@@ -169,7 +169,7 @@ def test_steps_on_tiny_grids_full_of_ties(data: st.DataObject) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=dose(50, 300))
+@settings(max_examples=dose(25, 300))
 def test_labels_whatever_the_centers_do(seed: int) -> None:
     # Lloyd's centers come to rest; these creep, stand still, jump, swap and tie.
     rng = np.random.default_rng(seed)

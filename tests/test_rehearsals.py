@@ -67,7 +67,7 @@ def cases() -> dict[str, tuple[Floats, Floats]]:
 CASES = cases()
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=dose(list(CASES)[::3], list(CASES)))
 def case(request: pytest.FixtureRequest) -> tuple[Floats, Floats]:
     return CASES[request.param]
 

@@ -140,7 +140,7 @@ IMAGES: dict[str, Image] = {
 
 
 @pytest.mark.parametrize("name", IMAGES)
-@pytest.mark.parametrize("k", dose([1, 4], [1, 2, 4]))
+@pytest.mark.parametrize("k", dose([4], [1, 2, 4]))
 def test_everything_belongs_together(name: str, k: int, strategy: str) -> None:
     image = IMAGES[name]
     k = min(k, len(np.unique(plane(image), axis=0)))
@@ -472,7 +472,7 @@ def test_a_generator_goes_on_and_none_is_a_fresh_seed() -> None:
 @pytest.mark.parametrize("init", ["k-means++", "random"])
 def test_the_run_of_lowest_inertia_is_kept(init: str) -> None:
     image = noise(20, 20, 3)
-    costs = [segment(image, 8, init=init, n_init=n, rng=5).inertia for n in range(1, 8)]
+    costs = [segment(image, 8, init=init, n_init=n, rng=5).inertia for n in range(1, dose(6, 8))]
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] < costs[0]
 
