@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doses import dose
 from platforms import posix
 
 from kmeans_seg import placing
@@ -483,7 +484,7 @@ def fail_at(number: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), Interruption()])
-@pytest.mark.parametrize("old", [(), ("a",), ("b",), ("a", "b")], ids=str)
+@pytest.mark.parametrize("old", dose([(), ("b",)], [(), ("a",), ("b",), ("a", "b")]), ids=str)
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_whatever_fails_at_whatever_step_all_is_as_it_was_or_all_is_new(
     tmp_path: Path,

@@ -1130,6 +1130,7 @@ def expected_distances(name: str, row: int, column: int) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("name", PAGES if THOROUGH else ["color"])
+@thorough
 def test_the_distances_of_a_pixel(name: str, open_page: Callable[..., Page]) -> None:
     page = open_page(name)
     page.keyboard.press("End")
@@ -1477,6 +1478,7 @@ def test_on_paper_there_are_no_controls(open_page: Callable[..., Page]) -> None:
     page.emulate_media(media="screen")
 
 
+@thorough
 def test_everything_has_a_name(open_page: Callable[..., Page]) -> None:
     page = open_page("color", "vs=dark&step=7")
     tree = page.locator("body").aria_snapshot()
@@ -1532,6 +1534,7 @@ class Scripts(HTMLParser):
         self.tags.append(tag)
 
 
+@thorough
 def test_a_title_stays_text(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     image, k, _ = PAGES["one"]
     path = tmp_path / "evil.html"
