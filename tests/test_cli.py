@@ -21,7 +21,7 @@ from doses import dose, thorough
 from numpy.typing import NDArray
 from PIL import Image
 from platforms import posix
-from samples import sample
+from samples import COFFEE, coffee
 
 from kmeans_seg.cli import ENDING, main
 from kmeans_seg.files import read, write
@@ -59,12 +59,12 @@ def run_as_process(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture(scope="module")
-def photos() -> dict[str, Path]:
-    return {
-        "china.jpg": sample("sklearn", "datasets/images/china.jpg"),
-        "chelsea.png": sample("skimage", "data/chelsea.png"),
-        "camera.png": sample("skimage", "data/camera.png"),
-    }
+def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return photos: RGB as JPEG and as PNG, and gray."""
+    folder = tmp_path_factory.mktemp("photos")
+    write(folder / "color.png", coffee()[::2, 1::2])
+    write(folder / "gray.png", coffee()[..., 1])
+    return {"coffee.jpg": COFFEE, **{path.name: path for path in folder.iterdir()}}
 
 
 @pytest.fixture
@@ -99,29 +99,29 @@ def error_of(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_a_photo_is_segmented(tmp_path: Path, photos: dict[str, Path]) -> None:
-    shutil.copy(photos["china.jpg"], tmp_path)
-    done = run_as_process("china.jpg", cwd=tmp_path)
+    shutil.copy(photos["coffee.jpg"], tmp_path)
+    done = run_as_process("coffee.jpg", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     line = LINE.fullmatch(done.stdout.rstrip("\n"))
     assert line is not None
-    expected = segment(read(photos["china.jpg"]), 3)
+    expected = segment(read(photos["coffee.jpg"]), 3)
     assert line.groups() == (
-        *("china.jpg", "640", "427", "3", str(expected.n_iter)),
-        "china-segmented.png",
+        *("coffee.jpg", "480", "320", "3", str(expected.n_iter)),
+        "coffee-segmented.png",
     )
-    assert np.array_equal(read(tmp_path / "china-segmented.png"), expected.painted)
-    assert names(tmp_path) == ["china-segmented.png", "china.jpg"]
+    assert np.array_equal(read(tmp_path / "coffee-segmented.png"), expected.painted)
+    assert names(tmp_path) == ["coffee-segmented.png", "coffee.jpg"]
 
 
 def test_the_options_reach_segment(tmp_path: Path, photos: dict[str, Path]) -> None:
     done = run(
-        *(photos["chelsea.png"], "-k", "5", "--space", "lab", "--seed", "7"),
+        *(photos["color.png"], "-k", "5", "--space", "lab", "--seed", "7"),
         *("-o", "out.bmp", "--labels", "labels.png"),
         cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.rstrip("\n").endswith(" -> out.bmp, labels.png")
-    expected = segment(read(photos["chelsea.png"]), 5, space="lab", rng=7)
+    expected = segment(read(photos["color.png"]), 5, space="lab", rng=7)
     assert np.array_equal(read(tmp_path / "out.bmp"), expected.painted)
     labels = read(tmp_path / "labels.png")
     assert labels.dtype == np.uint8
@@ -132,18 +132,18 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, photos: dict[str,
     for photo in photos.values():
         shutil.copy(photo, tmp_path)
     (tmp_path / "note.txt").write_text("not an image\n")
-    (tmp_path / "cut.jpg").write_bytes(photos["china.jpg"].read_bytes()[:20_000])
+    (tmp_path / "cut.jpg").write_bytes(photos["coffee.jpg"].read_bytes()[:20_000])
     (tmp_path / "folder").mkdir()
     write(tmp_path / "clear.png", np.zeros((4, 4, 4), np.uint8))  # all transparent
     done = run(
-        *("missing.jpg", "camera.png", "note.txt", "cut.jpg", "folder", ".", "clear.png"),
-        "chelsea.png",
+        *("missing.jpg", "gray.png", "note.txt", "cut.jpg", "folder", ".", "clear.png"),
+        "color.png",
         cwd=tmp_path,
     )
     assert done.returncode == 1
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
-        "camera.png",
-        "chelsea.png",
+        "gray.png",
+        "color.png",
     ]
     reasons = [
         r"missing\.jpg: No such file or directory: check the name",
@@ -157,7 +157,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, photos: dict[str,
     assert len(lines) == len(reasons)
     for line, reason in zip(lines, reasons, strict=True):
         assert re.match(f"kmeans-seg: {reason}", line), line
-    assert {"camera-segmented.png", "chelsea-segmented.png"} < set(names(tmp_path))
+    assert {"gray-segmented.png", "color-segmented.png"} < set(names(tmp_path))
 
 
 def test_the_demo(tmp_path: Path) -> None:
@@ -187,9 +187,8 @@ def test_the_demo_replaces_nothing_that_is_named(
 
 
 def test_the_demo_photo_is_small_and_has_its_license() -> None:
-    data = sample("kmeans_seg", "data")
-    assert (data / "coffee.jpg").stat().st_size <= 40_000
-    assert "CC0" in (data / "LICENSE-coffee.txt").read_text()
+    assert COFFEE.stat().st_size <= 40_000
+    assert "CC0" in (COFFEE.parent / "LICENSE-coffee.txt").read_text()
 
 
 # The live line
@@ -257,12 +256,12 @@ def test_an_error_on_a_terminal_has_its_line_for_itself(folder: Path) -> None:
 
 
 def test_ctrl_c_is_quiet_and_leaves_nothing(tmp_path: Path, photos: dict[str, Path]) -> None:
-    shutil.copy(photos["china.jpg"], tmp_path)
-    status, out, shown, left = on_a_terminal("china.jpg", "-k", "64", cwd=tmp_path, interrupt=True)
+    shutil.copy(photos["coffee.jpg"], tmp_path)
+    status, out, shown, left = on_a_terminal("coffee.jpg", "-k", "64", cwd=tmp_path, interrupt=True)
     assert (status, out) == (130, "")
     assert "Traceback" not in shown.decode()
     assert shown.decode().split("\r")[-1] == ""
-    assert list(left) == ["china.jpg"]
+    assert list(left) == ["coffee.jpg"]
 
 
 # What it never does: overwrite

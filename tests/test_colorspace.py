@@ -9,10 +9,9 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-import skimage.color
-import skimage.data
 from doses import dose, thorough
 from numpy.typing import NDArray
+from samples import coffee
 
 from kmeans_seg import colorspace
 from kmeans_seg.colorspace import lab_to_srgb, srgb_to_lab
@@ -284,18 +283,18 @@ def test_out_of_gamut_is_clipped() -> None:
 
 
 def test_scikit_image_agrees_on_random_colors() -> None:
+    color = pytest.importorskip("skimage.color")
     colors = random_colors(200_000)
-    np.testing.assert_allclose(
-        srgb_to_lab(colors), skimage.color.rgb2lab(colors), rtol=0, atol=0.01
-    )
+    np.testing.assert_allclose(srgb_to_lab(colors), color.rgb2lab(colors), rtol=0, atol=0.01)
 
 
 def test_scikit_image_agrees_on_a_photo() -> None:
-    photo = skimage.data.coffee() / 255  # type: ignore[no-untyped-call]
+    color = pytest.importorskip("skimage.color")
+    photo = coffee() / 255
     lab = srgb_to_lab(photo)
     assert lab.shape == photo.shape
-    np.testing.assert_allclose(lab, skimage.color.rgb2lab(photo), rtol=0, atol=0.01)
-    np.testing.assert_allclose(lab_to_srgb(lab), skimage.color.lab2rgb(lab), rtol=0, atol=1e-3)
+    np.testing.assert_allclose(lab, color.rgb2lab(photo), rtol=0, atol=0.01)
+    np.testing.assert_allclose(lab_to_srgb(lab), color.lab2rgb(lab), rtol=0, atol=1e-3)
 
 
 # --- what both have in common -----------------------------------------------------------------

@@ -7,9 +7,9 @@ import pytest
 from doses import dose
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import sample
+from samples import coffee
 
-from kmeans_seg import lloyd, read
+from kmeans_seg import lloyd
 from kmeans_seg.colorspace import srgb_to_lab
 from kmeans_seg.exact import Floats
 from kmeans_seg.fast.cells import CELL, Boxes, corners
@@ -29,17 +29,16 @@ def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = 
 
 
 @pytest.fixture(scope="module")
-def china() -> tuple[Floats, Floats]:
-    image = read(sample("sklearn", "datasets/images/china.jpg"))
-    found = distinct_colors([image[::4, ::4].reshape(-1, 3)])
+def colors_of_a_photo() -> tuple[Floats, Floats]:
+    found = distinct_colors([coffee()[::2, ::2].reshape(-1, 3)])
     assert found.counts is not None
     return found.colors.astype(np.float64), found.counts
 
 
 @pytest.mark.parametrize("k", dose([8, 64], [2, 3, 8, 16, 64, 256]))
 @pytest.mark.parametrize("channels", dose([1, 3], [1, 2, 3]))
-def test_steps_on_a_photo(china: tuple[Floats, Floats], channels: int, k: int) -> None:
-    colors, counts = china
+def test_steps_on_a_photo(colors_of_a_photo: tuple[Floats, Floats], channels: int, k: int) -> None:
+    colors, counts = colors_of_a_photo
     points = colors[:, :channels]
     start = np.unique(points, axis=0)
     start = start[np.random.default_rng(k).permutation(len(start))[: min(k, len(start))]]
@@ -47,8 +46,8 @@ def test_steps_on_a_photo(china: tuple[Floats, Floats], channels: int, k: int) -
 
 
 @pytest.mark.parametrize("k", dose([2, 8], [2, 8, 64]))
-def test_steps_in_lab_and_with_noise(china: tuple[Floats, Floats], k: int) -> None:
-    colors, counts = china
+def test_steps_in_lab_and_with_noise(colors_of_a_photo: tuple[Floats, Floats], k: int) -> None:
+    colors, counts = colors_of_a_photo
     rng = np.random.default_rng(k)
     for points in (srgb_to_lab(colors / 255), colors / 255 + rng.normal(0, 0.01, colors.shape)):
         start = points[rng.permutation(len(points))[:k]]
@@ -56,9 +55,9 @@ def test_steps_in_lab_and_with_noise(china: tuple[Floats, Floats], k: int) -> No
 
 
 def test_steps_where_gaps_are_not_kept(
-    china: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
+    colors_of_a_photo: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    colors, counts = china
+    colors, counts = colors_of_a_photo
     monkeypatch.setattr("kmeans_seg.fast.pruning.MOST_KNOWN", len(colors) // CELL * 8 - 1)
     assert_same_steps(colors, colors[:: len(colors) // 7][:8], counts)
 
@@ -208,10 +207,10 @@ def test_a_tie_within_rounding_is_decided_the_plain_way(channels: int, wobble: f
 
 
 def test_fewer_points_are_looked_at_as_the_centers_come_to_rest(
-    china: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
+    colors_of_a_photo: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What the labels cannot show: that the cells really sleep.
-    colors, _ = china
+    colors, _ = colors_of_a_photo
     compare = PrunedAssigner._compare
     looked_at: list[int] = []
 

@@ -12,6 +12,7 @@ from doses import dose
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from samples import coffee
 
 from kmeans_seg import AmbiguousShapeWarning, kmeans, segment
 from kmeans_seg.image import tiles
@@ -626,9 +627,7 @@ def test_a_raster_of_seven_bands_with_nodata() -> None:
 
 
 def test_a_photo_of_16_bits_keeps_all_of_them() -> None:
-    from skimage import data
-
-    small: NDArray[np.uint8] = data.coffee()[::4, ::4]  # type: ignore[no-untyped-call]
+    small = coffee()[::4, ::4]
     photo = small.astype(np.uint16) * 257
     eight = segment(small, 5)
     result = segment(photo, 5)

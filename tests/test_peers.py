@@ -29,9 +29,8 @@ def start(channels: int, k: int) -> tuple[Numbers, Numbers, Numbers]:
 
 @functools.cache  # once for all of our strategies
 def peer(channels: int, k: int, algorithm: str, weighted: bool) -> Any:
-    from sklearn.cluster import KMeans  # here, not in every process of the tests
-
     points, init, weights = start(channels, k)
+    KMeans = pytest.importorskip("sklearn.cluster").KMeans  # noqa: N806 - a class
     estimator = KMeans(k, init=init, n_init=1, tol=0, max_iter=1000, algorithm=algorithm)
     return estimator.fit(points, sample_weight=weights if weighted else None)
 

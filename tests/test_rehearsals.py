@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from doses import dose
-from skimage import data
+from samples import coffee
 
 import kmeans_seg
 from kmeans_seg import rehearsals
@@ -43,7 +43,7 @@ def rounds_of(points: Floats, k: int, weights: Floats | None = None) -> list[Rou
 
 def photo() -> tuple[Floats, Floats]:
     """Return the distinct colors of a part of a photo, and their counts."""
-    image = data.coffee()[::3, ::3]  # type: ignore[no-untyped-call]
+    image = coffee()[::2, ::2]
     found = distinct_colors([image.reshape(-1, 3)])
     assert found.counts is not None
     return np.asarray(found.colors, np.float64, order="F"), found.counts

@@ -13,7 +13,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from doses import THOROUGH, dose, thorough
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
-from kmeans_seg import FewerClustersWarning, cli, read, segment, write
+from kmeans_seg import FewerClustersWarning, cli, segment, write
 from kmeans_seg.features import SPACES
 from kmeans_seg.lloyd import squared_distance
 from kmeans_seg.segmentation import as_pixels
@@ -37,12 +36,6 @@ Image = NDArray[np.uint8]
 
 
 # Pictures and pages
-
-
-def coffee() -> Image:
-    """Read a photo."""
-    with resources.as_file(resources.files("kmeans_seg") / "data" / "coffee.jpg") as path:
-        return read(path)
 
 
 def blobs(*shape: int, seed: int = 0) -> Image:

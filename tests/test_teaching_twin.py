@@ -9,8 +9,9 @@ from chromium import browser  # noqa: F401
 from doses import dose
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
+from samples import coffee
 
-from kmeans_seg import kmeans_plusplus, lloyd, read
+from kmeans_seg import kmeans_plusplus, lloyd
 from kmeans_seg.features import SPACES
 from kmeans_seg.segmentation import as_pixels, segment
 from kmeans_seg.teaching import Assign, Done, trace
@@ -55,8 +56,7 @@ def check_lloyd(twin: Page, points: Points, centers: Points) -> int:
 
 
 def photo(width: int) -> NDArray[np.uint8]:
-    with resources.as_file(resources.files("kmeans_seg") / "data" / "coffee.jpg") as path:
-        return preview(read(path), width)
+    return preview(coffee(), width)
 
 
 @pytest.mark.parametrize("k", dose([8], [3, 40]))
