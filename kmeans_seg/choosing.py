@@ -13,7 +13,6 @@ then segments the whole image, whose colors are counted once.
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
 from __future__ import annotations
 
-import dataclasses
 import operator
 import warnings
 from collections.abc import Iterable
@@ -118,8 +117,8 @@ class KChoice:
             raise ValueError(f"{self.reason}: say which k to use")
         k = validation.as_k(self.k if k is None else k, self._problem.pixels.size, "pixels")
         options = self._problem.options
-        options = dataclasses.replace(options, rng=validation.as_generator(self._rng))
-        problem = dataclasses.replace(self._problem, k=k, options=options)
+        options = options._replace(rng=validation.as_generator(self._rng))
+        problem = self._problem._replace(k=k, options=options)
         clustering = run_to_end(problem.events(), None)
         warn_of_shortcomings(clustering, k, options, "colors")
         return problem.segmentation(clustering)
@@ -254,7 +253,7 @@ def compare(problem: Problem, wanted: tuple[int, ...], rng: RandomGenerator) -> 
     size = exact_sum(weights)
     inertias, silhouettes = [], []
     for k in (1, *ks):
-        options = dataclasses.replace(problem.options, rng=validation.as_generator(rng))
+        options = problem.options._replace(rng=validation.as_generator(rng))
         best, _ = run_to_end(best_run(few, weights, k, options), None)
         inertias.append(best.inertia)
         silhouettes.append(silhouette(few, weights, best.centers) if k > 1 else 0.0)

@@ -12,7 +12,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,8 +30,7 @@ from .validation import RandomGenerator
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Reordered:
+class Reordered(NamedTuple):
     """The clusters have new numbers: the one that was number order[i] is number i from now on."""
 
     order: Indices
@@ -381,8 +380,7 @@ def kmeans_plusplus(
     return points[[center.index for center in draws]] + 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """The checked options of a run, as `kmeans` documents them."""
 
     init: str | Floats

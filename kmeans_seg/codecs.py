@@ -17,7 +17,7 @@ Files themselves are in `files`.
 
 import contextlib
 import functools
-import importlib.util
+import importlib
 import io
 import math
 import operator
@@ -564,6 +564,8 @@ def check_segments(series: Any, data: bytes) -> None:
 
     Without imagecodecs, tifffile unpacks by functions that have no limit.
     """
+    import importlib.util  # here, since most images do without it
+
     page = series.keyframe
     method = page.compression.name
     if method in ("NONE", "PACKBITS") or importlib.util.find_spec("imagecodecs"):

@@ -13,7 +13,7 @@ summed up in few (`principal`). Points get the same order (`canonical_order`).
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,7 @@ class LookUp(Protocol):
         """Look up pixels."""
 
 
-@dataclass(frozen=True, eq=False)
-class DistinctColors:
+class DistinctColors(NamedTuple):
     """The distinct colors of an image.
 
     Attributes

@@ -6,8 +6,7 @@ The color spaces are in the table `SPACES`. Left out: what CIELAB is
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,7 @@ from .exact import Floats, exact_sum
 from .lloyd import Clusters
 
 
-@dataclass(frozen=True, kw_only=True)
-class Space:
+class Space(NamedTuple):
     """A color space to cluster in.
 
     Attributes
@@ -158,8 +156,7 @@ SPACES = {
 }
 
 
-@dataclass(frozen=True)
-class FeatureSpace:
+class FeatureSpace(NamedTuple):
     """The features of a pixel that are clustered, and their scale.
 
     Attributes

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,8 +44,7 @@ MOST_ROWS = 256  # centers in one product: with more, a block of points would be
 APART = 64  # places between coarse points that were neighbors
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Round:
+class Round(NamedTuple):
     """One pass of all starts that are still running.
 
     Attributes

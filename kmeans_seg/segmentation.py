@@ -12,7 +12,7 @@ import functools
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -588,7 +588,7 @@ def prepare(
             'use init="auto", or strategy="fast"'
         )
     if not isinstance(checked.init, str):
-        checked = dataclasses.replace(checked, init=features.transform(checked.init))
+        checked = checked._replace(init=features.transform(checked.init))
     if pixels.array.dtype.kind == "f":
         warn_of_nodata(pixels, found, features, stacklevel=LEVELS)
     return Problem(
@@ -603,8 +603,7 @@ def prepare(
     )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """The colors of an image, and how to cluster them: what `segment` and its lessons share."""
 
     pixels: Pixels

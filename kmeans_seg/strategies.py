@@ -1,8 +1,7 @@
 """The table of strategies: the only place where the core meets its fast twins."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -14,8 +13,7 @@ from .lloyd import Clusters, Indices, Labels, nearest_center
 from .seeding import Potential
 
 
-@dataclass(frozen=True, kw_only=True)
-class Strategy:
+class Strategy(NamedTuple):
     """What a run is made of. Every strategy gives the same bits.
 
     Attributes
