@@ -867,7 +867,7 @@ def test_the_strip_of_rehearsals(open_page: Callable[..., Page]) -> None:
     page = open_page("rehearsed", "step=1")
     image, k, options = shown("rehearsed")
     record = next(r for r in trace(image, k, **options) if isinstance(r, Rehearsal))
-    assert f"{record.drawn} starts were rehearsed" in page.locator("#summary").inner_text()
+    assert f"best of {record.drawn} starts, rehearsed" in page.locator("#summary").inner_text()
     bars = page.locator("#curve .rehearsed")
     heights = [float(bar.get_attribute("height") or 0) for bar in bars.all()]
     ends = [record.ends.min(), *sorted(record.ends[: record.drawn])]

@@ -53,7 +53,9 @@ function sentenceOf(shown) {
 
 function startSentence(made) {
   const n = made.seeds.length;
-  if (made.rehearsal) return text("say.start-rehearsed", { n: made.rehearsal.drawn });
+  if (made.rehearsal) {
+    return text("say.start-rehearsed", { n: made.k, starts: made.rehearsal.drawn });
+  }
   if (isRecorded(made.start) && data.runs[made.start.number].init !== "given") {
     if (made.given) return text("say.start-optimal");
   }
