@@ -40,7 +40,7 @@ LAST_PASSES = 12  # of the start that wins
 POINTS, POINTS_PER_CENTER = 2000, 48  # coarse points, at most
 MOST_CENTERS = 128  # with more, rehearsals end no better than k-means++ among all points
 BITS = 12  # of a coordinate
-MOST_ROWS = 256  # centers in one product: with more, a block of points would be too short
+SHORTEST, MOST_ROWS = 64, 256  # points of a block, and centers, in one product
 APART = 64  # places between coarse points that were neighbors
 
 
@@ -208,7 +208,8 @@ class CoarsePoints:
         """
         k = centers.shape[1]
         means, inertias = np.empty_like(centers), np.empty(len(centers))
-        together = max(1, MOST_ROWS // k)
+        rows = min(MOST_ROWS, PRODUCT // (SHORTEST * len(self.columns)))
+        together = max(1, rows // k)
         for first in range(0, len(centers), together):
             some = slice(first, first + together)
             means[some], inertias[some] = self._means(centers[some])
@@ -274,7 +275,7 @@ class CoarsePoints:
 
     def _blocks(self, rows: int) -> Iterator[slice]:
         """Divide the points into blocks: some rows times the columns of one is a small product."""
-        size = max(64, PRODUCT // (rows * len(self.columns)))
+        size = max(SHORTEST, PRODUCT // (rows * len(self.columns)))
         for start in range(0, len(self.weights), size):
             yield slice(start, start + size)
 
