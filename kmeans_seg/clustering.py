@@ -436,8 +436,9 @@ def best_run(
 ) -> Events[tuple[Step, Clusters]]:
     """Run k-means `n_init` times; yield all that happens, and return how the best run ended.
 
-    The initial centers are chosen among the points. These are clustered, or, if
-    they are but a sample, the clusters of all points that are made of a k.
+    The initial centers are chosen among the points, which are then clustered. If
+    they are only a sample, `clusters_of_all` makes the clusters of all points for a
+    k, and those are clustered instead.
     """
     start: Floats | None = None
     if not isinstance(options.init, str):
@@ -554,7 +555,7 @@ def in_order(points: Floats, weights: Floats, strategy: str) -> tuple[Indices, F
 def restoring(
     use: Callable[[Step], Result], order: Indices, points: Floats, weights: Floats
 ) -> Callable[[Step], Result]:
-    """Let a function that uses steps of the points in some order see them as the caller gave them.
+    """Wrap `use` so that it gets each step with the points in the caller's order.
 
     Point i of a step is point order[i] of `points`, and has the weight order[i] of `weights`.
     """

@@ -8,8 +8,9 @@ Step 1 chooses the initial centers (`seeding`). Then the algorithm continues:
 5. compute the distances again;
 6. if no point was reassigned stop, else go on from 3.
 
-The loop is `steps`. It works on a `Clusters` object. This one is plain; its
-subclass in `fast` gives the same bits faster. Sums are exact (`exact`).
+The loop is `steps`. It tests for step 6 as soon as the points are assigned, so
+before step 4. It works on a `Clusters` object. The one here computes every
+distance; its subclass in `fast` gives the same bits faster. Sums are exact (`exact`).
 """
 
 from collections.abc import Generator
@@ -189,9 +190,10 @@ class Clusters:
     def refill(self, centers: Floats) -> Floats:
         """Move each center without points to the point farthest from its own center; assign again.
 
-        A moved center sits on a point where no other center is, and keeps it. So
-        this ends after at most k rounds. It ends earlier if the points of each
-        cluster are equal, because no cluster can be split then.
+        A moved center sits on a point where no other center is, and keeps that point.
+        So each round fills at least one more cluster, and this ends after at most k
+        rounds. It ends earlier if every cluster consists of copies of one point,
+        because no cluster can be split then.
         """
         while True:
             points, labels = self.points, self.labels
@@ -205,7 +207,7 @@ class Clusters:
             centers = centers.copy()
             for cluster in empty:
                 farthest = np.flatnonzero(distances == distances.max())
-                # The smallest, not the first, so that the order of the points does not matter.
+                # The smallest by its channels, so that the order of the points does not matter.
                 chosen = farthest[np.lexsort(points[farthest].T[::-1])[0]]
                 centers[cluster] = points[chosen] + 0.0  # -0.0 is equal, and has other bits
                 distances = np.minimum(distances, squared_distance(points, points[chosen]))

@@ -1,12 +1,13 @@
 """Step 1 of the algorithm: choose k initial centers. Read this file second.
 
-k-means++ draws each next center among the points with a probability in
-proportion to its squared distance to the nearest center so far. "random"
-draws in proportion to the weights, without distances. Both use exact sums
+k-means++ draws points with a probability in proportion to their squared
+distance to the nearest center so far. This one is greedy: it draws a few
+candidates for each center, and keeps the one that lowers the inertia most.
+"random" draws in proportion to the weights, without distances. Both use exact sums
 (`exact`): the centers depend on the random generator and the points alone.
 
-`plusplus` works on a `Potential`. This one is plain; its subclass in `fast`
-gives the same centers faster.
+`plusplus` works on a `Potential`, which holds these distances. The `Potential`
+here computes every distance; its subclass in `fast` gives the same centers faster.
 """
 
 # So that the annotations do not import numpy.random, which takes longer than all the rest.
@@ -102,8 +103,9 @@ def plusplus(
 
     The first is drawn in proportion to the weights. For each next one some
     candidates are drawn in proportion to the weights times the squared
-    distances to the nearest center so far, and the best is kept. There are
-    fewer than k centers if there are fewer distinct points.
+    distances to the nearest center so far, and the one that leaves the least
+    total of those terms is kept. There are fewer than k centers if there are
+    fewer distinct points.
     """
     if trials is None:
         trials = 4 + int(math.log(k))

@@ -475,8 +475,8 @@ def segment(
     segmentation
         A `Segmentation`: labels, centers, palette, counts, painted image.
         It has k segments, none empty; fewer only if there are fewer distinct
-        colors (see also `order`). A segment that loses all its pixels on the way takes the color
-        that is farthest from its own center.
+        colors (see also `order`). A segment that loses all its pixels starts again
+        at the color that is farthest from the center it is assigned to.
 
     Raises
     ------
@@ -508,7 +508,7 @@ def segment(
     -----
     With "blocks", the working memory is about 0.2 GB for blocks and the sample,
     and for each pixel 4 bytes and twice the bytes that hold k (1 up to k = 255);
-    labels in a file that is mapped to `out` come on top only as file cache. The
+    if `out` is a map of a file, the labels in it add only file cache. The
     image is read once before the first pass (three times with `normalize`), and
     once in each. Initial centers are chosen from a sample: every pixel, or
     every 3rd, 9th, 27th, and so on, so that between 131,072 and 393,216 are
@@ -618,7 +618,8 @@ class Problem(NamedTuple):
     def events(self) -> Events[Clustering]:
         """Cluster the colors: yield all that happens, and return the clustering.
 
-        Nothing else holds the points, whose memory the labels need afterwards.
+        Only this generator holds the points, so that their memory is free when the
+        labels are made.
         """
         points = self.features.points(self.found)
         return each_in_default_errstate(
