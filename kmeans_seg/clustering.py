@@ -78,7 +78,7 @@ class FewerClustersWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
-    """The outcome of k-means. Everything in it belongs together.
+    """The result of k-means: labels, centers and inertia of the same pass.
 
     Its arrays are yours to change: nothing else refers to them.
 
@@ -97,7 +97,8 @@ class Clustering:
         nothing (or little, with a `tol`).
     converged
         Whether the last pass reassigned no point, so that every center is the
-        mean of its points; or, with a `tol`, at most this share of the weight.
+        mean of its points; or, with a `tol`, whether it reassigned at most
+        the share `tol` of the weight.
         False if `max_iter` cut the loop short, or if rounding led it back to
         earlier centers.
 
@@ -141,9 +142,9 @@ def kmeans(
 ) -> Clustering:
     """Cluster points by k-means.
 
-    The result does not depend on the order of the points: they are brought into
-    an order of their own (`canonical_order` in `distinct`), and the answer is
-    in yours.
+    The result does not depend on the order of the points: they are sorted into
+    a canonical order first (`canonical_order` in `distinct`), and the labels
+    are returned in your order.
 
     Parameters
     ----------
@@ -277,9 +278,9 @@ def lloyd(
     Returns
     -------
     steps
-        An iterator of `Step`. The labels of a step are those of its nearest
-        centers. In the last, no point is reassigned and every center is the
-        mean of its points, unless it ends a cycle.
+        An iterator of `Step`. In each step, the label of a point is the index of
+        its nearest center. In the last one, no point is reassigned and every
+        center is the mean of its points, unless it ends a cycle.
 
     Raises
     ------
@@ -466,7 +467,8 @@ def best_run(
 def optimum(points: Floats, weights: Floats, k: int, init: str) -> Floats | None:
     """Return the centers of least inertia if only one channel varies.
 
-    None for "auto" if it takes rehearsals.
+    Return None for "auto" where starts are to be rehearsed instead: if more than
+    one channel varies, or there are too many values.
     """
     varying = np.flatnonzero((points != points[0]).any(axis=0))
     if len(varying) > 1:

@@ -86,14 +86,15 @@ class NodataWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """An image, segmented. Everything in it belongs together.
+    """The result of segmenting an image: labels, centers and inertia of the same pass.
 
-    By default the segments are in order from dark to light: by Rec. 709 luma of
-    the center for RGB, by its value for gray, by L* in CIELAB, by the mean of
-    the channels in raw; equals in the order of their channels.
+    By default the segments are in order from dark to light. They are compared
+    by the Rec. 709 luma of the center for RGB, by its value for gray, by its L*
+    for CIELAB, and by the mean of its channels for raw. Ties are broken channel
+    by channel.
 
-    The arrays are yours to change. `predict` and `painted` have copies of the
-    centers and of the palette; `painted` is made from `labels`, once.
+    You may change the arrays: `predict` and `painted` use copies of the centers
+    and of the palette. `painted` is made from `labels`, on first access.
 
     Attributes
     ----------
@@ -102,8 +103,8 @@ class Segmentation:
         to k - 1: for each pixel the index of its nearest center. Pixels that
         took no part (outside of the mask, transparent) have -1.
     centers
-        Array (k, C) of float64, in the color space that was clustered; with a
-        position there follow as many columns as `labels` has axes: the mean
+        Array (k, C) of float64, in the color space that was clustered. With
+        `position`, one more column follows for each axis of `labels`: the mean
         row and column of the segment, in pixels.
     palette
         Array (k, C) in the dtype of the image: the color that each segment is
@@ -117,7 +118,8 @@ class Segmentation:
         The number of passes of the loop.
     converged
         Whether the last pass reassigned no pixel, so that every center is the
-        mean of its pixels; or, with a `tol`, at most this share of them.
+        mean of its pixels; or, with a `tol`, whether it reassigned at most
+        the share `tol` of them.
     space
         The name of the color space that was clustered.
 
@@ -201,10 +203,11 @@ class Segmentation:
         Parameters
         ----------
         image
-            An image with the channels of the one that was segmented, counted
-            from the last axis; with or without alpha, with more axes or fewer
-            (a frame, or a stack of them). Of floating point, if that was; else
-            of integers within the range of its dtype, in which they are taken.
+            An image with the same channels as the segmented one, on the same
+            axis counted from the last. It may lack alpha or have it, and have
+            more or fewer other axes (a frame, or a stack of frames). If the
+            segmented image was floating point, so must this one be. Otherwise it
+            must hold integers in the range of that image's dtype.
         mask
             Array of bool in the shape of the image without its channels: True
             for the pixels to label. By default all.
