@@ -609,6 +609,20 @@ def test_every_start_leads_to_the_run_of_segment(
     assert page.evaluate("runs[0].passes.at(-1).pass") == result.n_iter
 
 
+def test_another_k_is_shown_at_the_same_half_step(open_page: Callable[..., Page]) -> None:
+    page = open_page("rehearsed")  # its start is one half-step, that of a draw is k of them
+    go(page, 2)
+    assert page.locator("#name").inner_text() == "Pass 1: update"
+    for button in ("One cluster more", "One cluster more", "One cluster fewer", "New draw"):
+        press(page, button)
+        computed(page)
+        assert page.locator("#name").inner_text() == "Pass 1: update"
+    go(page, 1)
+    press(page, "One cluster more")
+    computed(page)
+    assert page.locator("#name").inner_text() == "Initial center 1"
+
+
 def kmeans_start(image: Image, k: int, seed: int) -> NDArray[Any]:
     return np.array([r.color for r in one_start(image, k, rng=seed) if isinstance(r, Choose)])
 

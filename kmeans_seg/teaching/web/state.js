@@ -29,8 +29,10 @@ const slideOf = (index) =>
 const slide = () => slideOf(state.active);
 const atEnd = () => state.at === timeline.length - 1 && runs.every(({ done }) => done);
 
+const halfStepsOfStart = () => Math.max(0, ...runs.map(startLength));
+
 function makeSlides() {
-  const longest = Math.max(...runs.map(startLength));
+  const longest = halfStepsOfStart();
   slides = runs.map((made) => slidesOf(made, longest));
   timeline = [...new Set(slides.flat().map(({ time }) => time))].sort((a, b) => a - b);
 }
@@ -41,10 +43,13 @@ let goal = null; // the half-step to show once it has been computed
 // Make the runs that `state` asks for. Computing yields to the reader every few milliseconds.
 async function makeRuns({ at = null, quiet = false } = {}) {
   const mine = ++order;
-  goal = at ?? (timeline.length > 1 && atEnd() ? Infinity : state.at);
+  const ended = timeline.length > 1 && atEnd();
+  const inPasses = state.at - halfStepsOfStart();
   runs = state.starts
     .map(fitting)
     .map((start) => (isRecorded(start) ? recordings[start.number] : runFor(start)));
+  // The reader stays at the end, or at the same half-step of the same pass.
+  goal = at ?? (ended ? Infinity : inPasses < 0 ? state.at : halfStepsOfStart() + inPasses);
   state.active = Math.min(state.active, runs.length - 1);
   const busy = () => runs.filter(({ work }) => work);
   for (let patience = 60; mine === order; patience = 40) {
