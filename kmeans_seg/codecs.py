@@ -564,11 +564,11 @@ def check_segments(series: Any, data: bytes) -> None:
 
     Without imagecodecs, tifffile unpacks by functions that have no limit.
     """
-    import importlib.util  # here, since most images do without it
+    from importlib.util import find_spec  # here, since most images do without it
 
     page = series.keyframe
     method = page.compression.name
-    if method in ("NONE", "PACKBITS") or importlib.util.find_spec("imagecodecs"):
+    if method in ("NONE", "PACKBITS") or find_spec("imagecodecs"):
         return
     if method not in ("ADOBE_DEFLATE", "DEFLATE"):
         raise FormatError(

@@ -59,7 +59,7 @@ def random_case(rng: np.random.Generator) -> tuple[Floats, Floats | None, int]:
 @pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
 def test_kmeans_of_any_numbers(strategy: str) -> None:
     rng = np.random.default_rng(0)
-    for _ in range(10 * TIMES):
+    for _ in range(20 * TIMES):
         points, weights, k = random_case(rng)
         init = str(rng.choice(["auto", "k-means++", "random"]))
         result = kmeans(points, k, weights=weights, init=init, strategy=strategy)
@@ -121,7 +121,7 @@ def exact_seeds(points: Floats, weights: Floats, k: int, trials: int, seed: int)
 
 def test_seeds_of_any_numbers_are_drawn_and_compared_exactly(strategy: str) -> None:
     rng = np.random.default_rng(2)
-    for seed in range(10 * TIMES):
+    for seed in range(20 * TIMES):
         points, weights, k = random_case(rng)
         if rng.random() < 0.3:  # many equal candidates
             points = np.asarray(rng.integers(0, 3, points.shape) / 10, np.float64)

@@ -30,7 +30,8 @@ def assert_same_steps(points: Floats, centers: Floats, weights: Floats | None = 
 
 @pytest.fixture(scope="module")
 def colors_of_a_photo() -> tuple[Floats, Floats]:
-    found = distinct_colors([coffee()[::4, ::4].reshape(-1, 3)])
+    step = dose(4, 2)
+    found = distinct_colors([coffee()[::step, ::step].reshape(-1, 3)])
     assert found.counts is not None
     return found.colors.astype(np.float64), found.counts
 

@@ -113,15 +113,16 @@ def has_a_tie(points: list[oracle.Point], pass_: oracle.Pass) -> bool:
 
 def test_the_tiny_grids_hold_what_they_are_for() -> None:
     ties = duplicates = rescues = 0
-    seeds = range(dose(300, 1000))
-    for seed in seeds:
+    for seed in range(1000):
         points, centers, _ = tiny_grid(seed)
         rows = [tuple(map(float, point)) for point in points.tolist()]
         passes = tiny_passes(seed)
         ties += any(has_a_tie(rows, pass_) for pass_ in passes[1:])
         duplicates += len(np.unique(centers, axis=0)) < len(centers)
         rescues += [list(center) for center in passes[0].centers] != centers.tolist()
-    assert min(ties, duplicates, rescues) > len(seeds) / 10
+    assert ties > 100
+    assert duplicates > 100
+    assert rescues > 100
 
 
 def about_to_be_empty(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

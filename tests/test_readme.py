@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samples import COFFEE
 
-import kmeans_seg
 from kmeans_seg import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DEMO = Path(kmeans_seg.__file__).parent / "data" / "coffee.jpg"
 
 
 def blocks(language: str) -> list[str]:
@@ -26,7 +25,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def beside_a_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Go to an empty directory with photo.jpg in it."""
-    shutil.copy(DEMO, tmp_path / "photo.jpg")
+    shutil.copy(COFFEE, tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -69,7 +68,7 @@ def test_links_lead_to_files(page: str) -> None:
 
 def test_every_file_of_the_package_is_in_the_reading_order() -> None:
     listed = re.findall(r"^\d+\. \[(\w+\.py|fast/|teaching/)\]", README, re.MULTILINE)
-    files = [path.name for path in DEMO.parents[1].glob("*.py") if not path.name.startswith("__")]
+    files = [path.name for path in COFFEE.parents[1].glob("*.py") if not path.name.startswith("__")]
     assert sorted(listed) == sorted([*files, "fast/", "teaching/"])
 
 

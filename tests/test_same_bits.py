@@ -137,19 +137,20 @@ def elsewhere(variables: dict[str, str], block: int = 0) -> dict[str, str]:
     return hashes
 
 
-def optional(*levels: str) -> list[str]:
-    """Return all that NumPy uses beyond its baseline, from one of these levels up."""
+def switched_off(*levels: str) -> str:
+    """Name what NumPy uses from one of these levels up, and what is switched off already."""
     numpy_core = importlib.import_module("numpy._core._multiarray_umath")
     names = [name for name in numpy_core.__cpu_dispatch__ if numpy_core.__cpu_features__.get(name)]
-    return [name for name in names if name.startswith(levels)]
+    already = os.environ.get("NPY_DISABLE_CPU_FEATURES", "").split()
+    return " ".join([*already, *(name for name in names if name.startswith(levels))])
 
 
 def without(*levels: str) -> dict[str, str]:
-    """Switch these levels off, and all above them."""
-    names = optional(*levels)
-    if not names:
+    """Switch off all that NumPy may use beyond its baseline, from one of these levels up."""
+    names = switched_off(*levels)
+    if names == switched_off():
         pytest.skip(f"this processor, or this NumPy, has none of {levels}")
-    return {"NPY_DISABLE_CPU_FEATURES": " ".join(names)}
+    return {"NPY_DISABLE_CPU_FEATURES": names}
 
 
 @thorough
@@ -164,7 +165,14 @@ def test_without_avx512_and_avx2() -> None:
 
 # OpenBLAS has kernels for every processor, which round in another order.
 WAYS = {
-    "all at once": ({"OPENBLAS_CORETYPE": "Prescott", "OPENBLAS_NUM_THREADS": "2"}, 1000),
+    "all at once": (
+        {
+            "OPENBLAS_CORETYPE": "Prescott",
+            "OPENBLAS_NUM_THREADS": "2",
+            "NPY_DISABLE_CPU_FEATURES": switched_off(""),
+        },
+        1000,
+    ),
     "kernels of an old processor": ({"OPENBLAS_CORETYPE": "Prescott"}, 0),
     "kernels of a newer one": ({"OPENBLAS_CORETYPE": "Haswell"}, 0),
     "two threads": ({"OPENBLAS_NUM_THREADS": "2"}, 0),
@@ -177,7 +185,4 @@ WAYS = {
 def test_in_other_ways(way: str) -> None:
     if way.startswith("kernels") and "openblas" not in str(np.show_config(mode="dicts")).lower():
         pytest.skip("this NumPy does not multiply with OpenBLAS")
-    variables, block = WAYS[way]
-    if way == "all at once":  # at the processor's baseline, too
-        variables = variables | {"NPY_DISABLE_CPU_FEATURES": " ".join(optional(""))}
-    assert elsewhere(variables, block) == HASHES
+    assert elsewhere(*WAYS[way]) == HASHES

@@ -1136,8 +1136,8 @@ def expected_distances(name: str, row: int, column: int) -> NDArray[np.float64]:
     return squared_distance(point, segment(image, k, **options).centers)
 
 
-@pytest.mark.parametrize("name", PAGES if THOROUGH else ["color"])
 @thorough
+@pytest.mark.parametrize("name", PAGES)
 def test_the_distances_of_a_pixel(name: str, open_page: Callable[..., Page]) -> None:
     page = open_page(name)
     page.keyboard.press("End")

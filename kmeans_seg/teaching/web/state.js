@@ -44,12 +44,13 @@ let goal = null; // the half-step to show once it has been computed
 async function makeRuns({ at = null, quiet = false } = {}) {
   const mine = ++order;
   const ended = timeline.length > 1 && atEnd();
-  const inPasses = state.at - halfStepsOfStart();
+  const before = halfStepsOfStart();
   runs = state.starts
     .map(fitting)
     .map((start) => (isRecorded(start) ? recordings[start.number] : runFor(start)));
   // The reader stays at the end, or at the same half-step of the same pass.
-  goal = at ?? (ended ? Infinity : inPasses < 0 ? state.at : halfStepsOfStart() + inPasses);
+  const shift = state.at < before ? 0 : halfStepsOfStart() - before;
+  goal = at ?? (ended ? Infinity : state.at + shift);
   state.active = Math.min(state.active, runs.length - 1);
   const busy = () => runs.filter(({ work }) => work);
   for (let patience = 60; mine === order; patience = 40) {
