@@ -76,7 +76,7 @@ PEERS: dict[str, dict[str, Run]] = {
     "libimagequant": {"": libimagequant},
     "Pillow": {"": pillow},
 }
-LEAST = 1e-5  # what is closer to the least inertia is drawn here
+LEAST = 1e-5  # what is closer to the lowest inertia is drawn here
 SLOW = 10.0  # seconds: what took longer is run once, and not with more starts
 MOST = 64  # with more centers, each library starts once
 LARGE = 4e6  # numbers: above this, the default MiniBatchKMeans takes minutes

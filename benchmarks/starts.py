@@ -2,7 +2,7 @@
 
     python -m benchmarks.starts [--photos DIR] [--seeds 10] [--runs 50] [-k 3 5 8 16 32 64]
 
-For each photo, the least inertia known is that of `--runs` runs from k-means++
+For each photo, the lowest inertia known is that of `--runs` runs from k-means++
 and of the rehearsed runs. The times are CPU times of one thread, taken in
 turns, since other processes disturb them less: set OPENBLAS_NUM_THREADS=1. They
 are of the start and the loop over all colors. Gray images are compared with

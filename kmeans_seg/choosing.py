@@ -1,6 +1,6 @@
 """Choose the number of segments: compare several k on the same few coarse colors.
 
-A larger k always has less inertia, so inertia alone cannot choose, and the
+A larger k always has lower inertia, so inertia alone cannot choose, and the
 "elbow" of its curve is there for data without any clusters too (E. Schubert,
 2023). We compare the curve with that of data spread evenly in as many
 dimensions: where a further center helps clearly more than there, it finds a

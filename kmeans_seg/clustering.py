@@ -12,7 +12,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -160,7 +160,7 @@ def kmeans(
         How to choose the centers to start from: "auto" (good ones whatever the
         seed, as in `segment`), "k-means++" (greedy, see `kmeans_plusplus`),
         "random" (distinct points, in proportion to their weights), "optimal"
-        (the centers of least inertia; only one channel may vary), or an array
+        (the centers of lowest inertia; only one channel may vary), or an array
         (k, C) of centers.
     n_init
         The number of runs from different initial centers; the one of least
@@ -258,7 +258,7 @@ def lloyd(
 
     It always ends. Where points differ by a few units in the last place of
     float64, the rounding of the means can lead back to earlier centers: then
-    the last step is the one of least inertia in this cycle, the earliest of
+    the last step is the one of lowest inertia in this cycle, the earliest of
     equals.
 
     Parameters
@@ -376,7 +376,7 @@ def kmeans_plusplus(
         k,
         validation.as_generator(rng),
         trials=trials,
-        potential=STRATEGIES["fast"].potential,
+        potential_type=STRATEGIES["fast"].potential,
     )
     return points[[center.index for center in draws]] + 0.0
 
@@ -424,8 +424,10 @@ class Options(NamedTuple):
         if self.init == "random":
             return seeding.random(points, weights, k, self.rng)
         if self.init == "auto":
-            return rehearse(points, k, weights, self.rng, potential=self.strategy.potential)
-        return seeding.plusplus(points, weights, k, self.rng, potential=self.strategy.potential)
+            return rehearse(points, k, weights, self.rng, potential_type=self.strategy.potential)
+        return seeding.plusplus(
+            points, weights, k, self.rng, potential_type=self.strategy.potential
+        )
 
 
 def best_run(
@@ -465,7 +467,7 @@ def best_run(
 
 
 def optimum(points: Floats, weights: Floats, k: int, init: str) -> Floats | None:
-    """Return the centers of least inertia if only one channel varies.
+    """Return the centers of lowest inertia if only one channel varies.
 
     Return None for "auto" where starts are to be rehearsed instead: if more than
     one channel varies, or there are too many values.
@@ -520,7 +522,7 @@ def run_in_order(
         step = yield from steps(
             clusters,
             step.centers[order],
-            first=step.iteration,
+            iteration=step.iteration,
             max_iter=options.max_iter if converged else step.iteration,
             tol=options.tol,
         )
@@ -531,7 +533,8 @@ def run_in_order(
 def conclude(step: Step, converged: bool, *, keep_empty: bool = False) -> Clustering:
     """Make a clustering of the last step; clusters without points are left out by default."""
     filled = step.weights > 0
-    labels = step.labels if step._clusters.labels_are_local else np.empty(0, np.int32)
+    labels: Any = step._labels  # those of Dask stay with its workers
+    labels = step.labels if isinstance(labels, np.ndarray) else np.empty(0, np.int32)
     labels.flags.writeable = True
     if keep_empty:
         filled = np.ones(len(filled), np.bool_)

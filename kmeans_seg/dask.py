@@ -295,7 +295,6 @@ class ChunkClusters(StreamedClusters):
     """Clusters of points that stay with the workers of a cluster, and their labels with them."""
 
     labels: Any  # a dask array (n,)
-    labels_are_local = False
 
     def __init__(
         self, stream: ChunkStream, parts: list[Any], k: int, outline: dict[str, Any]

@@ -137,16 +137,13 @@ class Clusters:
     points
         Array (n, C) of float64.
     weights
-        Array (n,) of float64: what each point counts.
+        Array (n,) of float64. A point of weight 3 counts as three points: the points
+        of an image are its distinct colors, and their weights the numbers of pixels.
     k
         The number of clusters.
     labels
         Array (n,) of integers: the cluster of each point; -1 before the first pass.
-    labels_are_local
-        Whether the labels are in the memory of this process.
     """
-
-    labels_are_local = True
 
     def __init__(
         self, points: Floats, weights: Floats, k: int, labels: SmallLabels | None = None
@@ -199,10 +196,10 @@ class Clusters:
             points, labels = self.points, self.labels
             empty = np.setdiff1d(np.arange(len(centers)), labels)
             distances = own_distances(points, centers, labels)
-            member = np.zeros(len(centers), np.intp)
-            member[labels] = np.arange(len(points))  # any one of each cluster
-            nowhere_to_go = (points == points[member[labels]]).all() or not distances.any()
-            if empty.size == 0 or nowhere_to_go:
+            one_of_each = np.zeros(len(centers), np.intp)
+            one_of_each[labels] = np.arange(len(points))  # the index of any point of a cluster
+            only_copies = (points == points[one_of_each[labels]]).all()
+            if empty.size == 0 or only_copies or not distances.any():
                 return centers
             centers = centers.copy()
             for cluster in empty:
@@ -311,18 +308,17 @@ def steps(
     clusters: Clusters,
     centers: Floats,
     *,
-    first: int = 1,
+    iteration: int = 1,
     max_iter: int | None = None,
     tol: float = 0,
 ) -> Generator[Step, None, Step]:
     """Run the loop from the given centers; yield a step for each pass, and return the last.
 
-    The first pass has the number `first`, and none has a higher one than
-    `max_iter`. The loop stops when at most the share `tol` of the weight was
-    reassigned.
+    The first pass has the number `iteration`, and the last at most `max_iter`.
+    The loop stops when at most the share `tol` of the weight was reassigned.
     """
-    cycle, iteration = Cycle(), first
-    little = tol * clusters.weight() if tol else 0.0
+    cycle = CycleDetector()
+    tolerated = tol * clusters.weight() if tol else 0.0
     while True:
         before = clusters.labels
         clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
@@ -330,48 +326,48 @@ def steps(
         if not weights.all():  # a cluster is empty
             centers = clusters.refill(centers)
             weights = clusters.total_weights()
-        settled = clusters.moved(before, clusters.labels) <= little
-        if settled and not little:
+        converged = clusters.moved(before, clusters.labels) <= tolerated
+        if converged and not tolerated:
             # The centers are the means, unless a caller gave both centers and labels.
-            settled = bool((clusters.update_centers(centers) == centers).all())
+            converged = bool((clusters.update_centers(centers) == centers).all())
         step = Step(
             iteration=iteration,
             centers=centers,
             weights=weights,
-            converged=settled,
+            converged=converged,
             _before=before,
             _labels=clusters.labels,
             _clusters=clusters,
         )
         yield step
         # 6: stop if no point was reassigned, or very few.
-        if step.converged or iteration == max_iter or cycle.ends_with(step):
+        if converged or iteration == max_iter or cycle.ends_at(step):
             return step
         centers = clusters.update_centers(centers)  # 4: the mean of each cluster
         iteration += 1
 
 
 @dataclass
-class Cycle:
-    """Notices when rounding leads the loop back to earlier centers.
+class CycleDetector:
+    """Detects when rounding leads the loop back to earlier centers.
 
-    The loop then goes through the cycle again, and ends at its step of least inertia.
+    The loop then goes through the cycle once more, and ends at its step of lowest inertia.
     """
 
     _passes: dict[int, int] = field(default_factory=dict)  # by the hash of their centers
     _length: int = 0  # of the cycle, once centers have returned
     _centers: Floats | None = None  # the first that returned
-    _costs: list[float] = field(default_factory=list)  # the inertia of each step since then
+    _inertias: list[float] = field(default_factory=list)  # of each step since then
 
-    def ends_with(self, step: Step) -> bool:
-        """Return whether a step is the best of a cycle that the loop has gone through."""
+    def ends_at(self, step: Step) -> bool:
+        """Return whether the loop has gone through a cycle, and this is its best step."""
         if not self._length:
-            first = self._passes.setdefault(hash(step.centers.tobytes()), step.iteration)
-            self._length, self._centers = step.iteration - first, step.centers
+            earlier = self._passes.setdefault(hash(step.centers.tobytes()), step.iteration)
+            self._length, self._centers = step.iteration - earlier, step.centers
         if not self._length:
             return False
-        self._costs.append(step.inertia)
-        if len(self._costs) == self._length + 1 and (step.centers != self._centers).any():
-            self._length, self._costs = 0, []  # the hashes collided: forget this cycle
+        self._inertias.append(step.inertia)
+        if len(self._inertias) == self._length + 1 and (step.centers != self._centers).any():
+            self._length, self._inertias = 0, []  # the hashes collided: forget this cycle
             return False
-        return len(self._costs) > self._length and step.inertia == min(self._costs)
+        return len(self._inertias) > self._length and step.inertia == min(self._inertias)

@@ -1,6 +1,6 @@
 """The best centers that one channel can have, by dynamic programming.
 
-On a line each cluster is a run of neighboring values. The least inertia of the
+On a line each cluster is a run of neighboring values. The lowest inertia of the
 first j values in m runs is that of the first i in m - 1 runs, plus the inertia
 of the run from i to j, for the best i. As j or m grows, the best i never falls.
 So we solve a few rows j first: they bound the search in the rows between.
@@ -25,7 +25,7 @@ BLOCK = 2**14  # runs tried at a time
 
 
 def optimal_centers(values: Floats, k: int, weights: Floats | None = None) -> Floats:
-    """Find the k centers of least inertia for the values of one channel.
+    """Find the k centers of lowest inertia for the values of one channel.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def one_run_more(
 ) -> tuple[Floats, Indices]:
     """Divide the first j values into `number` runs, for each j in `stops`.
 
-    With one run less, `least` is the least inertia and `fewer` the start of
+    With one run less, `least` is the lowest inertia and `fewer` the start of
     the last run, arrays (n + 1,). Returns the same for `number` runs.
     """
     n = len(least) - 1

@@ -72,7 +72,7 @@ def rehearse(
     rng: np.random.Generator,
     *,
     starts: int = STARTS,
-    potential: type[Potential] = Potential,
+    potential_type: type[Potential] = Potential,
 ) -> Generator[Round | InitialCenter, None, Floats]:
     """Yield every round of the rehearsals, and return the centers (k, C) that won.
 
@@ -87,7 +87,7 @@ def rehearse(
         coarse = CoarsePoints(points, weights, most=POINTS + POINTS_PER_CENTER * k)
         centers = coarse.draw(k, starts, rng)
     if centers is None:
-        return (yield from plusplus(points, weights, k, rng, potential=potential))
+        return (yield from plusplus(points, weights, k, rng, potential_type=potential_type))
     numbers, changes = np.arange(starts), 0
     most_changes = min(k // 2, MOST_CHANGES)
     while True:

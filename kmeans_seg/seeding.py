@@ -49,11 +49,11 @@ class InitialCenter:
         """
         if not self._earlier:
             return None
-        closest = squared_distance(self._points, self._points[self._earlier[0]])
+        distances = squared_distance(self._points, self._points[self._earlier[0]])
         for index in self._earlier[1:]:
             other = squared_distance(self._points, self._points[index])
-            np.minimum(closest, other, out=closest)
-        return closest
+            np.minimum(distances, other, out=distances)
+        return distances
 
 
 InitialCenters: TypeAlias = Generator[InitialCenter, None, Floats]
@@ -67,26 +67,26 @@ class Potential:
 
     def __init__(self, points: Floats, weights: Floats, center: Floats) -> None:
         self._points, self._weights = points, weights
-        self._closest = squared_distance(points, center)
+        self._distances = squared_distance(points, center)
 
-    def some_left(self) -> bool:
+    def is_positive(self) -> bool:
         """Return whether any point is not on a center."""
-        if not (self._weights * self._closest).any():
+        if not (self._weights * self._distances).any():
             # Products with small weights underflow: let the distances alone decide.
             self._weights = np.ones(len(self._points))
-        return bool(self._closest.any())
+        return bool(self._distances.any())
 
     def draw(self, size: int, rng: np.random.Generator) -> Indices:
         """Draw points in proportion to their weighted distances."""
-        return draw(self._weights * self._closest, size, rng)
+        return draw(self._weights * self._distances, size, rng)
 
     def add_best(self, candidates: Floats) -> int:
         """Add the candidate that leaves the smallest total as a center; return its index."""
         to_candidates = (squared_distance(self._points, center) for center in candidates)
-        closest = [np.minimum(self._closest, distances) for distances in to_candidates]
-        totals = [exact_total(self._weights * distances) for distances in closest]
+        lowered = [np.minimum(self._distances, distances) for distances in to_candidates]
+        totals = [exact_total(self._weights * distances) for distances in lowered]
         best = totals.index(min(totals))  # the first of equals
-        self._closest = closest[best]
+        self._distances = lowered[best]
         return best
 
 
@@ -97,7 +97,7 @@ def plusplus(
     rng: np.random.Generator,
     *,
     trials: int | None = None,
-    potential: type[Potential] = Potential,
+    potential_type: type[Potential] = Potential,
 ) -> InitialCenters:
     """Choose centers by greedy k-means++: yield each as it is drawn, and return all.
 
@@ -109,13 +109,13 @@ def plusplus(
     """
     if trials is None:
         trials = 4 + int(math.log(k))
-    weights = at_least_1(weights)
+    weights = scale_up(weights)
     chosen = [int(draw(weights, 1, rng)[0])]
     yield InitialCenter(chosen[0], points, ())
-    closest = potential(points, weights, points[chosen[0]])
-    while len(chosen) < k and closest.some_left():
-        candidates = closest.draw(trials, rng)
-        best = int(candidates[closest.add_best(points[candidates])])
+    potential = potential_type(points, weights, points[chosen[0]])
+    while len(chosen) < k and potential.is_positive():
+        candidates = potential.draw(trials, rng)
+        best = int(candidates[potential.add_best(points[candidates])])
         yield InitialCenter(best, points, tuple(chosen))
         chosen.append(best)
     return points[chosen] + 0.0  # not -0.0, so that equal points give equal bits
@@ -123,7 +123,7 @@ def plusplus(
 
 def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> InitialCenters:
     """Draw centers in proportion to the weights, never the same point twice."""
-    available = at_least_1(weights).copy()
+    available = scale_up(weights).copy()
     chosen: list[int] = []
     while len(chosen) < k and available.any():
         index = int(draw(available, 1, rng)[0])
@@ -133,7 +133,7 @@ def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) ->
     return points[chosen] + 0.0
 
 
-def at_least_1(weights: Floats) -> Floats:
+def scale_up(weights: Floats) -> Floats:
     """Scale small weights up, so that fewer products with small distances underflow."""
     exponent = int(np.frexp(weights.max())[1])
     return weights if exponent > 0 else np.asarray(np.ldexp(weights, 1 - exponent))

@@ -432,7 +432,7 @@ def segment(
         image, it is "optimal", if there are at most 65,536 distinct values;
         else it *rehearses*: it runs k-means from many starts on a few thousand
         means of similar colors, and keeps the best (for k > 128, it is
-        "k-means++"). "optimal" finds the centers of least inertia. "k-means++"
+        "k-means++"). "optimal" finds the centers of lowest inertia. "k-means++"
         draws them once, as textbooks do (greedy, see `kmeans_plusplus`);
         "random" draws distinct colors, in proportion to their counts. Or give
         an array of centers, as the result has them.

@@ -133,7 +133,7 @@ def test_seeds_of_any_numbers_are_drawn_and_compared_exactly(strategy: str) -> N
             k,
             np.random.default_rng(seed),
             trials=3,
-            potential=STRATEGIES[strategy].potential,
+            potential_type=STRATEGIES[strategy].potential,
         )
         assert [s.index for s in found] == exact_seeds(points, ones, k, 3, seed)
 

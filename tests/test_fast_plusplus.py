@@ -42,7 +42,7 @@ def test_cells_are_left_alone_only_where_nothing_changes(
         potential.accept(seeds[number], change)
         left_alone += 40 - len(change[0])
         near = [squared_distance(points, seed) for seed in seeds[: number + 1]]
-        np.testing.assert_array_equal(potential._closest.ravel(), np.min(near, axis=0))
+        np.testing.assert_array_equal(potential._distances.ravel(), np.min(near, axis=0))
     assert left_alone or channels == 24
 
 
@@ -65,7 +65,7 @@ def test_the_best_of_some_seeds_is_that_of_the_plain_way(channels: int, scale: f
             assert index == totals.argmin()
         assert index == (seeds == seeds[index]).all(axis=1).argmax()
         assert totals[index] == pytest.approx(totals.min())
-        if potential.some_left():
+        if potential.is_positive():
             potential.accept(seeds[index], change)
             closest = distances[index]
             assert potential.total == exact_sum(weights * closest)
@@ -144,7 +144,7 @@ def test_of_equal_candidates_the_first_is_kept_with_the_bits_of_every_strategy()
                     6,
                     np.random.default_rng(seed),
                     trials=30,
-                    potential=strategy.potential,
+                    potential_type=strategy.potential,
                 )
             ]
             for strategy in STRATEGIES.values()

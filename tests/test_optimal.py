@@ -1,4 +1,4 @@
-"""The optimum of one channel: no division into runs has less inertia."""
+"""The optimum of one channel: no division into runs has lower inertia."""
 
 import itertools
 import math
@@ -146,7 +146,7 @@ def test_values_are_not_changed() -> None:
 
 
 def plain_dynamic_programming(values: Floats, weights: Floats, k: int) -> float:
-    """Find the least inertia for k runs with every start tried, on exact integers."""
+    """Find the lowest inertia for k runs with every start tried, on exact integers."""
     n = len(values)
     v, w = values.astype(np.int64).astype(object), weights.astype(np.int64).astype(object)
     sums = [np.concatenate(([0], np.cumsum(terms))) for terms in (w, w * v, w * v * v)]

@@ -364,7 +364,11 @@ def test_every_strategy_draws_the_same_centers(kind: str) -> None:
             [
                 drawn.index
                 for drawn in plusplus(
-                    points, weights, 9, np.random.default_rng(seed), potential=strategy.potential
+                    points,
+                    weights,
+                    9,
+                    np.random.default_rng(seed),
+                    potential_type=strategy.potential,
                 )
             ]
             for strategy in STRATEGIES.values()

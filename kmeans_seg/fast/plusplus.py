@@ -50,7 +50,9 @@ class CellPotential(Potential):
     _channels: NDArray[Any]  # of the points, cell by cell: (C, cells, 256)
     _center: Floats  # the center nearest to the middle of each cell's box: (C, cells),
     _own: Floats  # and its squared distance from there
-    _closest: NDArray[Any]  # the squared distance of each point to its nearest center: (cells, 256)
+    _distances: NDArray[
+        Any
+    ]  # the squared distance of each point to its nearest center: (cells, 256)
     _terms: Floats  # weights times distances: (cells, 256)
     _sums: Floats  # of the terms of each cell
     _total: int  # of all terms, in units of 2^-1074
@@ -65,14 +67,14 @@ class CellPotential(Potential):
         # Where single precision is as exact, it is twice as fast.
         small = self._whole and max(size, *high, *-low) < WHOLE_FLOAT32
         self._channels = in_cells(points.T, dtype=np.float32 if small else np.float64)
-        self._closest = distances_to(center, self._channels)
+        self._distances = distances_to(center, self._channels)
         self._own = distances_to(center, self._boxes.middle)
         self._center = np.repeat(center[:, np.newaxis], len(self._own), axis=1)
         self._weigh(in_cells(weights, fill=0))
         self._wide = len(points.T) > NARROW
         if self._wide:
             self._rows, self._scale = centered_rows(points, self._boxes)
-            self._squares = np.zeros(self._closest.shape, np.float32)
+            self._squares = np.zeros(self._distances.shape, np.float32)
             for channel in range(len(points.T)):
                 self._squares += np.square(self._rows[:, channel])
 
@@ -80,7 +82,7 @@ class CellPotential(Potential):
         """Compute all terms and their sums."""
         self._weights = weights
         self._cell_weights = by_cell(np.add, weights)
-        self._terms = weights * self._closest
+        self._terms = weights * self._distances
         self._sums = by_cell(np.add, self._terms)
         self._exact = self._whole and float(self._sums.sum()) < WHOLE_FLOAT64
         self._total = self._exact_total(self._terms, self._sums)
@@ -94,9 +96,9 @@ class CellPotential(Potential):
         """The sum of all terms, rounded to float64."""
         return self._total / ONE
 
-    def some_left(self) -> bool:
+    def is_positive(self) -> bool:
         """Whether any point has a distance from its nearest center."""
-        if not self._total and self._closest.any():
+        if not self._total and self._distances.any():
             # The weights make every term underflow: let the distances alone decide.
             self._weigh(np.sign(self._weights))
         return self._total > 0
@@ -156,7 +158,7 @@ class CellPotential(Potential):
 
     def _with_center(self, center: Floats, cells: Indices) -> tuple[NDArray[Any], float]:
         """Compute the distances in some cells with one more center, and the sum of their terms."""
-        closest = self._closest.take(cells, axis=0)
+        closest = self._distances.take(cells, axis=0)
         total = 0.0
         size = max(1, BLOCK // (CELL * len(self._channels)))
         for start in range(0, len(cells), size):
@@ -177,11 +179,11 @@ class CellPotential(Potential):
         """Bound the total that each candidate, as a new center, leaves at least."""
         totals = np.zeros(len(candidates))
         size = max(1, BLOCK // (CELL * len(candidates)))
-        for start in range(0, len(self._closest), size):
+        for start in range(0, len(self._distances), size):
             block = slice(start, start + size)
-            cells = np.arange(len(self._closest))[block]
+            cells = np.arange(len(self._distances))[block]
             terms = self._least_distances(candidates, cells)
-            np.minimum(terms, self._closest[block, np.newaxis], out=terms)
+            np.minimum(terms, self._distances[block, np.newaxis], out=terms)
             terms *= self._weights[block, np.newaxis]
             totals += terms.sum(axis=(0, 2))
         return totals
@@ -222,7 +224,7 @@ class CellPotential(Potential):
         nearer = distances < self._own
         self._own[nearer] = distances[nearer]
         self._center[:, nearer] = center[:, np.newaxis]
-        self._closest[cells] = closest
+        self._distances[cells] = closest
         self._total -= self._exact_total(self._terms[cells], self._sums[cells])
         terms = self._weights.take(cells, axis=0) * closest
         self._terms[cells] = terms
