@@ -1,14 +1,17 @@
-"""A Chromium that tests can drive.
+"""A Chromium that tests can drive with Playwright.
 
-It is looked for on the path; without it the tests that need it are skipped, except
-where CI is set, where they fail.
+Without one of the two, the tests that need them are skipped, except in the heavy dose,
+where they fail.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
+from doses import THOROUGH
+
+if not THOROUGH:
+    pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -29,7 +32,7 @@ def browser() -> Iterator[Browser]:
     """Start one Chromium for all the tests of a file."""
     if CHROMIUM is None:
         reason = "Chromium is not installed: apt-get install chromium"
-        if os.environ.get("CI"):
+        if THOROUGH:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:

@@ -5,6 +5,7 @@ import signal
 import pytest
 from doses import dose
 from hypothesis import settings
+from pages import files as files
 
 from kmeans_seg.strategies import STRATEGIES
 

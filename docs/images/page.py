@@ -2,7 +2,7 @@
 
     python docs/images/page.py
 
-It needs Playwright (extra `test`) and Chromium on the path.
+It needs Playwright (extra `dev`) and Chromium on the path.
 """
 
 import shutil
