@@ -240,7 +240,7 @@ def test_another_k_is_shown_at_the_same_half_step(open_page: Callable[..., Page]
     page = open_page("rehearsed")  # its start is one half-step, that of a draw is k of them
     go(page, 2)
     assert page.locator("#name").inner_text() == "Pass 1: update"
-    for button in ("One cluster more", "One cluster more", "One cluster fewer", "New draw"):
+    for button in ("One cluster more", "One cluster more", "One cluster fewer", "New start"):
         press(page, button)
         computed(page)
         assert page.locator("#name").inner_text() == "Pass 1: update"
@@ -259,7 +259,7 @@ def test_new_draws_differ_and_come_back(open_page: Callable[..., Page]) -> None:
     page = open_page("color")
     seeds = []
     for number in (1, 2, 3):
-        press(page, "New draw")
+        press(page, "New start")
         computed(page)
         assert page.evaluate("runs[0].start") == {"kind": "draw", "number": number}
         seeds.append(page.evaluate("runs[0].seeds"))
@@ -370,6 +370,15 @@ def test_two_runs_side_by_side(open_page: Callable[..., Page]) -> None:
     # The panels show the run that the pointer is at.
     page.locator("#stage-1").hover(position={"x": 20, "y": 20})
     assert page.evaluate("state.active") == 1
+    heads = page.locator("#name, #pixel-head, #centers-head, #colors-head").all_inner_texts()
+    assert [head[:4] for head in heads] == ["B · "] * 4
+    # The curve has the unit of the words below the pictures.
+    captions = page.locator(".caption:visible").all_inner_texts()
+    unit = page.locator("#curve .title").text_content()
+    assert unit
+    for letter, caption in zip("AB", captions, strict=True):
+        number = caption.split("Inertia ")[1].removesuffix(f" {unit}.")
+        assert page.locator("#curve text", has_text=f"{letter} {number}").count() == 1
     page.locator("#compare").click()
     expect(page.locator("#run-1")).to_be_hidden()
     assert page.evaluate("runs[0].start") == {"kind": "seed", "number": 2}
@@ -435,7 +444,7 @@ def test_a_page_of_a_transparent_image(tmp_path: Path, open_page: Callable[..., 
     visible = result.labels >= 0
     np.testing.assert_array_equal(canvas[visible][:, :3], result.painted[visible][:, :3])
     expect(page.locator("#lead")).to_contain_text("196 of 216 pixels take part")
-    press(page, "New draw")
+    press(page, "New start")
     computed(page)
     colors = as_pixels(image)[page.evaluate("runs[0].seeds")]
     again = segment(image, 3, init=colors[:, :3])
@@ -685,7 +694,7 @@ def test_the_step_that_is_taken_is_lit_and_told(open_page: Callable[..., Page]) 
     told = page.evaluate(
         """() => timeline.map((_, at) => {
             jump(at);
-            const lit = [...document.querySelectorAll("#steps li")];
+            const lit = [...document.querySelectorAll("#steps button")];
             const which = lit.filter((item) => item.getAttribute("aria-current") === "step");
             const { kind, changed } = slide();
             return [kind, changed, which.map((item) => lit.indexOf(item) + 1), $("now").innerText];
@@ -713,6 +722,9 @@ def test_the_original_and_the_changes(open_page: Callable[..., Page]) -> None:
     painted = event.palette[event.labels]
     np.testing.assert_array_equal(canvas[event.changed, :3], painted[event.changed])
     assert f": {event.changed.sum()}." in page.locator("#caption-0").inner_text()
+    go(page, first_of(page, "assign"))
+    assert page.locator("#caption-0").inner_text().startswith("The first assignment")
+    assert (seen(page)[:, :, 3] == 255).all()
     go(page, last(page))
     assert (seen(page)[:, :, 3] < 255).all()
     assert "No pixel changed" in page.locator("#caption-0").inner_text()
@@ -936,6 +948,23 @@ def test_the_curve_is_revealed_and_leads_to_half_steps(open_page: Callable[..., 
     assert re.search(r"(^|\s)0(\.0)?(\s|$)", labels)  # the axis starts at 0
     page.locator("#zoom").click()
     assert "not from 0" in page.locator("#curve").inner_text()
+
+
+def test_a_click_on_one_of_the_six_steps_leads_to_it(open_page: Callable[..., Page]) -> None:
+    page = open_page("color")
+    kinds = page.evaluate("timeline.map((_, at) => { jump(at); return slide().kind; })")
+    go(page, 0)
+    for step, at in [
+        (4, kinds.index("update")),
+        (4, kinds.index("update") + 2),
+        (2, kinds.index("assign")),  # once, before the first assignment
+        (5, kinds.index("assign") + 2),
+        (3, kinds.index("assign") + 4),
+        (1, 0),
+    ]:
+        page.locator("#steps button").nth(step - 1).click()
+        assert position(page) == at
+        assert page.evaluate("stepsOf(slide())").count(step) == 1
 
 
 @thorough
@@ -1217,7 +1246,7 @@ def test_fewer_colors_than_asked_for(tmp_path: Path, open_page: Callable[..., Pa
     assert "The picture has only 2 colors" in page.locator("#summary").inner_text()
     expect(page.locator("#centers tr")).to_have_count(2)
     np.testing.assert_array_equal(seen(page)[:, :, 0], image)
-    press(page, "New draw")
+    press(page, "New start")
     computed(page)
     assert "The picture has only 2 colors" in page.locator("#summary").inner_text()
 

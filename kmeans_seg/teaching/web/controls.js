@@ -280,6 +280,9 @@ function listen() {
   $("next").addEventListener("click", () => jump(state.at + 1));
   $("last").addEventListener("click", () => jump(timeline.length - 1));
   $("slider").addEventListener("input", () => jump(Number($("slider").value)));
+  stepButtons().forEach((button, i) => {
+    button.addEventListener("click", () => jump(nextDoing(i + 1) ?? state.at));
+  });
   $("speed").addEventListener("change", () => state.playing && play(true));
   for (const input of document.querySelectorAll("input[name=mode], input[name=seeding]")) {
     input.addEventListener("change", () => {

@@ -11,8 +11,6 @@ function ticks(low, high, most) {
   return [found, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))];
 }
 
-const superscript = (n) => [...String(n)].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d] ?? "⁻").join("");
-
 // The half-steps of a run in order: [x, inertia], with the update between two assignments.
 const curveOf = (made) =>
   made.passes.flatMap(({ inertia, after }, p) => {
@@ -58,8 +56,8 @@ function drawCurve() {
   const late = all.flat().filter(([x]) => x > 1).map(([, value]) => value);
   const fitted = state.zoom && late.length ? late : everything;
   const most = Math.max(...fitted);
-  const exponent = most >= 1e4 ? Math.floor(Math.log10(most)) : 0;
-  const unit = 10 ** exponent;
+  // The unit of the words below the pictures: that of the lowest value, unless others get too long.
+  const [unit, unitName] = unitOf(Math.max(Math.min(...fitted), most / 9999));
   const lowest = state.zoom ? Math.min(...fitted) / unit : 0;
   const room = state.zoom ? (most / unit - lowest) * 0.06 || 0.5 : 0;
   const [low, high] = [lowest - room, most / unit + (room || (most / unit) * 0.05 || 1)];
@@ -70,7 +68,7 @@ function drawCurve() {
 
   const title = [
     sameUnit ? "" : text("curve.axis-percent"),
-    exponent ? `× 10${superscript(exponent)}` : "",
+    unitName,
     state.zoom ? text("curve.zoomed") : "",
   ];
   write(0, 11 * scale, title.filter(Boolean).join(" · "), { class: "title" });

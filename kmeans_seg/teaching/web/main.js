@@ -91,6 +91,7 @@ function fillHead() {
   const from = photo.from ?? [data.from[1], data.from[0]];
   const whole = from[0] === width && from[1] === height;
   const space = photo.channels === 1 && data.space !== "lab" ? "gray" : data.space;
+  $("idea").textContent = text("idea");
   const parts = photo.original ? [text("lead.space", { space: text(`space.${space}`) })] : [];
   const size = { width: String(width), height: String(height) };
   const values = { ...size, fromWidth: String(from[0]), fromHeight: String(from[1]) };
@@ -102,6 +103,9 @@ function fillHead() {
 }
 
 function fillView() {
+  for (const panel of ["colors", "pixel", "centers"]) {
+    $(`${panel}-head`).textContent = ofActive(text(panel));
+  }
   const { kind } = view();
   const { space } = activeRun();
   $("space").classList.toggle("flat", kind === "line");

@@ -1,5 +1,8 @@
 // What is said of a half-step: its name, the sentence, the six steps, the centers, one pixel.
 
+// Words about the run that the panels show.
+const ofActive = (words) => (runs.length > 1 ? `${"AB"[state.active]} · ${words}` : words);
+
 function nameOf(shown) {
   const { kind, pass } = shown;
   if (kind === "seed") return text("name.seed", { number: shown.marks.length - 1 });
@@ -74,14 +77,24 @@ function stepsOf(shown) {
 
 function fillNow() {
   const shown = slide();
-  $("name").textContent = nameOf(shown);
+  $("name").textContent = ofActive(nameOf(shown));
   $("summary").textContent = sentenceOf(shown);
   const [lit, ...near] = stepsOf(shown);
-  [...$("steps").children].forEach((item, i) => {
-    item.classList.toggle("near", near.includes(i + 1));
-    if (lit === i + 1) item.setAttribute("aria-current", "step");
-    else item.removeAttribute("aria-current");
+  stepButtons().forEach((button, i) => {
+    button.classList.toggle("near", near.includes(i + 1));
+    if (lit === i + 1) button.setAttribute("aria-current", "step");
+    else button.removeAttribute("aria-current");
   });
+}
+
+const stepButtons = () => [...$("steps").querySelectorAll("button")];
+
+// The next half-step that does one of the six steps; after the last one, the first.
+function nextDoing(step) {
+  const all = slides[state.active];
+  const doing = all.filter((shown) => stepsOf(shown).includes(step));
+  const next = doing.find(({ time }) => time > slide().time) ?? doing[0];
+  return next && timeline.indexOf(next.time);
 }
 
 /* The centers */
@@ -137,7 +150,8 @@ function fillPixel() {
   $("pixel").classList.toggle("empty", empty);
   $("kept").textContent = state.pinned ? text("pixel.pinned") : "";
   if (empty) {
-    const key = i === null ? "pixel.none" : takesPart(i) ? "pixel.no-centers" : "pixel.outside";
+    const none = matchMedia("(hover: none)").matches ? "pixel.none-touch" : "pixel.none";
+    const key = i === null ? none : takesPart(i) ? "pixel.no-centers" : "pixel.outside";
     $("pixel-color").textContent = text(key);
     $("distances").replaceChildren();
     $("pixel-note").textContent = "";

@@ -133,7 +133,9 @@ function captionOf(shown) {
   if (mode === "distances") return text("caption.distances");
   if (shown.kind === "seed") return text("caption.seed");
   if (mode === "changed") {
-    return text("caption.changed", { n: shown.changed }) + alone;
+    const first = shown.p === 0 && shown.kind !== "done";
+    const words = first ? text("caption.changed-first") : text("caption.changed", { n: shown.changed });
+    return words + alone;
   }
   return text(mode === "original" ? "caption.original" : "caption.segments") + alone;
 }

@@ -41,8 +41,17 @@ const format = (value, options) =>
 const whole = (value) => format(value, { maximumFractionDigits: 0 });
 // Large numbers in words, like 180.9 million.
 const words = { notation: "compact", compactDisplay: "long" };
+const LARGE = 1e4;
 const number = (value) =>
-  format(value, { maximumSignificantDigits: 4, ...(value >= 1e6 ? words : {}) });
+  format(value, { maximumSignificantDigits: 4, ...(value >= LARGE ? words : {}) });
+
+// The unit of such a number, and its name: 10⁶ and "million".
+function unitOf(value) {
+  if (value < LARGE) return [1, ""];
+  const unit = 1000 ** Math.floor(Math.log10(value) / 3 + 1e-9);
+  const parts = new Intl.NumberFormat(language, words).formatToParts(2 * unit);
+  return [unit, parts.find(({ type }) => type === "compact").value];
+}
 const places = (value, digits) =>
   format(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const percent = (part) =>
