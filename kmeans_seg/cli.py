@@ -569,7 +569,7 @@ def live_line(name: str) -> Iterator[Callable[[Step], None] | None]:
     width = shutil.get_terminal_size().columns - 1  # a full line would wrap, and stay
 
     def show(step: Step) -> None:
-        text = f"{name}: pass {step.iteration}, {step.moved:.0f} pixels reassigned"
+        text = f"{name}: pass {step.iteration}, {step.reassigned_weight:.0f} pixels reassigned"
         print("\r" + text[:width].ljust(width), end="", file=sys.stderr, flush=True)
 
     try:

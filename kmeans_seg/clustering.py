@@ -30,14 +30,14 @@ from .validation import RandomGenerator
 Result = TypeVar("Result")
 
 
-class Reordered(NamedTuple):
+class Renumbered(NamedTuple):
     """The clusters have new numbers: the one that was number order[i] is number i from now on."""
 
     order: Indices
 
 
 # What happens on the way to a result: initial centers are rehearsed or drawn, then passes are made.
-Event: TypeAlias = Round | InitialCenter | Step | Reordered
+Event: TypeAlias = Round | InitialCenter | Step | Renumbered
 Events: TypeAlias = Generator[Event, None, Result]
 Draws: TypeAlias = Generator[Round | InitialCenter, None, Floats]
 Callback: TypeAlias = Callable[[Step], object]
@@ -163,9 +163,9 @@ def kmeans(
         (the centers of lowest inertia; only one channel may vary), or an array
         (k, C) of centers.
     n_init
-        The number of runs from different initial centers; the one of least
-        inertia is kept, the first of equals. With "optimal" or an array for
-        `init` there is one run.
+        The number of runs from different initial centers; the one of lowest
+        inertia is kept, the first of equals. There is one run with "optimal", also
+        where "auto" means it, and with an array for `init`.
     max_iter
         The number of passes after which a run gives up.
     tol
@@ -456,7 +456,7 @@ def best_run(
         if clusters_of_all is None:
             clusters = options.strategy.clusters(points, weights, len(centers))
         else:
-            # A sample may have fewer distinct points. Centers twice at a point are moved on.
+            # A sample may have fewer than k distinct points. Copies of a center are refilled.
             centers = np.concatenate((centers, np.repeat(centers[:1], k - len(centers), axis=0)))
             clusters = clusters_of_all(k)
         step = yield from steps(clusters, centers, max_iter=options.max_iter, tol=options.tol)
@@ -515,9 +515,9 @@ def run_in_order(
         order = np.lexsort((*step.centers.T[::-1], brightness(step.centers)))
         if (order == np.arange(len(order))).all():
             return conclude(step, converged)
-        clusters.reorder(order)
-        yield Reordered(order)
-        # The first pass repeats the last one: it starts from its labels and has its number.
+        clusters.renumber(order)
+        yield Renumbered(order)
+        # The first pass repeats the last one: with its number, from its labels in the new order.
         # A loop that was cut short, or ended a cycle, does not go on.
         step = yield from steps(
             clusters,

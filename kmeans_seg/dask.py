@@ -335,7 +335,7 @@ class ChunkClusters(StreamedClusters):
         self._last = before, self.labels, moved
         self._counted = True
 
-    def moved(self, before: Any, labels: Any) -> float:
+    def reassigned_weight(self, before: Any, labels: Any) -> float:
         """Return the number of points that have other labels than before."""
         if self._last is not None and before is self._last[0] and labels is self._last[1]:
             return float(self._last[2])
@@ -348,11 +348,11 @@ class ChunkClusters(StreamedClusters):
         totals = [inertia(part, self._features, centers, own) for part, own in parts]
         return int(sum(dask.compute(*totals))) / ONE
 
-    def reorder(self, order: Indices) -> None:
+    def renumber(self, order: Indices) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
         rank = order.argsort().astype(self.labels.dtype)
         (self.labels,) = dask.persist(self.labels.map_blocks(rank.take, dtype=rank.dtype))
-        self._sums.reorder(order)
+        self._sums.renumber(order)
 
 
 # Of features: the name of the space, the columns and their scale.

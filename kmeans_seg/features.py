@@ -263,7 +263,7 @@ def to_variance_1(columns: Floats, counts: Floats) -> Floats:
     n, channels = columns.shape
     everything = Clusters(columns, counts, 1, np.zeros(n, np.int32))
     means = everything.update_centers(np.zeros((1, channels)))[0]
-    size = float(everything.total_weights()[0])
+    size = float(everything.cluster_weights()[0])
     factor = np.ones(channels)
     for channel, values in enumerate(columns.T):
         total = exact_sum(counts * np.square(values - means[channel]))

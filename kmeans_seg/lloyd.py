@@ -155,11 +155,11 @@ class Clusters:
         """Assign each point to its nearest center."""
         self.labels = nearest_center(self.points, centers)
 
-    def weight(self) -> float:
+    def total_weight(self) -> float:
         """Return the weight of all points: an exact sum, rounded."""
         return exact_sum(self.weights)
 
-    def moved(self, before: SmallLabels, labels: SmallLabels) -> float:
+    def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
         """Return the weight of the points that have other labels than before: an exact sum."""
         return exact_sum(self.weights[np.flatnonzero(labels != before)])
 
@@ -167,11 +167,11 @@ class Clusters:
         """Return the weighted sum of squared distances of the points to their centers."""
         return exact_sum(self.weights * own_distances(self.points, centers, labels))
 
-    def total_weights(self) -> Floats:
+    def cluster_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
         ones = np.ones(len(self.points))
         totals = cluster_totals(self.labels, self.k, self.weights, ones)
-        return (totals / (ONE * ONE)).astype(np.float64)
+        return (totals / (ONE * ONE)).astype(np.float64)  # they are in units of 2^-2148
 
     def update_centers(self, centers: Floats) -> Floats:
         """Return the mean of each cluster, (k, C), rounded once; an empty one keeps its center."""
@@ -185,21 +185,24 @@ class Clusters:
         return means
 
     def refill(self, centers: Floats) -> Floats:
-        """Move each center without points to the point farthest from its own center; assign again.
+        """Move centers without points to the points farthest from their own centers; assign again.
 
-        A moved center sits on a point where no other center is, and keeps that point.
-        So each round fills at least one more cluster, and this ends after at most k
-        rounds. It ends earlier if every cluster consists of copies of one point,
-        because no cluster can be split then.
+        A moved center sits on a point where no other center is, and keeps that point. Its
+        move may leave another cluster empty, whose center is moved in the next round. No
+        center is moved twice, so this ends after at most k rounds. It ends earlier if no
+        cluster can be split: each consists of copies of one point, or all distances are 0
+        (those of tiny numbers underflow).
         """
         while True:
             points, labels = self.points, self.labels
             empty = np.setdiff1d(np.arange(len(centers)), labels)
+            if empty.size == 0:
+                return centers
             distances = own_distances(points, centers, labels)
             one_of_each = np.zeros(len(centers), np.intp)
             one_of_each[labels] = np.arange(len(points))  # the index of any point of a cluster
             only_copies = (points == points[one_of_each[labels]]).all()
-            if empty.size == 0 or only_copies or not distances.any():
+            if only_copies or not distances.any():
                 return centers
             centers = centers.copy()
             for cluster in empty:
@@ -212,8 +215,9 @@ class Clusters:
                     break
             self.assign(centers)
 
-    def reorder(self, order: Indices) -> None:
+    def renumber(self, order: Indices) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
+        # The argsort of an order is its inverse.
         self.labels = order.argsort().astype(np.int32)[self.labels]
 
 
@@ -243,7 +247,7 @@ class Step:
     >>> step = next(lloyd([[0], [1], [5], [9]], centers=[[0], [1]]))
     >>> step.labels, step.weights
     (array([0, 1, 1, 1], dtype=int32), array([1., 3.]))
-    >>> step.moved, step.inertia
+    >>> step.reassigned_weight, step.inertia
     (4.0, 80.0)
     """
 
@@ -290,9 +294,9 @@ class Step:
 
     @property
     @default_errstate
-    def moved(self) -> float:
-        """The weight of the reassigned points: pixels, when the points are counted colors."""
-        return self._clusters.moved(self._before, self._labels)
+    def reassigned_weight(self) -> float:
+        """The weight of the reassigned points: their pixels, if the points are distinct colors."""
+        return self._clusters.reassigned_weight(self._before, self._labels)
 
     @property
     @default_errstate
@@ -318,17 +322,17 @@ def steps(
     The loop stops when at most the share `tol` of the weight was reassigned.
     """
     cycle = CycleDetector()
-    tolerated = tol * clusters.weight() if tol else 0.0
+    tolerated = tol * clusters.total_weight() if tol else 0.0
     while True:
         before = clusters.labels
         clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
-        weights = clusters.total_weights()
+        weights = clusters.cluster_weights()
         if not weights.all():  # a cluster is empty
             centers = clusters.refill(centers)
-            weights = clusters.total_weights()
-        converged = clusters.moved(before, clusters.labels) <= tolerated
+            weights = clusters.cluster_weights()
+        converged = clusters.reassigned_weight(before, clusters.labels) <= tolerated
         if converged and not tolerated:
-            # The centers are the means, unless a caller gave both centers and labels.
+            # Then the centers are the means, unless the loop began with labels and other centers.
             converged = bool((clusters.update_centers(centers) == centers).all())
         step = Step(
             iteration=iteration,
@@ -340,7 +344,7 @@ def steps(
             _clusters=clusters,
         )
         yield step
-        # 6: stop if no point was reassigned, or very few.
+        # 6: stop if no point was reassigned. (Or very few; or after many passes; or in a cycle.)
         if converged or iteration == max_iter or cycle.ends_at(step):
             return step
         centers = clusters.update_centers(centers)  # 4: the mean of each cluster
@@ -351,12 +355,13 @@ def steps(
 class CycleDetector:
     """Detects when rounding leads the loop back to earlier centers.
 
-    The loop then goes through the cycle once more, and ends at its step of lowest inertia.
+    The loop then goes through the cycle once more, to learn the inertia of each of its steps,
+    and ends at the next one that has the lowest.
     """
 
     _passes: dict[int, int] = field(default_factory=dict)  # by the hash of their centers
     _length: int = 0  # of the cycle, once centers have returned
-    _centers: Floats | None = None  # the first that returned
+    _centers: Floats | None = None  # of the latest pass; once centers have returned, those
     _inertias: list[float] = field(default_factory=list)  # of each step since then
 
     def ends_at(self, step: Step) -> bool:
@@ -370,4 +375,4 @@ class CycleDetector:
         if len(self._inertias) == self._length + 1 and (step.centers != self._centers).any():
             self._length, self._inertias = 0, []  # the hashes collided: forget this cycle
             return False
-        return len(self._inertias) > self._length and step.inertia == min(self._inertias)
+        return len(self._inertias) > self._length and self._inertias[-1] == min(self._inertias)

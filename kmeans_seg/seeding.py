@@ -4,7 +4,7 @@ k-means++ draws points with a probability in proportion to their squared
 distance to the nearest center so far. This one is greedy: it draws a few
 candidates for each center, and keeps the one that lowers the inertia most.
 "random" draws in proportion to the weights, without distances. Both use exact sums
-(`exact`): the centers depend on the random generator and the points alone.
+(`exact`): the centers depend on the points, their weights and the random generator alone.
 
 `plusplus` works on a `Potential`, which holds these distances. The `Potential`
 here computes every distance; its subclass in `fast` gives the same centers faster.
@@ -60,9 +60,9 @@ InitialCenters: TypeAlias = Generator[InitialCenter, None, Floats]
 
 
 class Potential:
-    """The weighted squared distance of every point to its nearest center so far.
+    """The squared distance of every point to its nearest center so far, and its weight.
 
-    Their sum is what the paper on k-means++ calls the potential.
+    The sum of their products is what the paper on k-means++ calls the potential.
     """
 
     def __init__(self, points: Floats, weights: Floats, center: Floats) -> None:
@@ -70,9 +70,11 @@ class Potential:
         self._distances = squared_distance(points, center)
 
     def is_positive(self) -> bool:
-        """Return whether any point is not on a center."""
+        """Return whether any point is not on a center.
+
+        If all products with the weights underflow, each weight is 1 from now on.
+        """
         if not (self._weights * self._distances).any():
-            # Products with small weights underflow: let the distances alone decide.
             self._weights = np.ones(len(self._points))
         return bool(self._distances.any())
 
@@ -81,7 +83,7 @@ class Potential:
         return draw(self._weights * self._distances, size, rng)
 
     def add_best(self, candidates: Floats) -> int:
-        """Add the candidate that leaves the smallest total as a center; return its index."""
+        """Add the candidate that leaves the smallest total as a center; return which it is."""
         to_candidates = (squared_distance(self._points, center) for center in candidates)
         lowered = [np.minimum(self._distances, distances) for distances in to_candidates]
         totals = [exact_total(self._weights * distances) for distances in lowered]
@@ -115,26 +117,30 @@ def plusplus(
     potential = potential_type(points, weights, points[chosen[0]])
     while len(chosen) < k and potential.is_positive():
         candidates = potential.draw(trials, rng)
-        best = int(candidates[potential.add_best(points[candidates])])
-        yield InitialCenter(best, points, tuple(chosen))
-        chosen.append(best)
+        best = potential.add_best(points[candidates])
+        index = int(candidates[best])
+        yield InitialCenter(index, points, tuple(chosen))
+        chosen.append(index)
     return points[chosen] + 0.0  # not -0.0, so that equal points give equal bits
 
 
 def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> InitialCenters:
     """Draw centers in proportion to the weights, never the same point twice."""
-    available = scale_up(weights).copy()
+    weights = scale_up(weights).copy()
     chosen: list[int] = []
-    while len(chosen) < k and available.any():
-        index = int(draw(available, 1, rng)[0])
+    while len(chosen) < k and weights.any():
+        index = int(draw(weights, 1, rng)[0])
         yield InitialCenter(index, points, tuple(chosen))
         chosen.append(index)
-        available[squared_distance(points, points[index]) == 0] = 0
+        weights[squared_distance(points, points[index]) == 0] = 0  # it and points equal to it
     return points[chosen] + 0.0
 
 
 def scale_up(weights: Floats) -> Floats:
-    """Scale small weights up, so that fewer products with small distances underflow."""
+    """Scale weights by a power of two, so that fewer products with small distances underflow.
+
+    The largest becomes at least 1.
+    """
     exponent = int(np.frexp(weights.max())[1])
     return weights if exponent > 0 else np.asarray(np.ldexp(weights, 1 - exponent))
 

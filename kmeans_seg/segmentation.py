@@ -437,8 +437,9 @@ def segment(
         "random" draws distinct colors, in proportion to their counts. Or give
         an array of centers, as the result has them.
     n_init
-        The number of runs from different initial centers; the one of least
-        inertia is kept. There is one run with "optimal" or an array for `init`.
+        The number of runs from different initial centers; the one of lowest
+        inertia is kept. There is one run with "optimal", also where "auto" means
+        it, and with an array for `init`.
     max_iter
         The number of passes after which a run gives up.
     tol

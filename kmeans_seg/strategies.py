@@ -1,4 +1,4 @@
-"""The table of strategies: the only place where the core meets its fast twins."""
+"""The table of strategies: what "plain" and "fast" are made of."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .distinct import DistinctColors, canonical_order, distinct_colors
 from .exact import Floats
 from .fast import clusters, counting, nearest, plusplus
-from .fast.streamed import StreamedClusters as StreamedClusters
+from .fast.streamed import StreamedClusters as StreamedClusters  # for `streaming`
 from .lloyd import Clusters, Indices, Labels, nearest_center
 from .seeding import Potential
 
@@ -23,7 +23,7 @@ class Strategy(NamedTuple):
     canonical_order
         Orders points so that similar ones are neighbors, whatever their order was.
     potential
-        Draws the initial centers of k-means++.
+        Holds the distances that k-means++ draws by.
     clusters
         Assigns points to centers, and computes the means.
     nearest_center

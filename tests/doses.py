@@ -1,7 +1,7 @@
 """How much the tests try: a light dose, or a heavy one with KMEANS_SEG_THOROUGH=1.
 
-Both guard the same. The light dose keeps the whole suite fast enough to run at every change; CI
-runs the heavy one, too.
+The heavy one tries more inputs, and runs tests that the light one leaves out. The light one keeps
+the whole suite fast enough to run at every change; CI runs both.
 """
 
 import os

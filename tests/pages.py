@@ -71,3 +71,7 @@ def shown(name: str) -> tuple[Image, int, dict[str, Any]]:
 def texts(language: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(asset(f"{language}.json"))
     return found
+
+
+# A title that would do harm if it were taken for HTML.
+EVIL = "</script></title><img src=x onerror=alert(1)>{{js}}{{data}}\"'&amp;<!--\udcff"

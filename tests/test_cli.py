@@ -232,7 +232,7 @@ def test_a_terminal_shows_the_passes(dots: Path, folder: Path) -> None:
     segment(
         *(read(dots), 3),
         callback=lambda step: expected.append(
-            f"dots.png: pass {step.iteration}, {step.moved:.0f} pixels reassigned"
+            f"dots.png: pass {step.iteration}, {step.reassigned_weight:.0f} pixels reassigned"
         ),
     )
     lines = shown.decode().split("\r")
@@ -474,7 +474,6 @@ def test_a_signal_at_any_moment_leaves_all_files_or_none(many_colors: Path, fold
     assert statuses <= {0, -signal.SIGTERM, -signal.SIGHUP}
 
 
-@thorough
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 def test_a_signal_that_is_ignored_stays_so(dots: Path, folder: Path) -> None:
     code = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{SIGNAL_AT}"
@@ -658,7 +657,6 @@ def test_a_forbidden_image(
     assert error_of(capsys).startswith("kmeans-seg: dots.png: Permission denied: ")
 
 
-@thorough
 @posix
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     import resource

@@ -337,7 +337,9 @@ def test_the_callback_sees_every_pass() -> None:
     expected: list[kmeans_seg.Step] = []
     segment(da.from_array(image, chunks=7), 5, callback=seen.append, **options)
     kmeans_seg.segment(image, 5, strategy="blocks", callback=expected.append, **options)
-    assert [step.moved for step in seen] == [step.moved for step in expected]
+    assert [step.reassigned_weight for step in seen] == [
+        step.reassigned_weight for step in expected
+    ]
     assert [step.inertia for step in seen] == [step.inertia for step in expected]
     assert seen[0].labels.shape == (600,)
     assert len(seen[0].reassigned) == 600

@@ -98,7 +98,7 @@ def test_points(init: Any, dtype: Any, strategy: str) -> None:
             for step in lloyd(points, centers, weights=each, strategy=strategy):
                 assert step.labels.shape == (len(points),)
                 assert step.inertia >= 0
-                assert step.moved >= 0
+                assert step.reassigned_weight >= 0
 
 
 @pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")

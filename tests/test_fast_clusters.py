@@ -56,9 +56,9 @@ def test_moves_leave_no_trace(kind: str, weighted: str | None) -> None:
         labels[members] = target
     assert_same_bits(sums, fresh(points, weights, k, labels), k)
     order = rng.permutation(k)
-    sums.reorder(order)
+    sums.renumber(order)
     assert_same_bits(sums, fresh(points, weights, k, order.argsort().astype(np.int32)[labels]), k)
-    sums.reorder(order.argsort())
+    sums.renumber(order.argsort())
     # A cluster that loses everything is as empty as a new one.
     everything = np.arange(n)
     sums.move(points, weights, everything, source=labels, target=np.zeros(n, np.int32))

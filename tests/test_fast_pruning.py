@@ -191,7 +191,7 @@ def test_labels_whatever_the_centers_do(seed: int) -> None:
         if rng.random() < 0.2:
             order = rng.permutation(len(centers))
             centers, labels = centers[order], order.argsort()[labels].astype(np.int32)
-            assign.reorder(order)
+            assign.renumber(order)
 
 
 @pytest.mark.parametrize("channels", [2, 40])

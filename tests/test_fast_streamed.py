@@ -34,7 +34,7 @@ def assert_same_passes(points: Floats, centers: Floats, block: int, tol: float =
         np.testing.assert_array_equal(one.centers, other.centers)
         np.testing.assert_array_equal(one.weights, other.weights)
         np.testing.assert_array_equal(one.reassigned, other.reassigned)
-        assert (one.moved, one.inertia) == (other.moved, other.inertia)
+        assert (one.reassigned_weight, one.inertia) == (other.reassigned_weight, other.inertia)
         assert one.converged == other.converged
         count += 1
     assert count > 1
@@ -70,8 +70,8 @@ def test_a_new_order_of_the_clusters() -> None:
     clusters, plain = streamed(points, 3, 30), Clusters(points, np.ones(100), 3)
     for each in (clusters, plain):
         each.assign(points[:3])
-        each.reorder(order)
+        each.renumber(order)
     np.testing.assert_array_equal(clusters.labels, plain.labels)
-    np.testing.assert_array_equal(clusters.total_weights(), plain.total_weights())
+    np.testing.assert_array_equal(clusters.cluster_weights(), plain.cluster_weights())
     found, expected = (one.update_centers(points[:3]) for one in (clusters, plain))
     np.testing.assert_array_equal(found, expected)

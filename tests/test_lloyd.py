@@ -293,13 +293,13 @@ def test_going_on_from_any_step_is_as_if_never_stopped(strategy: str) -> None:
 def test_moved_is_the_weight_of_what_was_reassigned(strategy: str) -> None:
     points, weights = [[0], [4], [5], [9]], [1, 2, 30, 400]
     counted = list(lloyd(points, [[0], [4]], weights=weights, strategy=strategy))
-    assert [step.moved for step in counted] == [
+    assert [step.reassigned_weight for step in counted] == [
         sum(weights[index] for index in step.reassigned) for step in counted
     ]
-    assert counted[0].moved == 433
-    assert counted[-1].moved == 0
+    assert counted[0].reassigned_weight == 433
+    assert counted[-1].reassigned_weight == 0
     plain = list(lloyd(points, [[0], [4]], strategy=strategy))
-    assert [step.moved for step in plain] == [step.reassigned.size for step in plain]
+    assert [step.reassigned_weight for step in plain] == [step.reassigned.size for step in plain]
 
 
 def test_the_weights_of_a_step_are_those_of_its_labels(strategy: str) -> None:
@@ -345,7 +345,7 @@ def test_types_are_what_the_docstring_says(strategy: str) -> None:
         assert step.reassigned.dtype == np.intp
         assert step.weights.dtype == np.float64
         assert isinstance(step.inertia, float)
-        assert isinstance(step.moved, float)
+        assert isinstance(step.reassigned_weight, float)
 
 
 def test_the_arguments_are_left_alone(strategy: str) -> None:

@@ -59,8 +59,8 @@ def assigner(strategy: str, points: Floats, k: int) -> Callable[[Floats], SmallL
         before = clusters.labels
         clusters.assign(centers)
         labels = clusters.labels
-        assert clusters.moved(before, labels) == np.count_nonzero(labels != before)
-        np.testing.assert_array_equal(clusters.total_weights(), np.bincount(labels, minlength=k))
+        assert clusters.reassigned_weight(before, labels) == np.count_nonzero(labels != before)
+        np.testing.assert_array_equal(clusters.cluster_weights(), np.bincount(labels, minlength=k))
         return labels
 
     return labels_of
@@ -141,13 +141,13 @@ def test_centers_in_a_new_order_have_new_numbers_and_ties_go_to_the_lowest(
         clusters.assign(centers)
         order = rng.permutation(len(centers))
         renamed = order.argsort()[clusters.labels]
-        clusters.reorder(order)
+        clusters.renumber(order)
         np.testing.assert_array_equal(clusters.labels, renamed)
         clusters.assign(centers[order])
         assert clusters.labels.tolist() == by_the_book(points, centers[order])
         counts = np.bincount(clusters.labels, minlength=len(order))
-        np.testing.assert_array_equal(clusters.total_weights(), counts)
-        clusters.reorder(order.argsort())
+        np.testing.assert_array_equal(clusters.cluster_weights(), counts)
+        clusters.renumber(order.argsort())
 
 
 def test_labels_given_out_before_stay_as_they_are(strategy: str) -> None:

@@ -107,7 +107,7 @@ def test_counted_points_are_repeated_points(
         np.testing.assert_array_equal(
             one.reassigned, np.flatnonzero(np.isin(which, other.reassigned))
         )
-        assert one.moved == other.moved
+        assert one.reassigned_weight == other.reassigned_weight
 
 
 @given(all_points, ks, seeds, st.booleans())
@@ -125,7 +125,7 @@ def test_rearranging_the_points_rearranges_the_labels_and_nothing_else(
         np.testing.assert_array_equal(one.weights, other.weights)
         np.testing.assert_array_equal(np.sort(order[other.reassigned]), one.reassigned)
         assert one.inertia == other.inertia
-        assert one.moved == other.moved
+        assert one.reassigned_weight == other.reassigned_weight
 
 
 @given(all_points, ks, seeds)
@@ -152,7 +152,7 @@ def test_every_step_is_true_to_itself(
         np.testing.assert_array_equal(step.reassigned, np.flatnonzero(step.labels != previous))
         np.testing.assert_array_equal(step.weights, np.bincount(step.labels, weights, k))
         assert np.count_nonzero(step.weights) == min(k, distinct)
-        assert step.moved == weights[step.reassigned].sum()
+        assert step.reassigned_weight == weights[step.reassigned].sum()
         previous = step.labels
 
 

@@ -56,7 +56,7 @@ ALLOWED = {
     ("fast/cells.py", "corners", "f.reduceat"): "the least and the greatest of each cell",
     ("clustering.py", "conclude", "np.cumsum"): INTEGERS,
     ("dask.py", "ChunkClusters.inertia", "sum"): INTEGERS,
-    ("dask.py", "ChunkClusters.moved", "(labels != before).sum"): INTEGERS,
+    ("dask.py", "ChunkClusters.reassigned_weight", "(labels != before).sum"): INTEGERS,
     ("dask.py", "ChunkStream._squares", "sum"): INTEGERS,
     ("dask.py", "Chunks.distinct", "counts.sum"): INTEGERS,
     ("dask.py", "Chunks.parts", "itertools.accumulate"): INTEGERS,
@@ -168,7 +168,7 @@ ALLOWED = {
     ("segmentation.py", "Segmentation.to_dict", "self.counts.sum"): INTEGERS,
     ("segmentation.py", "nodata", "counts.sum"): DIGITS,
     ("segmentation.py", "nodata", "counts[places].sum"): DIGITS,
-    ("fast/clusters.py", "PrunedClusters.moved", "weights.sum"): INTEGERS,
+    ("fast/clusters.py", "PrunedClusters.reassigned_weight", "weights.sum"): INTEGERS,
     ("fast/clusters.py", "RunningSums.__init__", "2.0 ** 53"): POWER_OF_TWO,
     (
         "fast/clusters.py",

@@ -502,8 +502,8 @@ def test_the_callback_sees_the_steps_over_the_distinct_colors(strategy: str) -> 
     distinct = len(np.unique(plane(image), axis=0))
     assert all(step.labels.shape == (distinct,) for step in steps)
     assert all(step.weights.sum() == 400 for step in steps)
-    assert steps[0].moved == 400
-    assert steps[-1].moved == 0
+    assert steps[0].reassigned_weight == 400
+    assert steps[-1].reassigned_weight == 0
     np.testing.assert_array_equal(steps[-1].centers, result.centers)
     np.testing.assert_array_equal(steps[-1].weights, result.counts)
     assert steps[-1].inertia == result.inertia
@@ -906,7 +906,7 @@ def test_it_stops_at_a_share_of_the_pixels(strategy: str) -> None:
     moved: list[float] = []
     result = segment(
         image, 5, init="k-means++", tol=0.02, mask=mask, strategy=strategy,
-        callback=lambda step: moved.append(step.moved),
+        callback=lambda step: moved.append(step.reassigned_weight),
     )  # fmt: skip
     assert result.converged
     few = [number for number, weight in enumerate(moved) if weight <= 0.02 * 30 * 25]

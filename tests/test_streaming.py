@@ -177,7 +177,7 @@ def test_the_callback_sees_the_pixels() -> None:
         4,
         space="raw",
         strategy="blocks",
-        callback=lambda step: seen.append((len(step.labels), step.moved)),
+        callback=lambda step: seen.append((len(step.labels), step.reassigned_weight)),
     )
     assert len(seen) >= result.n_iter
     assert seen[0] == (1200, 1200.0)

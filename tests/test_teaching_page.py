@@ -8,13 +8,14 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from pages import PAGES, Image, blobs, one_start, shown, texts
+from pages import EVIL, PAGES, Image, blobs, one_start, shown, texts
 
 from kmeans_seg import cli, segment
 from kmeans_seg.features import SPACES
@@ -152,6 +153,27 @@ def test_the_page_needs_no_other_file(files: Callable[[str], Path]) -> None:
     assert re.findall(r"""(?:\bsrc|\bhref|\burl|\bimport|\bfetch)\s*[=(]\s*["']?\S+""", text) == []
     addresses = set(re.findall(r"https?://[^\s\"']+", text))
     assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not a place
+
+
+class Elements(HTMLParser):
+    """Count the elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Note an element."""
+        self.tags.append(tag)
+
+
+def test_a_title_adds_no_element(tmp_path: Path) -> None:
+    image, k, _ = PAGES["one"]
+    write_page(image, k, tmp_path / "evil.html", title=EVIL)
+    tags = Elements((tmp_path / "evil.html").read_text(encoding="utf-8")).tags
+    assert tags.count("script") == 2
+    assert tags.count("img") == 0
 
 
 def test_an_existing_file_is_replaced_only_if_wanted(tmp_path: Path) -> None:

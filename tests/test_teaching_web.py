@@ -6,7 +6,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from chromium import browser  # noqa: F401
 from doses import THOROUGH, dose, thorough
 from numpy.typing import NDArray
-from pages import PAGES, Image, blobs, one_start, shown, texts
+from pages import EVIL, PAGES, Image, blobs, one_start, shown, texts
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from kmeans_seg import FewerClustersWarning, cli, segment, write
@@ -248,6 +247,23 @@ def test_another_k_is_shown_at_the_same_half_step(open_page: Callable[..., Page]
     press(page, "One cluster more")
     computed(page)
     assert page.locator("#name").inner_text() == "Initial center 1"
+
+
+@thorough
+def test_a_reader_does_not_lose_the_place(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    write_page(image, 16, tmp_path / "noise.html", init="k-means++")
+    page = open_page(tmp_path / "noise.html")
+    assert page.evaluate("data.skipped.length") > 0  # half-steps of the recorded run are left out
+    names = page.evaluate("timeline.map((_, at) => { jump(at); return nameOf(slide()); })")
+    for name in ("Pass 27: assign", "Done"):
+        go(page, names.index(name))
+        page.evaluate("changeK(1)")
+        computed(page)
+        assert page.locator("#name").inner_text() == name
+        page.evaluate("changeK(1); changeK(-2)")  # the second before the first is computed
+        computed(page)
+        assert page.locator("#name").inner_text() == name
 
 
 def kmeans_start(image: Image, k: int, seed: int) -> NDArray[Any]:
@@ -1181,30 +1197,11 @@ def test_the_language(
     assert page.locator("#title").inner_text() != texts(expected)["title"]["other"].format(n=4)
 
 
-EVIL = "</script></title><img src=x onerror=alert(1)>{{js}}{{data}}\"'&amp;<!--\udcff"
-
-
-class Scripts(HTMLParser):
-    """Count the elements."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        """Note an element."""
-        self.tags.append(tag)
-
-
 @thorough
 def test_a_title_stays_text(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     image, k, _ = PAGES["one"]
     path = tmp_path / "evil.html"
     write_page(image, k, path, title=EVIL)
-    tags = Scripts(path.read_text(encoding="utf-8")).tags
-    assert tags.count("script") == 2
-    assert tags.count("img") == 0
     page = open_page(path)
     expected = EVIL.replace("\udcff", "\N{REPLACEMENT CHARACTER}")
     for found in (page.locator("h1").text_content() or "", page.title()):

@@ -39,12 +39,12 @@ class PrunedClusters(Clusters):
         self._sums.move(self.points, self.weights, reassigned, source=source, target=target)
         self._counted = True
 
-    def moved(self, before: SmallLabels, labels: SmallLabels) -> float:
+    def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
         """Return the weight of the points that have other labels than before: an exact sum."""
         weights = self.weights[np.flatnonzero(labels != before)]
         return float(weights.sum()) if self._sums.counted else exact_sum(weights)
 
-    def total_weights(self) -> Floats:
+    def cluster_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
         return self._sums.weights
 
@@ -52,11 +52,11 @@ class PrunedClusters(Clusters):
         """Return the mean of each cluster, (k, C), rounded once; an empty one keeps its center."""
         return self._sums.means(otherwise=centers)
 
-    def reorder(self, order: Indices) -> None:
+    def renumber(self, order: Indices) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
-        super().reorder(order)
-        self._nearest.reorder(order)
-        self._sums.reorder(order)
+        super().renumber(order)
+        self._nearest.renumber(order)
+        self._sums.renumber(order)
 
 
 # Channels and weights are scaled to just below 2^TOP: no digit of the smallest number underflows.
@@ -199,7 +199,7 @@ class RunningSums:
             if not values.any():
                 return
 
-    def reorder(self, order: NDArray[np.intp]) -> None:
+    def renumber(self, order: NDArray[np.intp]) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
         self._sums = self._sums[..., order]
 

@@ -153,7 +153,7 @@ class PrunedAssigner:
         labels = self._cell_labels.reshape(-1)[:n].copy()
         return labels, places[: places.searchsorted(n)]
 
-    def reorder(self, order: Indices) -> None:
+    def renumber(self, order: Indices) -> None:
         """Let the center that was number order[i] be number i from now on."""
         rank = order.argsort()
         self._cell_labels = rank.astype(self._cell_labels.dtype)[self._cell_labels]

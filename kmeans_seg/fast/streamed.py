@@ -65,15 +65,15 @@ class StreamedClusters(Clusters):
             self._sums.follow(points, then, self.labels[block])
         self._counted = True
 
-    def weight(self) -> float:
+    def total_weight(self) -> float:
         """Return the number of points."""
         return float(self._n)
 
-    def moved(self, before: SmallLabels, labels: SmallLabels) -> float:
+    def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
         """Return the number of points that have other labels than before."""
         return float(np.count_nonzero(labels != before))
 
-    def total_weights(self) -> Floats:
+    def cluster_weights(self) -> Floats:
         """Return the number of points of each cluster, (k,)."""
         return self._sums.weights
 
@@ -85,15 +85,15 @@ class StreamedClusters(Clusters):
         """Return the sum of squared distances of the points to their centers, rounded once."""
         return total_inertia(self._blocks, centers, labels) / ONE
 
-    def reorder(self, order: Indices) -> None:
+    def renumber(self, order: Indices) -> None:
         """Let the cluster that was number order[i] be number i from now on."""
         self.labels = order.argsort().astype(self.labels.dtype)[self.labels]
-        self._sums.reorder(order)
+        self._sums.renumber(order)
 
     def refill(self, centers: Floats) -> Floats:
         """Do what `Clusters.refill` does; read all points for each empty cluster."""
         while True:
-            empty = np.flatnonzero(self.total_weights() == 0)
+            empty = np.flatnonzero(self.cluster_weights() == 0)
             if empty.size == 0 or not self._can_split(centers):
                 return centers
             filled, centers = centers, centers.copy()

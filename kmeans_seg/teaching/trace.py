@@ -18,7 +18,7 @@ from ..clustering import (
     Clustering,
     Event,
     Events,
-    Reordered,
+    Renumbered,
     Result,
     warn_of_shortcomings,
 )
@@ -386,7 +386,7 @@ def records(problem: Problem) -> Iterator[Record]:
                 rounds.append(event)
             case InitialCenter():
                 yield choice(next(drawn), event, color_at, problem)
-            case Reordered():
+            case Renumbered():
                 names, goes_on = names[event.order], True
             case Step():
                 first = last is None

@@ -38,19 +38,19 @@ function makeSlides() {
 }
 
 let order = 0; // of the latest request: an older one that is still computing stops
-let goal = null; // the half-step to show once it has been computed
+let goal = null; // the time of the half-step to show once it has been computed
 
-// Make the runs that `state` asks for. Computing yields to the reader every few milliseconds.
+// Make the runs that `state` asks for, and show the half-step `at` or, without it, the one that is
+// shown. Computing yields to the reader every few milliseconds.
 async function makeRuns({ at = null, quiet = false } = {}) {
   const mine = ++order;
-  const ended = timeline.length > 1 && atEnd();
   const before = halfStepsOfStart();
+  // The reader stays at the end, or at the same half-step of the same pass, and on the way there.
+  const time = goal ?? (timeline.length > 1 && atEnd() ? Infinity : (timeline[state.at] ?? 0));
   runs = state.starts
     .map(fitting)
     .map((start) => (isRecorded(start) ? recordings[start.number] : runFor(start)));
-  // The reader stays at the end, or at the same half-step of the same pass.
-  const shift = state.at < before ? 0 : halfStepsOfStart() - before;
-  goal = at ?? (ended ? Infinity : state.at + shift);
+  goal = time < before ? time : time + halfStepsOfStart() - before;
   state.active = Math.min(state.active, runs.length - 1);
   const busy = () => runs.filter(({ work }) => work);
   for (let patience = 60; mine === order; patience = 40) {
@@ -59,11 +59,13 @@ async function makeRuns({ at = null, quiet = false } = {}) {
       for (const made of busy()) if (made.work.next().done) made.work = null;
     }
     makeSlides();
-    const at = Math.min(goal ?? state.at, timeline.length - 1);
-    const arrived = goal !== null && goal < timeline.length;
+    const end = timeline.at(-1);
+    if (goal !== null && at !== null) goal = timeline[at] ?? Math.max(at, end + 1);
+    const near = goal === null ? state.at : timeline.findLastIndex((time) => time <= goal);
+    const arrived = goal !== null && goal <= end;
     // On the way it is enough to see that something comes.
     if (patience === 60 || arrived || !busy().length) {
-      state.at = at;
+      state.at = Math.max(0, near);
       if (arrived) goal = null;
       show({ quiet });
     } else showProgress();
