@@ -2,8 +2,8 @@
 
 Here are the names, the directories and what is checked of an image to be
 written; what is in the files is in `codecs`, and how they are put in place in
-`placing`. Both are imported when the first file is read or written, so that
-importing the package stays cheap.
+`placing`. imageio, Pillow and `placing` are imported when the first file needs
+them, so that importing the package stays cheap.
 """
 
 import os

@@ -221,7 +221,7 @@ class Clusters:
         self.labels = order.argsort().astype(np.int32)[self.labels]
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Step:
     """One pass of the loop: the centers, and the assignment of every point to the nearest.
 

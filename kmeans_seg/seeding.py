@@ -26,7 +26,7 @@ from .exact import Floats, exact_sum, exact_total
 from .lloyd import Indices, squared_distance
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class InitialCenter:
     """One point drawn as a center.
 
