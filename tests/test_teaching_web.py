@@ -976,6 +976,8 @@ def test_a_click_on_one_of_the_six_steps_leads_to_it(open_page: Callable[..., Pa
         (2, kinds.index("assign")),  # once, before the first assignment
         (5, kinds.index("assign") + 2),
         (3, kinds.index("assign") + 4),
+        (6, len(kinds) - 2),  # the assignment that changes nothing
+        (6, len(kinds) - 1),
         (1, 0),
     ]:
         page.locator("#steps button").nth(step - 1).click()

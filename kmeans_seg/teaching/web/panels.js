@@ -89,10 +89,12 @@ function fillNow() {
 
 const stepButtons = () => [...$("steps").querySelectorAll("button")];
 
-// The next half-step that does one of the six steps; after the last one, the first.
+// The next half-step of which one of the six steps is the main one, or else a part; after the last
+// one, the first.
 function nextDoing(step) {
   const all = slides[state.active];
-  const doing = all.filter((shown) => stepsOf(shown).includes(step));
+  const main = all.filter((shown) => stepsOf(shown)[0] === step);
+  const doing = main.length ? main : all.filter((shown) => stepsOf(shown).includes(step));
   const next = doing.find(({ time }) => time > slide().time) ?? doing[0];
   return next && timeline.indexOf(next.time);
 }
