@@ -104,7 +104,7 @@ WHITE_IS_ZERO, ASSOCIATED, UNASSOCIATED, WEBP = 0, 1, 2, 50001
 SMALLER = 0b101  # a page that is a smaller copy, or a mask
 
 # The header of a PGM or PPM: its kind, its width, its height, and the largest value.
-PNM = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s")
+PNM = rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s"
 
 # How many pixels are copied out of Pillow at a time: it makes a copy of its own of each part.
 BAND = 2**18
@@ -222,7 +222,7 @@ def decode_image(data: bytes, max_bytes: float, page: int | None) -> Picture:
     with opened as image:
         if image.format == "TIFF" and needs_tifffile(image):
             return decode_tiff(data, max_bytes, page)
-        header = PNM.match(data) if image.format == "PPM" else None
+        header = re.match(PNM, data) if image.format == "PPM" else None
         if header and int(header[4]) > 255:
             check_size(2 * picture_size(image), max_bytes)
             pixels = decode_deep_pnm(data, header)
