@@ -110,9 +110,10 @@ threads on this machine, compared with dask-ml. All with k = 8.
 
 Images of 1.8 MP made from Elephants, with more bands, more bits and noise. First from the same
 initial centers to the same stop as scikit-learn (our `tol` is the share of pixels that its last
-pass reassigns), then with everybody's defaults. Then points in an unfavorable order, and images
-in files and on dask. Inertia is ours relative to theirs. Measured on 2026-11-26; the Gabor
-responses, the points of 50 dimensions and the memory maps on 2026-11-27, on another machine.
+pass reassigns), then with each library's own defaults. Then points in an unfavorable order, and
+images in files and on dask. Inertia is ours relative to theirs. Measured on 2026-11-26; the
+Gabor responses, the points of 50 dimensions and the memory maps on 2026-11-27, on another
+machine.
 
 {scenes_goals}
 

@@ -1,10 +1,10 @@
 """Choose the number of segments: compare several k on the same few coarse colors.
 
-A larger k always has lower inertia, so inertia alone cannot choose, and the
-"elbow" of its curve is there for data without any clusters too (E. Schubert,
-2023). We compare the curve with that of data spread evenly in as many
-dimensions: where a further center helps clearly more than there, it finds a
-cluster. If it never does, there is no k to recommend, and we say so.
+A larger k always gives a lower inertia, so inertia alone cannot decide. And its
+curve has an "elbow" even for data without any clusters (E. Schubert, 2023). We
+compare the curve with that of data spread evenly in as many dimensions: where a
+further center helps clearly more than there, it finds a cluster. If it never
+does, there is no k to recommend, and we say so.
 
 All this is done on a few thousand coarse points (`rehearsals`). `KChoice.segment`
 then segments the whole image, whose colors are counted once.
@@ -37,7 +37,7 @@ CLEAR = 0.85  # of the inertia of evenly spread data, or less: a cluster was fou
 
 @dataclass(frozen=True, eq=False)
 class KChoice:
-    """What different numbers of segments give, and which one to choose.
+    """Scores of several numbers of segments, and the recommended one.
 
     At a prompt it shows as a table, in a notebook as a table and a plot.
 
@@ -48,16 +48,16 @@ class KChoice:
     inertias
         Array (n,) of float64: for each k the inertia of the coarse colors.
     evenness
-        Array (n,) of float64: how much inertia is left from the k before (from
-        1 for the first), divided by what would be left if the colors were
-        spread evenly in as many dimensions. About 1 or more: no further
-        cluster was found. 0.85 or less: one was.
+        Array (n,) of float64: the inertia divided by that of the k before it in
+        `ks` (of k = 1 for the first), relative to the same ratio for colors
+        spread evenly in as many dimensions. About 1 or more: no further cluster
+        was found. 0.85 or less: one was.
     silhouettes
         Array (n,) of float64: the mean of 1 - a / b, where a is the distance of
         a pixel to its own center, and b to the next one. 1 is best.
     calinski_harabasz
-        Array (n,) of float64: the variance between the segments divided by
-        that within them, each by its degrees of freedom. The more, the better.
+        Array (n,) of float64: the variance between the segments divided by that
+        within them, each by its degrees of freedom. Higher is better.
     k
         The k to recommend: the largest with an evenness of at most 0.85. None
         if there is none.
@@ -71,7 +71,7 @@ class KChoice:
     2   5800.8      0.53        0.84             32.396
     3      4.5      0.00        0.99              19280  <-
     4      2.5      1.16        0.99              17353
-    k=3: its last center leaves 0.00 of what evenly spread colors would
+    k=3: its last center leaves 0.00 of the inertia that evenly spread colors would leave
     """
 
     ks: tuple[int, ...]
@@ -170,8 +170,8 @@ def choose_k(
     The colors are counted once. Each k is tried on a few thousand means of
     similar colors only; `KChoice.segment` segments the whole image.
 
-    Photos often have no clusters, only gradual changes of color. Then any k is
-    a matter of taste.
+    Photos often have no clusters, only gradual changes of color. Then the
+    choice of k is a matter of taste.
 
     Parameters
     ----------
@@ -197,8 +197,8 @@ def choose_k(
     Warns
     -----
     FewerClustersWarning
-        If the image has fewer distinct colors than the largest k: numbers
-        above are left out.
+        If the image has fewer distinct colors than the largest k: larger
+        numbers are left out.
     NodataWarning, AmbiguousShapeWarning
         As `kmeans_seg.segment` does.
 
@@ -288,7 +288,10 @@ def reason(chosen: int | None, ks: tuple[int, ...], evenness: Floats) -> str:
             f"inertia to {CLEAR} of what evenly spread colors would leave"
         )
     even = float(evenness[ks.index(chosen)])
-    said = f"k={chosen}: its last center leaves {even:.2f} of what evenly spread colors would"
+    said = (
+        f"k={chosen}: its last center leaves {even:.2f} of the inertia that evenly spread colors "
+        "would leave"
+    )
     return said + ("; more may be found beyond the largest k" if chosen == ks[-1] else "")
 
 

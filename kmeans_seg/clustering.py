@@ -1,4 +1,4 @@
-"""The fronts of k-means on points: `kmeans`, `lloyd` and `kmeans_plusplus`.
+"""The public functions for k-means on points: `kmeans`, `lloyd` and `kmeans_plusplus`.
 
 They check their arguments, run the core (`seeding`, `lloyd`) with the chosen
 strategy (`strategies`), keep the best of several runs, and warn. Left out:
@@ -62,7 +62,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class FewerClustersWarning(UserWarning):
-    """There are fewer distinct points or colors than the clusters asked for.
+    """There are fewer distinct points or colors than clusters asked for.
 
     Examples
     --------
@@ -153,19 +153,20 @@ def kmeans(
     k
         The number of clusters, at most n.
     weights
-        Array (n,) of positive numbers; by default every point weighs 1. A
-        point of weight 3 counts like three equal points, to the bit where
+        Array (n,) of positive numbers; by default every point weighs 1. A point
+        of weight 3 counts like three equal points, with identical bits if
         points and weights are whole numbers.
     init
         How to choose the centers to start from: "auto" (good ones whatever the
         seed, as in `segment`), "k-means++" (greedy, see `kmeans_plusplus`),
         "random" (distinct points, in proportion to their weights), "optimal"
-        (the centers of lowest inertia; only one channel may vary), or an array
-        (k, C) of centers.
+        (the centers with the lowest inertia; only one channel may vary), or an
+        array (k, C) of centers.
     n_init
-        The number of runs from different initial centers; the one of lowest
-        inertia is kept, the first of equals. There is one run with "optimal", also
-        where "auto" means it, and with an array for `init`.
+        The number of runs from different initial centers; the one with the lowest
+        inertia is kept, or the first of these if there are several. There is one
+        run with "optimal", also where "auto" means it, and with an array for
+        `init`.
     max_iter
         The number of passes after which a run gives up.
     tol
@@ -176,7 +177,7 @@ def kmeans(
         the system. The default is a fixed seed: the same call gives the same
         clustering.
     strategy
-        "fast", or "plain" for the textbook as it stands; both give the same bits.
+        "fast", or "plain" for the textbook algorithm, unchanged; both give the same bits.
     callback
         Called with every `Step` of the loop, as it is made.
 
@@ -248,18 +249,18 @@ def lloyd(
     """Iterate Lloyd's algorithm from the given centers until no point is reassigned.
 
     A tie between centers goes to the lowest index. A center without points
-    moves to the point that is farthest from its own center (the
-    lexicographically smallest of equally far ones), and the points are
-    assigned again before the step is given out: every cluster of a step has
-    points, unless there are fewer distinct points than centers.
+    moves to the point that is farthest from the center it is assigned to (if
+    several are equally far, to the lexicographically smallest). The points are
+    then assigned again before the step is yielded. So every cluster of a step
+    has points, unless there are fewer distinct points than centers.
 
     The same points, weights and centers give the same steps, bit for bit, in
     whatever order the points come.
 
     It always ends. Where points differ by a few units in the last place of
     float64, the rounding of the means can lead back to earlier centers: then
-    the last step is the one of lowest inertia in this cycle, the earliest of
-    equals.
+    the last step is the one with the lowest inertia in this cycle, and the
+    earliest of these if there are several.
 
     Parameters
     ----------
@@ -270,10 +271,10 @@ def lloyd(
     weights
         Array (n,) of positive numbers; by default every point weighs 1.
     labels
-        Array (n,) of int: the labels before the first pass, if there are any
-        to go on from; by default the first pass assigns every point.
+        Array (n,) of int: the labels before the first pass, to continue from
+        earlier ones; by default the first pass assigns every point.
     strategy
-        "fast", or "plain" for the textbook as it stands; both give the same bits.
+        "fast", or "plain" for the textbook algorithm, unchanged; both give the same bits.
 
     Returns
     -------
@@ -322,10 +323,10 @@ def kmeans_plusplus(
 ) -> Floats:
     """Choose k of the points as centers by (greedy) k-means++.
 
-    The first is drawn in proportion to the weights, each next in proportion
-    to weight times squared distance to the nearest center so far. The greedy
-    form draws several candidates each time and keeps the one that leaves the
-    smallest sum of weighted squared distances.
+    The first is drawn in proportion to the weights, each of the others in
+    proportion to its weight times its squared distance to the nearest center so
+    far. The greedy form draws several candidates each time and keeps the one
+    that leaves the smallest sum of weighted squared distances.
 
     Parameters
     ----------

@@ -13,17 +13,17 @@ dask.array<label_chunk, shape=(2, 3), dtype=int32, chunksize=(1, 2), chunktype=n
 array([[0, 0, 1],
        [0, 1, 1]], dtype=int32)
 
-The data is passed twice, once for its colors and once for its labels, whatever
-the number of iterations. Floating-point images, and those of more than 64 bits
-a pixel, have too many colors for that. They are passed once in each iteration,
-and once before the first, as `streaming` does it::
+The data is read twice, once for its colors and once for its labels, whatever
+the number of passes of the loop. Floating-point images, and those of more than
+64 bits a pixel, have too many colors for that. They are read once in each pass,
+and once before the first, as in `streaming`::
 
     chunks → range and sample → initial centers
            → in each pass: labels, which stay with the workers, and sums
 
 Sums are exact, so labels and centers are those that `kmeans_seg.segment` gives
-to the same array, to the bit, whatever the chunks and the workers. It needs the
-extra `dask`, and nothing else imports it.
+to the same array, to the bit, whatever the chunks and the workers. This module
+needs the extra `dask`, and no other module imports it.
 """
 
 import dataclasses
@@ -92,12 +92,12 @@ def segment(
     k, space, channel_axis, alpha_threshold, normalize, init, n_init, max_iter, tol, order, rng
         As for `kmeans_seg.segment`.
     strategy
-        "auto" counts the colors if they have at most 64 bits, and else reads the
-        chunks in every pass, as "blocks" does in any case. "fast" and "plain"
-        count the colors; both give the same bits.
+        "auto" counts the colors if they have at most 64 bits; otherwise it
+        reads the chunks in every pass, as "blocks" always does. "fast" and
+        "plain" count the colors; both give the same bits.
     callback
-        Called with each `Step` of the loop. Its arrays are computed when they
-        are asked for; `moved` is known.
+        Called with each `Step` of the loop. Its arrays are computed on access;
+        `reassigned_weight` is already known.
 
     Returns
     -------
@@ -109,7 +109,8 @@ def segment(
     ------
     TypeError, ValueError
         If an argument is not of the form above; the message says which, and
-        what to do. Values that a space does not know are found by the workers.
+        what to do. Values that the color space does not accept are found only
+        by the workers.
 
     Warns
     -----
@@ -148,7 +149,7 @@ class LazySegmentation(Segmentation):
 
     @functools.cached_property
     def painted(self) -> Any:
-        """The image with every pixel in its segment's color, when it is asked for."""
+        """The image with every pixel in its segment's color, computed on request."""
         labels: Any = self.labels
         axes = list(range(labels.ndim))
         alpha_axes = None if self._alpha is None else [*axes, labels.ndim + 1]

@@ -1,8 +1,8 @@
 """Images in files: `read` one upright and in RGB order, `write` one whole or not at all.
 
-Here are the names, the directories and what is checked of an image to be
-written; what is in the files is in `codecs`, and how they are put in place in
-`placing`. imageio, Pillow and `placing` are imported when the first file needs
+This module handles file names and directories, and checks an image before it is
+written. `codecs` handles the content of the files, and `placing` puts them in
+place. imageio, Pillow and `placing` are imported when the first file needs
 them, so that importing the package stays cheap.
 """
 
@@ -43,10 +43,10 @@ def read(
     path
         A file in one of the formats JPEG, PNG, TIFF, GIF, WebP, BMP, AVIF, JPEG
         2000 and PPM, HEIC if pillow-heif is installed, or an array saved by
-        NumPy (.npy). The content decides,
-        not the name. No other format is opened, and no other program started.
-        Also the content of such a file, as bytes, or a file opened for reading
-        bytes, which is read to its end and stays open.
+        NumPy (.npy). The format is recognized by the content, not by the name.
+        No other format is opened, and no other program is started. `path` may
+        also be the content of such a file, as bytes, or a file opened for
+        reading bytes, which is read to its end and stays open.
     page
         Which page of a file, or frame of an animation, to read, from 0 on. By
         default all of them.
@@ -62,22 +62,22 @@ def read(
         A new C-contiguous array: (H, W) for gray, (H, W, 3) for RGB, and with
         an alpha channel (H, W, 2) or (H, W, 4). Animations and TIFFs of many
         pages give a stack with an axis more, (T, H, W, 3) for RGB, each frame
-        as it is shown; of a JPEG the first picture is read. It holds uint8, and
-        uint16 where a PNG or TIFF has 16 bits. A palette is looked up: RGB, or
-        RGBA if one of its colors is transparent. Black-and-white files give 0
-        and 255.
-        A TIFF may hold any number of channels, integers and floating point.
-        Pages come first and channels last, whatever the layout of the file.
-        What Pillow cannot read of that needs the extra `tiff`.
-        An .npy file gives what was saved.
+        as it is shown. If a JPEG holds several pictures, the first is read.
+        The dtype is uint8, or uint16 if a PNG or TIFF has 16 bits. A palette is
+        looked up: RGB, or RGBA if one of its colors is transparent.
+        Black-and-white files give 0 and 255. A TIFF may hold any number of
+        channels, integers and floating point. Pages come first and channels
+        last, whatever the layout of the file. TIFFs that Pillow cannot read
+        need the extra `tiff`. An .npy file gives what was saved.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
         If the operating system cannot open the file.
     ValueError
-        If the file is empty, holds no image, a damaged or cut one, one in
-        CIELAB, pages of different sizes, or one of more than `max_bytes`.
+        If the file is empty; if it holds no image, or a damaged or truncated
+        one; if it is in CIELAB, has pages of different sizes, or takes more
+        than `max_bytes`.
     MemoryError
         If there is not enough memory.
 
@@ -175,9 +175,9 @@ def write(
 ) -> None:
     """Write an image to a file, whole or not at all.
 
-    The file is written under another name in the same directory first.
-    Whatever fails, there is never half an image, and an older file stays as it
-    was until the new one is complete.
+    The file is written under another name in the same directory first. Whatever
+    fails, there is never half an image, and an existing file stays as it was
+    until the new one is complete.
 
     By default a file that exists is replaced, as most libraries do. With
     `overwrite=False` the last step fails if the name exists, so that no file
@@ -208,10 +208,10 @@ def write(
         written to .tif and .npy.
     channel_axis
         The axis of the channels; None if there is none, as in a gray stack
-        (T, H, W). An image (H, W) is gray without saying so.
+        (T, H, W). An image (H, W) is gray; `channel_axis` may be left out.
     overwrite
-        Whether to replace a regular file that exists. The new file takes over
-        its permissions and, where the system allows, its owner and group.
+        Whether to replace an existing regular file. The new file takes over its
+        permissions and, where the system allows, its owner and group.
 
     Raises
     ------
@@ -221,11 +221,13 @@ def write(
         If the operating system cannot write there, or the file to replace is
         read-only.
     TypeError
-        If `image` does not hold numbers, or such as the format cannot hold.
+        If `image` does not hold numbers, or holds numbers that the format
+        cannot store.
     ValueError
         If the suffix is not one of those above, or the format cannot hold the
-        image: a GIF has 256 colors, and few formats hold the same frame twice
-        in a row. Also if there is a FIFO, a socket or a device at `path`.
+        image: a GIF has at most 256 colors, and few formats can hold the same
+        frame twice in a row. Also if there is a FIFO, a socket or a device at
+        `path`.
 
     See Also
     --------

@@ -8,8 +8,8 @@ Step 1 chooses the initial centers (`seeding`). Then the algorithm continues:
 5. compute the distances again;
 6. if no point was reassigned stop, else go on from 3.
 
-The loop is `steps`. It tests for step 6 as soon as the points are assigned, so
-before step 4. It works on a `Clusters` object. The one here computes every
+The loop is `steps`. It makes the test of step 6 as soon as the points are assigned,
+that is, before step 4. It works on a `Clusters` object. The one here computes every
 distance; its subclass in `fast` gives the same bits faster. Sums are exact (`exact`).
 """
 
@@ -44,8 +44,8 @@ def squared_distance(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> ND
     Parameters
     ----------
     points, others
-        Arrays (..., C) of float64 (or float32, where the caller knows that it
-        is enough) whose leading axes broadcast.
+        Arrays (..., C) whose leading axes broadcast: float64, or float32 if its
+        precision is enough for the caller.
 
     Returns
     -------
@@ -225,7 +225,7 @@ class Clusters:
 class Step:
     """One pass of the loop: the centers, and the assignment of every point to the nearest.
 
-    Its arrays are read-only: the loop goes on from them.
+    Its arrays are read-only, because the loop continues from them.
 
     Attributes
     ----------

@@ -1,10 +1,10 @@
 """Step 1 of the algorithm: choose k initial centers. Read this file second.
 
-k-means++ draws points with a probability in proportion to their squared
-distance to the nearest center so far. This one is greedy: it draws a few
-candidates for each center, and keeps the one that lowers the inertia most.
-"random" draws in proportion to the weights, without distances. Both use exact sums
-(`exact`): the centers depend on the points, their weights and the random generator alone.
+k-means++ draws points with a probability proportional to their squared distance to the
+nearest center so far. This one is greedy: it draws a few candidates for each center, and
+keeps the one that lowers the inertia most. "random" draws in proportion to the weights,
+without distances. Both use exact sums (`exact`): the centers depend on the points, their
+weights and the random generator alone.
 
 `plusplus` works on a `Potential`, which holds these distances. The `Potential`
 here computes every distance; its subclass in `fast` gives the same centers faster.
@@ -103,9 +103,9 @@ def plusplus(
 ) -> InitialCenters:
     """Choose centers by greedy k-means++: yield each as it is drawn, and return all.
 
-    The first is drawn in proportion to the weights. For each next one some
+    The first is drawn in proportion to the weights. For each further one some
     candidates are drawn in proportion to the weights times the squared
-    distances to the nearest center so far, and the one that leaves the least
+    distances to the nearest center so far, and the one that leaves the smallest
     total of those terms is kept. There are fewer than k centers if there are
     fewer distinct points.
     """

@@ -1,10 +1,11 @@
-"""Segment an image: the way from its pixels to a label, a center and a color for each.
+"""Segment an image: find a label for each pixel, and a center and a color for each segment.
 
     image → checked pixels (`image`) → distinct colors + counts → points (`features`)
           → k-means (`clustering`) → a label per color → a label per pixel
 
-`segment` goes this way top-down. Left out: how to cluster (`clustering`), how
-to find the distinct colors (`distinct`), what is clustered (`features`).
+`segment` follows this path from top to bottom. Left to other modules: how to
+cluster (`clustering`), how to find the distinct colors (`distinct`), and what
+is clustered (`features`).
 """
 
 import dataclasses
@@ -64,8 +65,9 @@ LEVELS = 4
 class NodataWarning(UserWarning):
     """A floating-point image has an extreme value that looks like a mark of missing data.
 
-    Rasters often mark missing data by a number (-9999, 1e20, -3.4e38). As a
-    color it is so far from all others that they share one segment.
+    Rasters often mark missing data by a number (-9999, 1e20, -3.4e38). Taken as
+    a color, this number is so far from all the others that they end up in one
+    segment.
 
     Examples
     --------
@@ -118,8 +120,8 @@ class Segmentation:
         The number of passes of the loop.
     converged
         Whether the last pass reassigned no pixel, so that every center is the
-        mean of its pixels; or, with a `tol`, whether it reassigned at most
-        the share `tol` of them.
+        mean of its pixels. With a `tol`, whether it reassigned at most this
+        share of the pixels.
     space
         The name of the color space that was clustered.
 
@@ -158,7 +160,7 @@ class Segmentation:
         """The image with every pixel in its segment's color: its shape and its dtype.
 
         Pixels that took no part are 0 in every channel. Alpha is the original.
-        It is painted when it is first asked for, and kept.
+        It is computed on first access, and cached.
         """
         return paint(np.asarray(self.labels), self._alpha, self._palette, self._channel_axis)
 
@@ -247,7 +249,8 @@ class Segmentation:
         segmentation
             A `Segmentation` with these centers and this palette. Its labels,
             counts and inertia are those of the image; `n_iter` is 0, and
-            `converged` is False, since the centers are not its means.
+            `converged` is False, since the centers are not the means of the
+            image's own segments.
 
         Raises
         ------
@@ -393,36 +396,36 @@ def segment(
     ----------
     image
         Array (H, W) or (H, W, C) of bool, integers or finite floating-point
-        numbers; or with more axes, as volumes (D, H, W, C) and stacks of
-        frames (T, H, W, C) have them, which get one palette. It is read in
-        blocks, so it may also be a `numpy.memmap` or anything else that slices
-        like an array (zarr, h5py). Masked elements of a `numpy.ma` array take
-        no part. An image of Pillow is converted to gray or RGB first, with
-        alpha if it has transparency.
+        numbers; or with more axes: a volume (D, H, W, C) or a stack of frames
+        (T, H, W, C), which gets a single palette. It is read in blocks, so it
+        may also be a `numpy.memmap` or anything else that slices like an array
+        (zarr, h5py). Masked elements of a `numpy.ma` array take no part. An
+        image of Pillow is converted to gray or RGB first, with alpha if it has
+        transparency.
     k
         The number of segments, at most the number of pixels.
     space
-        The color space in which to measure distances. "rgb": gray or RGB
-        values as they are. "lab": gray or sRGB values, taken to CIELAB (D65),
+        The color space in which to measure distances. "rgb": gray or RGB values
+        as they are. "lab": gray or sRGB values, converted to CIELAB (D65),
         where distances are closer to what people see; uint8, uint16, or
-        floating point in [0, 1]. In both a second channel with gray or a
-        fourth with RGB is alpha, finite and not negative. "raw": any number of
-        channels, each a plain number.
+        floating point in [0, 1]. In both, the second channel of a gray image or
+        the fourth of a color image is alpha, and must be finite and
+        nonnegative. "raw": any number of channels, each a plain number.
     channel_axis
         The axis of the channels; None if there is none, as in a gray volume
         (D, H, W). An image (H, W) is gray without saying so.
     mask
         Array of bool in the shape of the image without its channels: True for
-        the pixels that take part. By default all.
+        the pixels that take part; by default, all of them.
     alpha_threshold
         Pixels whose alpha is at most this, in the numbers of the image (0 to
         255 for uint8), take no part; the others count fully. By default only
         those where alpha is 0 are left out.
     position
-        How much the position of a pixel counts beside its color. Row and
-        column (every axis but that of the channels) join as features, scaled
-        so that with 1.0 the diagonal of the image is as long as that of the
-        box around all colors; at most 1e6. With 0 positions are left out.
+        How much the position of a pixel counts relative to its color. Row and
+        column (every axis but that of the channels) join as features, scaled so
+        that with 1.0 the diagonal of the image is as long as that of the box
+        around all colors; at most 1e6. With 0 positions are left out.
     normalize
         Whether to scale each channel (of the color space) to variance 1 before
         clustering. The centers are returned in the units of the input.
@@ -432,10 +435,11 @@ def segment(
         image, it is "optimal", if there are at most 65,536 distinct values;
         else it *rehearses*: it runs k-means from many starts on a few thousand
         means of similar colors, and keeps the best (for k > 128, it is
-        "k-means++"). "optimal" finds the centers of lowest inertia. "k-means++"
-        draws them once, as textbooks do (greedy, see `kmeans_plusplus`);
-        "random" draws distinct colors, in proportion to their counts. Or give
-        an array of centers, as the result has them.
+        "k-means++"). "optimal" finds the centers with the lowest inertia.
+        "k-means++" draws them once, as textbooks do (greedy, see
+        `kmeans_plusplus`); "random" draws distinct colors, in proportion to
+        their counts. Or pass an array of centers, in the form of the result's
+        `centers`.
     n_init
         The number of runs from different initial centers; the one of lowest
         inertia is kept. There is one run with "optimal", also where "auto" means
@@ -487,8 +491,8 @@ def segment(
     TypeError, ValueError
         If an argument is not of the form above; the message says which, and
         what to do. Also if the image has changed when it is read again for the
-        labels: if it has a new color, or another number of pixels takes part.
-        A floating-point image is labeled as it was first read.
+        labels, so that it has a new color, or a different number of pixels
+        takes part. A floating-point image is labeled as it was first read.
 
     Warns
     -----
@@ -512,13 +516,13 @@ def segment(
     -----
     With "blocks", the working memory is about 0.2 GB for blocks and the sample,
     and for each pixel 4 bytes and twice the bytes that hold k (1 up to k = 255);
-    if `out` is a map of a file, the labels in it add only file cache. The
-    image is read once before the first pass (three times with `normalize`), and
-    once in each. Initial centers are chosen from a sample: every pixel, or
-    every 3rd, 9th, 27th, and so on, so that between 131,072 and 393,216 are
-    left. So they depend on where the pixels are. The inertia, and with
-    `normalize` the scale, are sums over pixels, not over colors with their
-    counts, so their last bits may differ.
+    if `out` is a memory-mapped file, its labels take only file cache. The image
+    is read once before the first pass (three times with `normalize`), and once
+    in each pass. Initial centers are chosen from a sample: every pixel, or every
+    3rd, 9th, 27th, and so on, so that between 131,072 and 393,216 are left. So
+    they depend on where the pixels are. The inertia, and with `normalize` the
+    scale, are sums over pixels, not over colors with their counts, so their last
+    bits may differ.
 
     References
     ----------

@@ -1,10 +1,10 @@
 """Images larger than memory: every pass reads all pixels, block by block.
 
-Where pixels have few distinct colors, counting these is enough (`distinct`).
-Floating-point numbers and many channels have about as many colors as pixels.
-Then nothing but the labels is kept between two passes. One pass goes before:
-it finds the range of the values and takes a sample. The initial centers are
-chosen from the sample; everything else is about all pixels.
+If an image has few distinct colors, counting them is enough (`distinct`).
+Images of floating-point numbers or many channels have about as many colors as
+pixels. For these, only the labels are kept between passes. An extra reading
+comes first: it finds the range of the values and takes a sample. The initial
+centers are chosen from the sample; everything else is about all pixels.
 """
 
 import math
@@ -32,7 +32,10 @@ BLOCK = 2**15  # points made at a time
 def columns_of(
     pixels: Pixels, features: FeatureSpace, *, checked: bool = False
 ) -> Iterator[tuple[Floats, NDArray[Any]]]:
-    """Yield some pixels at a time: their columns, not scaled, and what `distinct` has of them."""
+    """Yield some pixels at a time: their unscaled columns, and their colors.
+
+    With positions, the colors are these columns.
+    """
     positions = pixels.positions() if features.axes else None
     for all_colors in iter(pixels) if checked else pixels.again():
         places = None if positions is None else next(positions)
@@ -59,7 +62,7 @@ class Survey:
     size
         The number of pixels that take part.
     extremes
-        Array (2, C): the least and the greatest value of each column.
+        Array (2, C): the smallest and the largest value of each column.
     whole
         Whether all values are whole numbers.
     every
@@ -124,7 +127,7 @@ def thinned(
 
 
 class Stream:
-    """The points of an image, made again each time that they are iterated over.
+    """The points of an image, computed again on each iteration over them.
 
     Attributes
     ----------

@@ -377,7 +377,7 @@ def test_two_runs_side_by_side(open_page: Callable[..., Page]) -> None:
     for run, result in enumerate(results):
         np.testing.assert_array_equal(seen(page, run)[:, :, :3], result.painted)
     better = "AB"[int(results[1].inertia < results[0].inertia)]
-    assert page.locator("#verdict").inner_text().startswith(f"{better} ends with lower inertia")
+    assert page.locator("#verdict").inner_text().startswith(f"{better} ends with a lower inertia")
     # Both are at the same pass, until the shorter one is done.
     go(page, first_of(page, "assign", 1))
     assert page.evaluate("[0, 1].map((i) => slideOf(i).pass)") == [2, 2]

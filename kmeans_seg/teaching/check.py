@@ -872,7 +872,7 @@ def check_seeding(call: Function) -> None:
             for hint, potential in WRONG_SEEDINGS
         )
         if off > TOLERANCE:
-            hint = "draw each next in proportion to the squared distance to the nearest center"
+            hint = "draw the others in proportion to the squared distance to the nearest center"
         raise FailureError(problem, hint)
 
 
@@ -961,7 +961,7 @@ STAGES = (
     Stage(
         "kmeans_plusplus(points, k, rng)",
         "k of the points, an array (k, C), drawn with a numpy.random.Generator: the first with "
-        "equal chances, each next in proportion to the squared distance to the nearest "
+        "equal chances, each of the others in proportion to its squared distance to the nearest "
         "one before",
         check_seeding,
     ),

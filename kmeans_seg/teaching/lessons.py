@@ -89,11 +89,11 @@ def bad_start() -> tuple[Case, Case]:
     Six pixels make three pairs: 0 and 1, 10 and 11, 20 and 21. From the
     centers 0, 1 and 10 the first pair keeps two centers for itself, and the
     four others have to share the third: its mean is 15.5, none is nearer to
-    another center, and the loop ends with a sum of squares of
+    another center, and the loop ends with an inertia of
     5.5² + 4.5² + 4.5² + 5.5² = 101. The best is 6 · 0.5² = 1.5. Lloyd's
     loop only ever goes downhill; it does not look over the next hill.
 
-    k-means++ draws each next center in proportion to the squared distance from
+    k-means++ draws each further center in proportion to the squared distance from
     those before. After 0 these are 1, 100, 121, 400 and 441: the chance to draw
     1, and to start as badly as that, is one in 1063.
 

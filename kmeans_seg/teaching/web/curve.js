@@ -176,7 +176,7 @@ function curveLabel() {
     .join("; ");
 }
 
-// Who ends with lower inertia, in words.
+// Who ends with a lower inertia, in words.
 function verdict() {
   if (runs.length < 2) return "";
   if (new Set(runs.map(({ space }) => space)).size > 1) return text("verdict.units");
