@@ -239,10 +239,18 @@ def test_another_k_is_shown_at_the_same_half_step(open_page: Callable[..., Page]
     page = open_page("rehearsed")  # its start is one half-step, that of a draw is k of them
     go(page, 2)
     assert page.locator("#name").inner_text() == "Pass 1: update"
-    for button in ("One cluster more", "One cluster more", "One cluster fewer", "New start"):
+    for button in ("One cluster more", "One cluster more", "One cluster fewer"):
         press(page, button)
         computed(page)
         assert page.locator("#name").inner_text() == "Pass 1: update"
+    press(page, "New start")  # is shown, with all its centers; but at the end, so is its end
+    computed(page)
+    assert page.locator("#name").inner_text() == "Initial center 4"
+    for name in ("Initial center 4", "Done"):
+        assert page.evaluate("chooseStart(0, 'random'); slides[0].length") > 6
+        computed(page)
+        assert page.locator("#name").inner_text() == name
+        page.keyboard.press("End")
     go(page, 1)
     press(page, "One cluster more")
     computed(page)
@@ -264,6 +272,10 @@ def test_a_reader_does_not_lose_the_place(tmp_path: Path, open_page: Callable[..
         page.evaluate("changeK(1); changeK(-2)")  # the second before the first is computed
         computed(page)
         assert page.locator("#name").inner_text() == name
+    go(page, 0)
+    page.evaluate("changeK(1); jumpToEnd()")  # which is not known yet
+    computed(page)
+    assert page.locator("#name").inner_text() == "Done"
 
 
 def kmeans_start(image: Image, k: int, seed: int) -> NDArray[Any]:
@@ -298,7 +310,9 @@ def test_own_centers_by_click_drag_and_key(open_page: Callable[..., Page]) -> No
     image, _, _ = shown("color")
     page.locator("#run-0 .start").select_option("own")
     assert position(page) == 0
-    assert "Click the picture" in page.locator("#summary").inner_text()
+    assert "tap the picture" in page.locator("#summary").inner_text()
+    page.keyboard.press(" ")  # there is nothing to play yet
+    assert not page.evaluate("state.playing")
     for place in [(2, 3), (20, 30)]:
         click_pixel(page, *place)
     computed(page)
@@ -539,10 +553,14 @@ def test_the_strip_of_rehearsals(open_page: Callable[..., Page]) -> None:
     ends = [record.ends.min(), *sorted(record.ends[: record.drawn])]
     np.testing.assert_allclose(heights / np.max(heights), ends / np.max(ends), rtol=1e-6)
     assert page.locator("#curve .rehearsed.best").count() == 1
+    label = page.locator("#curve > svg").get_attribute("aria-label") or ""
+    worst = re.search(r"\+(\d+%)", page.locator("#curve").inner_text())
+    assert worst is not None
+    assert f"{worst[1]} above the best" in label
     page.keyboard.press("ArrowRight")
     assert bars.count() == 0  # the curve of the run takes their place
     page = open_page("optimal", "step=1")
-    assert "the best centers that one channel can have" in page.locator("#summary").inner_text()
+    assert "its optimal centers" in page.locator("#summary").inner_text()
 
 
 # Playback
@@ -1121,6 +1139,16 @@ def test_present_is_for_the_back_row(open_page: Callable[..., Page]) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     expect(page.locator("html.present")).not_to_be_attached()
+    page.locator("#present").click()
+    page.evaluate("toggleOnly(1)")
+    page.keyboard.press("Escape")  # shows all again
+    assert page.evaluate("[state.only, state.present]") == [None, True]
+    press(page, "Leave")
+    expect(page.locator("html.present")).not_to_be_attached()
+    for width, height in [(390, 844), (844, 390)]:  # a phone has no room for it
+        phone = open_page("color", "present", viewport={"width": width, "height": height})
+        expect(phone.locator("html.present")).not_to_be_attached()
+        expect(phone.locator("#present")).to_be_hidden()
 
 
 @thorough

@@ -91,7 +91,7 @@ function readAddress() {
   state.pinned = state.pixel !== null;
   state.zoom = wish.has("zoom");
   state.hide = (wish.get("hide") ?? "").split(",").filter((name) => PANELS.includes(name));
-  state.present = wish.has("present");
+  state.present = wish.has("present") && roomy.matches;
   document.documentElement.classList.toggle("present", state.present);
   $("present").setAttribute("aria-pressed", state.present);
   for (const name of PANELS) {

@@ -1,6 +1,7 @@
 // Playback, keys, and what the pointer does on the pictures and in the colors.
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const roomy = matchMedia("(min-width: 720px) and (min-height: 500px)"); // no phone
 
 function go(to) {
   const at = Math.max(0, Math.min(timeline.length - 1, to));
@@ -35,6 +36,7 @@ function play(on) {
   $("play").classList.toggle("on", on);
   $("play").setAttribute("aria-label", text(on ? "pause" : "play"));
   if (!on) return;
+  if (timeline.length === 1) return play(false); // no center yet
   if (atEnd()) go(0);
   const wait = () => {
     timer = setTimeout(
@@ -54,7 +56,13 @@ function jump(to) {
   go(to);
 }
 
-// Present: the picture and the words as large as the screen allows.
+// To the end that is still to be computed, too.
+function jumpToEnd() {
+  jump(timeline.length - 1);
+  if (runs.some(({ work }) => work)) goal = Infinity;
+}
+
+// Present: the picture and the words as large as the screen allows. A phone has no room for it.
 let fullscreen = false;
 
 function present(on) {
@@ -86,6 +94,7 @@ function choosePixel(pixel, { pin = state.pinned, aloud = false } = {}) {
 
 function leave() {
   if (state.pixel !== null) choosePixel(null, { pin: false });
+  else if (state.only !== null) toggleOnly(state.only);
   else if (state.present) present(false);
 }
 
@@ -103,7 +112,7 @@ function listenToKeys() {
       PageUp: () => jump(state.at - 1),
       PageDown: () => jump(state.at + 1),
       Home: () => jump(0),
-      End: () => jump(timeline.length - 1),
+      End: jumpToEnd,
       Escape: leave,
       " ": event.target.matches?.("button, select") ? null : () => play(!state.playing),
     };
@@ -278,10 +287,13 @@ function listen() {
   $("back").addEventListener("click", () => jump(state.at - 1));
   $("play").addEventListener("click", () => play(!state.playing));
   $("next").addEventListener("click", () => jump(state.at + 1));
-  $("last").addEventListener("click", () => jump(timeline.length - 1));
+  $("last").addEventListener("click", jumpToEnd);
   $("slider").addEventListener("input", () => jump(Number($("slider").value)));
   stepButtons().forEach((button, i) => {
-    button.addEventListener("click", () => jump(nextDoing(i + 1) ?? state.at));
+    button.addEventListener("click", () => {
+      jump(nextDoing(i + 1) ?? state.at);
+      fillNow(i + 1);
+    });
   });
   $("speed").addEventListener("change", () => state.playing && play(true));
   for (const input of document.querySelectorAll("input[name=mode], input[name=seeding]")) {
@@ -295,6 +307,7 @@ function listen() {
     show();
   });
   $("present").addEventListener("click", () => present(!state.present));
+  $("leave").addEventListener("click", () => present(false));
   document.addEventListener("fullscreenchange", () => {
     if (document.fullscreenElement || !fullscreen) return;
     fullscreen = false;

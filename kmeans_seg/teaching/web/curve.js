@@ -11,6 +11,20 @@ function ticks(low, high, most) {
   return [found, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))];
 }
 
+const MOST_DOTS = 90; // of more half-steps only the line is drawn
+
+// The unit in which inertias are given, and its name: that of the lowest, unless others get too long.
+function unitOfRuns() {
+  const values = runs.flatMap(curveOf).map(([, value]) => value);
+  return values.length ? unitOf(Math.max(Math.min(...values), Math.max(...values) / 9999)) : [1, ""];
+}
+
+// An inertia, in this unit.
+function inertiaOf(value) {
+  const [unit, name] = unitOfRuns();
+  return `${format(value / unit, { maximumSignificantDigits: 4 })} ${name}`.trim();
+}
+
 // The half-steps of a run in order: [x, inertia], with the update between two assignments.
 const curveOf = (made) =>
   made.passes.flatMap(({ inertia, after }, p) => {
@@ -56,8 +70,7 @@ function drawCurve() {
   const late = all.flat().filter(([x]) => x > 1).map(([, value]) => value);
   const fitted = state.zoom && late.length ? late : everything;
   const most = Math.max(...fitted);
-  // The unit of the words below the pictures: that of the lowest value, unless others get too long.
-  const [unit, unitName] = unitOf(Math.max(Math.min(...fitted), most / 9999));
+  const [unit, unitName] = sameUnit ? unitOfRuns() : [1, ""];
   const lowest = state.zoom ? Math.min(...fitted) / unit : 0;
   const room = state.zoom ? (most / unit - lowest) * 0.06 || 0.5 : 0;
   const [low, high] = [lowest - room, most / unit + (room || (most / unit) * 0.05 || 1)];
@@ -83,12 +96,11 @@ function drawCurve() {
   const [passes] = ticks(1, Math.max(2, longest.at(-1).pass), 6);
   for (const pass of passes.filter(Number.isInteger)) {
     const p = longest.findIndex((one) => one.pass === pass);
-    if (p >= 0 && x(2 * p) < w - right - 30 * scale) {
-      write(x(2 * p), h - bottom + 15 * scale, whole(pass), { "text-anchor": "middle" });
-    }
+    if (p >= 0) write(x(2 * p), h - bottom + 15 * scale, whole(pass), { "text-anchor": "middle" });
   }
-  write(w - right, h - bottom + 15 * scale, text("curve.pass"), { "text-anchor": "end" });
-  write(w - right, 11 * scale, text("curve.legend"), { "text-anchor": "end" });
+  write(0, h - bottom + 15 * scale, text("curve.pass"));
+  const dotted = all.some((points) => points.length <= MOST_DOTS);
+  if (dotted) write(w - right, 11 * scale, text("curve.legend"), { "text-anchor": "end" });
 
   // Where a click leads.
   const target = element("rect", { x: left, y: 0, width: w - left, height: h, class: "target" });
@@ -113,7 +125,7 @@ function drawCurve() {
     const group = element("g", { class: `run-${index}` });
     clip.append(group);
     group.append(element("path", { d: line, class: "line" }));
-    if (points.length <= 90) {
+    if (points.length <= MOST_DOTS) {
       for (const [at, value] of seen) {
         const kind = at % 2 ? "dot update" : "dot";
         group.append(element("circle", { cx: x(at), cy: down(value), r: 2.7 * scale, class: kind }));
@@ -124,7 +136,10 @@ function drawCurve() {
     group.append(element("circle", now));
     const name = runs.length > 1 ? `${"AB"[index]} ` : "";
     const label = format(value / unit, { maximumSignificantDigits: 4 });
-    labels.push([x(at), Math.max(top + 8 * scale, y(value) - 9 * scale), name + label, index]);
+    // Above the line, or below it where there is no room.
+    const above = y(value) - 9 * scale;
+    const below = y(value) + 19 * scale;
+    labels.push([x(at), above < top + 8 * scale ? below : above, name + label, index]);
   });
   labels.sort(([, a], [, b]) => b - a);
   if (labels.length > 1) labels[1][1] = Math.min(labels[1][1], labels[0][1] - 15 * scale);
@@ -152,16 +167,17 @@ function drawRehearsal(rehearsal, { svg, write, box: [left, top, right, bottom],
   });
   svg.append(element("line", { x1: left, x2: right, y1: bottom, y2: bottom, class: "grid base" }));
   write(0, 11 * scale, text("curve.rehearsal"), { class: "title" });
-  const part = percent(most / best - 1);
-  write(right, 11 * scale, `+${part}`, { "text-anchor": "end" });
+  write(right, 11 * scale, `+${percent(worst(rehearsal))}`, { "text-anchor": "end" });
   const middle = { "text-anchor": "start" };
   write(left, bottom + 15 * scale, text("curve.rehearsal-best"), middle);
 }
 
+const worst = ({ ends, drawn }) => Math.max(...ends.slice(0, drawn)) / Math.min(...ends) - 1;
+
 function curveLabel() {
   const { rehearsal } = activeRun();
   if (rehearsal && slide().kind === "start") {
-    const part = percent(Math.max(...rehearsal.ends) / Math.min(...rehearsal.ends) - 1);
+    const part = percent(worst(rehearsal));
     return text("curve.rehearsal-label", { n: rehearsal.drawn, part });
   }
   return runs
@@ -170,7 +186,7 @@ function curveLabel() {
       if (!first) return text("curve.empty");
       const now = slideOf(index).inertia;
       if (now === undefined) return text("curve.later");
-      const values = { from: number(first.inertia), to: number(now) };
+      const values = { from: inertiaOf(first.inertia), to: inertiaOf(now) };
       return (runs.length > 1 ? `${"AB"[index]}: ` : "") + text("curve.label", values);
     })
     .join("; ");

@@ -15,6 +15,7 @@ function show({ quiet = false } = {}) {
   const start = shown.kind === "start" || shown.kind === "seed";
   $("seeding-modes").hidden = !start;
   $("modes").hidden = start;
+  $("play").setAttribute("aria-disabled", timeline.length === 1);
   // Where there is nothing to choose from.
   $("seeding-modes").disabled = !shown.plus;
   for (const name of ["mode", "seeding"]) {
@@ -22,7 +23,7 @@ function show({ quiet = false } = {}) {
       input.checked = input.value === state[name];
     }
   }
-  $("zoom").setAttribute("aria-pressed", state.zoom);
+  $("zoom").textContent = text(state.zoom ? "zoom-out" : "zoom");
   fillNow();
   fillCenters();
   $("verdict").textContent = verdict();
@@ -86,7 +87,9 @@ function fillPhases() {
 function fillHead() {
   const [height, width] = [photo.height, photo.width];
   const title = photo.name ?? data.title;
-  $("title").textContent = title ?? text("title", { n: runs[0]?.seeds.length || state.k });
+  const own = runs[0]?.start.kind === "own" && !runs[0].seeds.length;
+  const colors = { n: runs[0]?.seeds.length || state.k };
+  $("title").textContent = title ?? (own ? text("name.start") : text("title", colors));
   document.title = $("title").textContent;
   const from = photo.from ?? [data.from[1], data.from[0]];
   const whole = from[0] === width && from[1] === height;

@@ -26,7 +26,7 @@ function sentenceOf(shown) {
       return text(key, { where, number: i });
     }
     case "assign": {
-      const inertia = number(shown.inertia);
+      const inertia = inertiaOf(shown.inertia);
       const gap = shown.gap.length ? `${text("say.gap", { passes: ranges(shown.gap) })} ` : "";
       if (shown.p === 0) return text("say.assign-first", { n: pixels, inertia });
       if (shown.changed === 0) return gap + text("say.assign-last");
@@ -39,7 +39,7 @@ function sentenceOf(shown) {
       return text("say.update", {
         ...values,
         fall: percent(shown.fall),
-        inertia: number(shown.inertia),
+        inertia: inertiaOf(shown.inertia),
       });
     }
     default: {
@@ -75,11 +75,14 @@ function stepsOf(shown) {
   return shown.changed ? [3, 5, 6] : [6, 5];
 }
 
-function fillNow() {
+// `asked` is the one of the six steps that the reader asked for: an assignment does several.
+function fillNow(asked) {
   const shown = slide();
   $("name").textContent = ofActive(nameOf(shown));
   $("summary").textContent = sentenceOf(shown);
-  const [lit, ...near] = stepsOf(shown);
+  const steps = stepsOf(shown);
+  const lit = steps.includes(asked) ? asked : steps[0];
+  const near = steps.filter((step) => step !== lit);
   stepButtons().forEach((button, i) => {
     button.classList.toggle("near", near.includes(i + 1));
     if (lit === i + 1) button.setAttribute("aria-current", "step");
@@ -164,10 +167,9 @@ function fillPixel() {
   const squared = shown.centers.map((center) => squaredDistance(point, 0, center));
   const best = nearestTo(shown.centers, point);
   const digits = space === "lab" ? 1 : 0;
-  const vector = point.map((value) => places(value, digits)).join(", ");
-  const names = channelNames(space);
-  const channels =
-    names.length > 1 ? `(${names.join(", ")}) = (${vector})` : `${names[0]} = ${vector}`;
+  const channels = channelNames(space)
+    .map((name, channel) => `${name} ${places(point[channel], digits)}`)
+    .join(", ");
   $("pixel-color").replaceChildren(
     chip("span", colorAt(i), "", { "aria-hidden": "true" }),
     `${text("place", { row, column })}: ${channels}`,

@@ -143,7 +143,7 @@ function captionOf(shown) {
 function comparedCaption(index) {
   const shown = slideOf(index);
   if (shown.inertia === undefined) return nameOf(shown);
-  return text("caption.compared", { name: nameOf(shown), inertia: number(shown.inertia) });
+  return text("caption.compared", { name: nameOf(shown), inertia: inertiaOf(shown.inertia) });
 }
 
 // Where the middle of a pixel is on a stage of w by h.

@@ -41,8 +41,9 @@ let order = 0; // of the latest request: an older one that is still computing st
 let goal = null; // the time of the half-step to show once it has been computed
 
 // Make the runs that `state` asks for, and show the half-step `at` or, without it, the one that is
-// shown. Computing yields to the reader every few milliseconds.
-async function makeRuns({ at = null, quiet = false } = {}) {
+// shown; or if the reader asked for another start, all its initial centers, unless the end is shown.
+// Computing yields to the reader every few milliseconds.
+async function makeRuns({ at = null, restart = false, quiet = false } = {}) {
   const mine = ++order;
   const before = halfStepsOfStart();
   // The reader stays at the end, or at the same half-step of the same pass, and on the way there.
@@ -50,7 +51,9 @@ async function makeRuns({ at = null, quiet = false } = {}) {
   runs = state.starts
     .map(fitting)
     .map((start) => (isRecorded(start) ? recordings[start.number] : runFor(start)));
-  goal = time < before ? time : time + halfStepsOfStart() - before;
+  const start = halfStepsOfStart();
+  goal = time < before ? time : time + start - before;
+  if (restart && goal !== Infinity) goal = start - 1;
   state.active = Math.min(state.active, runs.length - 1);
   const busy = () => runs.filter(({ work }) => work);
   for (let patience = 60; mine === order; patience = 40) {

@@ -39,15 +39,10 @@ const format = (value, options) =>
     .replace(/^-(0([.,]0*)?)$/, "$1") // no minus before nothing
     .replace("-", "−");
 const whole = (value) => format(value, { maximumFractionDigits: 0 });
-// Large numbers in words, like 180.9 million.
-const words = { notation: "compact", compactDisplay: "long" };
-const LARGE = 1e4;
-const number = (value) =>
-  format(value, { maximumSignificantDigits: 4, ...(value >= LARGE ? words : {}) });
-
-// The unit of such a number, and its name: 10⁶ and "million".
+// The unit of a large number, and its name: 10⁶ and "million".
 function unitOf(value) {
-  if (value < LARGE) return [1, ""];
+  if (value < 1e4) return [1, ""];
+  const words = { notation: "compact", compactDisplay: "long" };
   const unit = 1000 ** Math.floor(Math.log10(value) / 3 + 1e-9);
   const parts = new Intl.NumberFormat(language, words).formatToParts(2 * unit);
   return [unit, parts.find(({ type }) => type === "compact").value];

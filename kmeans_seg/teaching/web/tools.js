@@ -90,7 +90,7 @@ function chooseStart(index, value) {
   state.starts[index] = start;
   state.active = index;
   play(false);
-  makeRuns(kind === "own" ? { at: 0 } : {});
+  makeRuns(kind === "own" ? { at: 0 } : { restart: true });
 }
 
 function drawAgain(index) {
@@ -100,7 +100,8 @@ function drawAgain(index) {
     ? { kind: start.kind, number: start.number + 1 }
     : { kind: "draw", number: 1 };
   state.active = index;
-  makeRuns();
+  play(false);
+  makeRuns({ restart: true });
 }
 
 function changeK(by) {
@@ -124,6 +125,7 @@ function placeCenters(index, pixels, { at = null } = {}) {
   if (pixels.length && index === 0) state.k = pixels.length;
   state.only = null;
   state.active = index;
+  play(false);
   makeRuns({ at });
 }
 
