@@ -226,7 +226,7 @@ def kmeans(
         strategy=strategy,
     )
     order, arranged, arranged_weights = in_order(points, weights, strategy)
-    if callback is not None:
+    if callable(callback):  # another one is refused below
         callback = restoring(callback, order, points, weights)
     del points  # a copy, perhaps, and a large one
     events = each_in_default_errstate(best_run(arranged, arranged_weights, k, options))
@@ -577,6 +577,8 @@ def restoring(
 
 def run_to_end(events: Events[Result], callback: Callback | None) -> Result:
     """Exhaust the generator, pass each `Step` to `callback`, and return its result."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function that takes a Step, not {callback!r}")
     while True:
         try:
             event = next(events)
@@ -637,7 +639,7 @@ def as_centers(name: str, centers: ArrayLike, k: int | None, channels: int) -> F
     wanted = (len(array) if array.ndim and k is None else k, channels)
     if array.ndim != 2 or array.shape != wanted or not len(array):
         rows = "k" if k is None else k
-        hint = "; to choose only the number of centers, use kmeans" if array.ndim == 0 else ""
+        hint = "; k is the number of centers" if array.ndim == 0 else ""
         raise ValueError(
             f"{name} has shape {array.shape}: it must be ({rows}, {channels}), "
             f"a row for each center and a column for each channel{hint}"

@@ -6,6 +6,7 @@ place. imageio, Pillow and `placing` are imported when the first file needs
 them, so that importing the package stays cheap.
 """
 
+import io
 import os
 import warnings
 from typing import Any, BinaryIO, TypeAlias
@@ -141,6 +142,11 @@ def read_bytes(source: Source, max_bytes: float) -> bytes:
         codecs.check_size(memoryview(source).nbytes, max_bytes)
         return bytes(source)
     if not isinstance(source, (str, os.PathLike)):
+        if not hasattr(source, "read"):
+            raise TypeError(
+                "path must be a file name, the content of a file as bytes, or an open file, not "
+                f"of type {type(source).__name__}"
+            )
         return read_to_end(source, max_bytes)
     with Path(source).open("rb") as file:
         status = os.fstat(file.fileno())
@@ -152,15 +158,15 @@ def read_bytes(source: Source, max_bytes: float) -> bytes:
         return read_to_end(file, max_bytes)
 
 
-def read_to_end(file: BinaryIO, max_bytes: float) -> bytes:
+def read_to_end(file: Any, max_bytes: float) -> bytes:
     """Read the rest of a file in parts, because its length is not known."""
     parts: list[bytes] = []
+    not_bytes = f'{name_of(file)}: this file gives text, not bytes: open it with the mode "rb"'
+    if isinstance(file, io.TextIOBase):
+        raise TypeError(not_bytes)
     while part := file.read(2**20):
         if not isinstance(part, bytes):
-            raise TypeError(
-                f"{name_of(file)}: this file gives {type(part).__name__}, not bytes: open it with "
-                'the mode "rb"'
-            )
+            raise TypeError(not_bytes)
         parts.append(part)
         codecs.check_size(sum(map(len, parts)), max_bytes)
     return b"".join(parts)
@@ -248,6 +254,7 @@ def write(
 
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path is of type {type(path).__name__}: write takes the path first")
+    overwrite = validation.as_flag("overwrite", overwrite)
     check_target(path, overwrite=overwrite)
     place([(path, encoded(path, image, channel_axis))], overwrite=overwrite)
 
@@ -282,7 +289,13 @@ def encodable(
     may_be_labels: bool,
 ) -> codecs.Picture:
     """Check that an image can be the content of a file of this name, as far as is known before."""
-    array = np.asarray(unwrapped(image))
+    image = unwrapped(image)
+    if validation.is_masked(image):
+        raise ValueError(
+            f"{shown(path)}: the image has masked values, and files have no mask: fill them first, "
+            "for instance by image.filled(0)"
+        )
+    array = validation.as_array("image", image)
     if as_image_suffix(path) == ".npy":
         return codecs.Picture(validation.as_image(array), None, has_alpha=False)
     return as_writable(path, array, channel_axis, may_be_labels=may_be_labels)
@@ -326,7 +339,12 @@ def as_writable(
     if channels > 4 and suffix not in (".tif", ".tiff"):
         raise ValueError(
             f"{name}: this format holds at most 4 channels, and an image of shape {array.shape} "
-            f"has {channels}: write to .tif or .npy, or say channel_axis=None for a gray stack"
+            f"has {channels}: write to .tif or .npy"
+            + (
+                ", or say channel_axis=None for a gray stack"
+                if array.ndim == 3 and suffix in STACK_SUFFIXES
+                else ""
+            )
         )
     return picture._replace(
         pixels=as_few_bits(name, pixels, suffix, many, may_be_labels=may_be_labels)
@@ -343,9 +361,11 @@ def channels_last(
             f"{name}: an image of dtype {array.dtype} cannot be written: it must hold real numbers"
         )
     if array.ndim not in (2, 3, 4) or array.size == 0 or (array.ndim == 4 and channel_axis is None):
+        parts = array.ndim > 3 and array.size > 0
         raise ValueError(
             f"{name}: an image of shape {array.shape} cannot be written: it must be (H, W), "
-            "(H, W, C), or a stack of such, and not empty; write its parts one by one, or to .npy"
+            "(H, W, C), or a stack of such, and not empty"
+            + ("; write its parts one by one, or to .npy" if parts else "")
         )
     if array.ndim == 3 and channel_axis == -1 and array.shape[2] > MOST_CHANNELS:
         raise ValueError(
@@ -369,6 +389,10 @@ def as_few_bits(
     if array.dtype == np.bool_:
         return array * np.uint8(255)
     if array.dtype.kind == "f":
+        if array.dtype.itemsize > 8:
+            raise TypeError(
+                f"{name}: this format cannot hold dtype {array.dtype}: convert it to float64"
+            )
         if suffix in (".tif", ".tiff"):
             return array
         raise TypeError(

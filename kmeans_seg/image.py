@@ -232,6 +232,8 @@ class Pixels:
         for index in tiles(self.shape, most, rows):
             where = index if axis is None else (*index[:axis], slice(None), *index[axis:])
             part = self.array[where]
+            if not isinstance(part, np.ndarray):
+                part = np.asarray(part)  # one of xarray has named axes
             part = part[..., np.newaxis] if axis is None else np.moveaxis(part, axis, -1)
             pixels = np.asarray(part).reshape(-1, part.shape[-1])
             tests: list[Any] = []
@@ -309,7 +311,9 @@ def has_alpha(channels: int, shape: tuple[int, ...], space: Space) -> bool:
 def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
     """Check a mask for labels of this shape; what slices like an array is not read."""
     if not (hasattr(mask, "shape") and hasattr(mask, "dtype") and hasattr(mask, "__getitem__")):
-        mask = np.asarray(mask)
+        mask = validation.as_array("mask", mask)
+    if validation.is_masked(mask):
+        raise ValueError("mask has masked values: pass mask.filled(False), or fill it with True")
     if mask.dtype != np.bool_:
         raise TypeError(
             f"mask has dtype {mask.dtype}: it must be bool, True for the pixels that take part; "

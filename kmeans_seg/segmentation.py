@@ -571,7 +571,7 @@ def prepare(
 ) -> "Problem":
     """Check the arguments of `segment`, and find the colors of the image."""
     pixels.warn_of_shape(stacklevel=LEVELS)
-    normalize = as_flag("normalize", normalize)
+    normalize = validation.as_flag("normalize", normalize)
     position = validation.as_real("position", position, least=LEAST_POSITION, most=MOST_POSITION)
     validation.check_choice("strategy", strategy, ways)
     validation.check_choice("order", order, ORDERS)
@@ -746,13 +746,6 @@ def paint(
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:
     """Reshape an image (H, W) or (H, W, C) to pixels (H·W, C)."""
     return image.reshape(-1, image.shape[2] if image.ndim == 3 else 1)
-
-
-def as_flag(name: str, value: object) -> bool:
-    """Check a bool."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, not {validation.spelled(value)}")
-    return bool(value)
 
 
 def as_like(image: Any, dtype: np.dtype[Any]) -> Any:

@@ -80,6 +80,13 @@ def spelled(value: object) -> str:
     return str(value) if isinstance(value, (int, float, np.number)) else repr(value)
 
 
+def as_flag(name: str, value: object) -> bool:
+    """Check a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {spelled(value)}")
+    return bool(value)
+
+
 def as_real(name: str, value: object, *, most: float, least: float = 0) -> float:
     """Check a real number from `least` to `most`, or 0; a bool is refused."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(
@@ -118,13 +125,30 @@ def as_generator(rng: RandomGenerator) -> np.random.Generator:
 
 def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -> NDArray[Any]:
     """Check an array of bool, integer or floating-point numbers, all finite and not too large."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ValueError(f"{name} is ragged: its rows must all have the same length") from None
+    if is_masked(values):
+        raise ValueError(
+            f"{name} has masked values, which would count like the others: drop them first"
+        )
+    array = as_array(name, values)
     check_kind(name, array.dtype, advice)
     check_values(name, array)
     return array
+
+
+def as_array(name: str, values: Any) -> NDArray[Any]:
+    """Convert to an array, and explain why nested lists are none."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        if not isinstance(values, (list, tuple)):
+            raise  # an object with reasons of its own
+        raise ValueError(f"{name} is ragged: its rows must all have the same length") from None
+
+
+def is_masked(values: object) -> bool:
+    """Return whether any value is masked by `numpy.ma`."""
+    # Where numpy.ma has not been imported, which takes a while, there is no array of it.
+    return "numpy.ma" in sys.modules and bool(np.ma.is_masked(values))
 
 
 def check_kind(name: str, dtype: np.dtype[Any], advice: str) -> None:
@@ -150,14 +174,17 @@ def check_values(name: str, array: NDArray[Any]) -> None:
                 )
             raise ValueError(f"{name} contains {bad}: every value must be finite; {remedy}")
         # As a Python float: in float16 or float32 the comparison would overflow, and warn.
-        largest, limit = float(np.abs(array).max(initial=0)), LARGEST
+        size = np.abs(array).max(initial=0)
+        largest, limit = float(size), LARGEST
+        said, most = f"{size:.3g}" if largest < np.inf else str(size), f"{limit:.3g}"
     elif array.dtype.itemsize == 8 and array.size:
         largest, limit = max(-int(array.min()), int(array.max())), LARGEST_INTEGER
+        said, most = str(largest), str(limit)
     else:
         return
     if largest > limit:
         raise ValueError(
-            f"{name} contains a value of size {largest:.3g}: at most {limit:.3g} can be "
+            f"{name} contains a value of size {said}: at most {most} can be "
             "squared and summed safely; scale it down first"
             + (", or leave it out by mask= if it marks missing data" if name == "image" else "")
         )
@@ -201,12 +228,18 @@ def as_image(image: Any) -> Any:
         kind = "the content of a file" if isinstance(image, bytes) else "a file name"
         raise TypeError(f"image is {kind}: read it first, by kmeans_seg.read")
     slices = isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__")
+    if hasattr(image, "toarray"):
+        raise TypeError(
+            f"image is a sparse {type(image).__name__}, which leaves values out: pass "
+            "image.toarray()"
+        )
     if not (slices and hasattr(image, "shape")):
-        try:
-            image = np.asarray(image)
-        except ValueError:
-            raise ValueError("image is ragged: its rows must all have the same length") from None
+        image = as_array("image", image)
     check_kind("image", image.dtype, advice="read it as numbers first")
+    if any(length != length for length in image.shape):  # NaN
+        raise ValueError(
+            f"image has an unknown shape {image.shape}: call image.compute_chunk_sizes() first"
+        )
     if len(image.shape) < 2:
         raise ValueError(
             f"image has {len(image.shape)} dimensions, shape {image.shape}: it must be (H, W), "

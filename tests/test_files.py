@@ -406,6 +406,12 @@ def test_bytes_and_open_files_are_read(tmp_path: Path, suffix: str) -> None:
 
 def test_a_file_that_was_opened_for_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "b.txt").write_bytes(b"\x89PNG")  # no text in UTF-8
+    with (tmp_path / "b.txt").open() as file, pytest.raises(TypeError, match='the mode "rb"'):
+        read(file)  # type: ignore[arg-type]
+    for thing in (3, None, [b"PNG"]):
+        with pytest.raises(TypeError, match="an open file, not of type"):
+            read(thing)  # type: ignore[arg-type]
     with (tmp_path / "a.txt").open() as file, pytest.raises(TypeError, match='the mode "rb"'):
         read(file)  # type: ignore[arg-type]
 
@@ -810,3 +816,25 @@ def test_ctrl_c_at_any_moment_of_writing_leaves_a_whole_file_or_none(tmp_path: P
 def test_the_path_comes_first() -> None:
     with pytest.raises(TypeError, match="path is of type ndarray: write takes the path first"):
         write(np.zeros((2, 2), np.uint8), "image.png")  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_written_is_refused_with_a_remedy_that_works(tmp_path: Path) -> None:
+    for name in ("a.png", "a.npy"):
+        masked = np.ma.masked_equal(GRAY, GRAY[0, 0])
+        with pytest.raises(ValueError, match=r"fill them first, for instance by image.filled\(0\)"):
+            write(tmp_path / name, masked)
+        write(tmp_path / name, masked.filled(0))
+        write(tmp_path / name, np.ma.array(GRAY))  # nothing is masked
+        with pytest.raises(TypeError, match="overwrite must be True or False"):
+            write(tmp_path / name, GRAY, overwrite="no")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="is ragged"):
+            write(tmp_path / name, [[1], [2, 3]])
+    if np.dtype(np.longdouble).itemsize > 8:
+        with pytest.raises(TypeError, match="convert it to float64"):
+            write(tmp_path / "a.tif", np.ones((2, 2), np.longdouble))
+    for shape, suffix in [((5, 5, 5), ".jpg"), ((2, 3, 4, 5), ".png"), ((0, 3), ".png")]:
+        with pytest.raises(ValueError, match="shape") as caught:
+            write(tmp_path / f"b{suffix}", np.zeros(shape, np.uint8))
+        assert "say channel_axis" not in str(caught.value)
+        assert (".npy" in str(caught.value)) == (0 not in shape)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "a.png"]

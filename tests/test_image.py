@@ -501,6 +501,28 @@ def test_images_and_labels_in_hdf5(tmp_path: Path) -> None:
         np.testing.assert_array_equal(result.painted, expected.painted)
 
 
+class Named:
+    """An array of another library, which slices into more of its kind, as one of xarray does."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __getitem__(self, index: Any) -> "Named":  # noqa: D105
+        return Named(self.array[index])
+
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:  # noqa: D105
+        return self.array
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3), (7, 5, 4)])
+def test_arrays_that_slice_into_their_own_kind(shape: tuple[int, ...]) -> None:
+    image, mask = noise(*shape), noise(7, 5) > 100
+    expected = segment(image, 2, mask=mask)
+    result = segment(Named(image), 2, mask=Named(mask))
+    np.testing.assert_array_equal(result.labels, expected.labels)
+    np.testing.assert_array_equal(result.painted, expected.painted)
+
+
 def test_images_and_labels_in_zarr(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
     image = noise(70, 50, 3)

@@ -243,6 +243,77 @@ def test_ragged_rows(place: str) -> None:
     assert_refused(call, [[1, 2], [3]], ValueError, f"{name} is ragged", "same length")
 
 
+@pytest.mark.parametrize("place", [place for place in ARRAYS if ARRAYS[place][0] != "image"])
+def test_masked_values(place: str) -> None:
+    name, shape, call = ARRAYS[place]
+    masked = np.ma.array(np.ones(shape, np.int64), mask=np.arange(np.prod(shape)) == 0)
+    assert_refused(call, masked, ValueError, f"{name} has masked values", "drop them first")
+
+
+def test_a_mask() -> None:
+    def call(mask: Any) -> Any:
+        return segment(IMAGE, 2, mask=mask)
+
+    whole = np.ones(IMAGE.shape[:2], np.bool_)
+    part = np.ma.array(whole, mask=np.arange(whole.size).reshape(whole.shape) < 3)
+    assert_refused(call, part, ValueError, "mask has masked values", "mask.filled(False)")
+    assert (call(part.filled(False)).labels == -1).sum() == 3
+    assert_refused(call, [[True], [True, False]], ValueError, "mask is ragged")
+
+
+@pytest.mark.parametrize("call", [segment, kmeans])
+@pytest.mark.parametrize("bad", [5, "print", [print]])
+def test_a_callback_that_is_no_function(call: Any, bad: Any) -> None:
+    points = IMAGE if call is segment else POINTS
+    said = "callback must be a function", repr(bad)
+    assert_refused(lambda bad: call(points, 2, callback=bad), bad, TypeError, *said)
+
+
+class Sparse:
+    """A matrix like those of scipy.sparse."""
+
+    shape, dtype = (4, 4), np.dtype(np.uint8)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: D105
+        raise IndexError("Indexing that leads to >2D is not supported")
+
+    def toarray(self) -> Any:  # noqa: D102
+        return IMAGE[:, :, 0]
+
+
+class Unknown:
+    """An array of Dask whose chunks have unknown sizes."""
+
+    shape, dtype = (np.nan, 4), np.dtype(np.uint8)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: D105
+        raise NotImplementedError
+
+
+class Unwilling:
+    """An array that cannot be converted, like one of another device."""
+
+    def __array__(self, *_: Any, **__: Any) -> Any:  # noqa: D105
+        raise ValueError("copy it to the host first")
+
+
+def test_arrays_of_other_libraries() -> None:
+    def call(image: Any) -> Any:
+        return segment(image, 2)
+
+    assert_refused(call, Sparse(), TypeError, "image is a sparse Sparse", "image.toarray()")
+    call(Sparse().toarray())
+    assert_refused(call, Unknown(), ValueError, "(nan, 4)", "image.compute_chunk_sizes()")
+    with pytest.raises(ValueError, match="copy it to the host first"):
+        call(Unwilling())
+
+
+def test_a_number_beyond_float64_is_spelled_out() -> None:
+    if np.finfo(np.longdouble).max > np.finfo(np.float64).max:
+        large = np.array([[0, np.longdouble("1e400")]])
+        assert_refused(lambda image: segment(image, 1), large, ValueError, "size 1e+400")
+
+
 @pytest.mark.parametrize("place", WITHOUT_LABELS)
 @pytest.mark.parametrize("bad", [1e91, -1e200, 1.7e308])
 def test_values_too_large_to_be_squared(place: str, bad: float) -> None:
@@ -305,11 +376,18 @@ def test_a_channel_too_narrow_to_be_normalized() -> None:
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
 def test_integers_that_float64_does_not_hold(dtype: Any) -> None:
     image = np.array([[1, 2**53 + 2]], dtype)
-    assert_refused(lambda image: segment(image, 1), image, ValueError, "9.01e+15", "scale it down")
+    assert_refused(
+        lambda image: segment(image, 1),
+        image,
+        ValueError,
+        "size 9007199254740994",
+        "at most 9007199254740992",
+        "scale it down",
+    )
     segment(np.array([[1, 2**53]], dtype), 2)
     if dtype is np.int64:
         lowest = np.array([[1, -(2**63)]], dtype)
-        assert_refused(lambda image: segment(image, 1), lowest, ValueError, "9.22e+18")
+        assert_refused(lambda image: segment(image, 1), lowest, ValueError, "size 9223372036854775808")
 
 
 @pytest.mark.parametrize("shape", [(), (3,)], ids=str)
