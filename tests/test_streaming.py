@@ -11,7 +11,7 @@ from doses import dose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmeans_seg import FewerClustersWarning, NodataWarning, segment, segmentation, streaming
+from kmeans_seg import FewerClustersWarning, NodataWarning, Step, segment, segmentation, streaming
 from kmeans_seg.image import Pixels
 
 RNG = np.random.default_rng(0)
@@ -181,6 +181,17 @@ def test_the_callback_sees_the_pixels() -> None:
     )
     assert len(seen) >= result.n_iter
     assert seen[0] == (1200, 1200.0)
+
+
+@pytest.mark.parametrize("later", [np.nan, np.inf, 1e30, -2.0])
+def test_an_image_that_changes_meanwhile(later: float) -> None:
+    image = SCENES["float"].copy()
+
+    def write(_: Step) -> None:
+        image[3, 3] = later
+
+    with pytest.raises(ValueError, match="image changed while it was clustered"):
+        segment(image, 3, space="raw", strategy="blocks", callback=write)
 
 
 def test_the_optimum_needs_all_colors() -> None:

@@ -387,7 +387,9 @@ def test_integers_that_float64_does_not_hold(dtype: Any) -> None:
     segment(np.array([[1, 2**53]], dtype), 2)
     if dtype is np.int64:
         lowest = np.array([[1, -(2**63)]], dtype)
-        assert_refused(lambda image: segment(image, 1), lowest, ValueError, "size 9223372036854775808")
+        assert_refused(
+            lambda image: segment(image, 1), lowest, ValueError, "size 9223372036854775808"
+        )
 
 
 @pytest.mark.parametrize("shape", [(), (3,)], ids=str)

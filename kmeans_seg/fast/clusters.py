@@ -113,6 +113,7 @@ class RunningSums:
             self._exponents[1:] = TOP - np.frexp(largest)[1]
         if not self.counted:
             self._weight_exponent = TOP - int(np.frexp(heaviest)[1])
+        self._largest = largest
         self._sums = np.zeros((1, 1 + len(largest), k), np.int64)
 
     @classmethod
@@ -206,8 +207,14 @@ class RunningSums:
     def follow(self, points: Floats, before: SmallLabels | None, labels: SmallLabels) -> int:
         """Take points that weigh 1 from their clusters before, if any, to those of their labels.
 
-        Returns the number of those that moved.
+        Returns the number of those that moved. The points are read again in each pass: if
+        they have changed, some may be beyond the range that there is room for.
         """
+        if not (np.abs(points).max(axis=0, initial=0) <= self._largest).all():  # or NaN
+            raise ValueError(
+                "image changed while it was clustered: it has a value now that was not there at "
+                "first; use a copy of the image, or let nothing write to it meanwhile"
+            )
         if before is None:
             members, source = np.arange(len(labels)), None
         else:
