@@ -49,7 +49,7 @@ from .exact import ONE, Floats
 from .fast.counting import Codes, count_codes, from_codes, merge_counts
 from .fast.nearest import nearest_center
 from .fast.streamed import StreamedClusters, running_sums, total_inertia, with_places
-from .features import SPACES, FeatureSpace
+from .features import FeatureSpace
 from .image import NO_PIXEL, Pixels
 from .lloyd import Clusters, Indices, Labels, SmallLabels
 from .segmentation import WAYS, Segmentation, paint, prepare
@@ -241,7 +241,7 @@ class Chunks(Pixels):
             label_chunk,
             *arrays,
             kind=self._kind,
-            features=sent(features),
+            features=features,
             centers=centers,
             drop_axis=[] if axis is None else axis,
             dtype=np.int32,
@@ -260,7 +260,7 @@ class ChunkStream(Stream):
 
     def _survey(self) -> Survey:
         """Read all pixels once."""
-        parts, features = self._pixels.parts(), sent(self.features)
+        parts, features = self._pixels.parts(), self.features
         survey, merge = dask.delayed(survey_chunk), dask.delayed(merge_surveys)
         surveys = [survey(part, features) for part in parts]
         sizes = [each.size for each in surveys]
@@ -276,13 +276,13 @@ class ChunkStream(Stream):
 
     def _squares(self, mean: Floats) -> list[int]:
         """Add up the squared distances from the mean in each column, in units of 2^-1074."""
-        squares, features = dask.delayed(squares_chunk), sent(self.features)
+        squares, features = dask.delayed(squares_chunk), self.features
         found = dask.compute(*[squares(part, features, mean) for part in self._pixels.parts()])
         return [sum(column) for column in zip(*found, strict=True)]
 
     def __iter__(self) -> Iterator[Floats]:
         """Bring the points here, chunk by chunk."""
-        bring, features = dask.delayed(points_chunk), sent(self.features)
+        bring, features = dask.delayed(points_chunk), self.features
         for part in self._pixels.parts():
             (points,) = dask.compute(bring(part, features))
             yield points
@@ -304,7 +304,7 @@ class ChunkClusters(StreamedClusters):
         filled = [pair for pair in zip(parts, stream.sizes, strict=True) if pair[1]]
         self._parts = [part for part, _ in filled]
         self._sizes, self._outline = tuple(size for _, size in filled), outline
-        self._features = sent(stream.features)
+        self._features = stream.features
         # Of the last pass: the labels before and after it, and how many changed.
         self._last: tuple[Any, Any, int] | None = None
         super().__init__(stream, k, **outline)
@@ -356,21 +356,6 @@ class ChunkClusters(StreamedClusters):
         self._sums.renumber(order)
 
 
-# Of features: the name of the space, the columns and their scale.
-Sent = tuple[str, int, int, Floats | None]
-
-
-def sent(features: FeatureSpace) -> Sent:
-    """Take apart features, to send them to a worker."""
-    return features.space.name, features.channels, features.axes, features.factor
-
-
-def received(features: Sent) -> FeatureSpace:
-    """Put features together again."""
-    name, channels, axes, factor = features
-    return FeatureSpace(SPACES[name], channels, axes, factor)
-
-
 def chunk_pixels(
     block: NDArray[Any],
     mask: NDArray[np.bool_] | None,
@@ -390,9 +375,9 @@ def count_chunk(pixels: Pixels) -> tuple[Codes, NDArray[np.int64]]:
     return count_codes(pixels, again=pixels)
 
 
-def survey_chunk(pixels: Pixels, features: Sent) -> Survey:
+def survey_chunk(pixels: Pixels, features: FeatureSpace) -> Survey:
     """Read the pixels of a chunk once."""
-    return Survey.of(pixels, received(features))
+    return Survey.of(pixels, features)
 
 
 def merge_surveys(surveys: list[Survey]) -> Survey:
@@ -403,29 +388,28 @@ def merge_surveys(surveys: list[Survey]) -> Survey:
     return first
 
 
-def squares_chunk(pixels: Pixels, features: Sent, mean: Floats) -> list[int]:
+def squares_chunk(pixels: Pixels, features: FeatureSpace, mean: Floats) -> list[int]:
     """Add up the squared distances of the points of a chunk from their mean in each column."""
-    return squares_of(points_of(pixels, received(features)), mean)
+    return squares_of(points_of(pixels, features), mean)
 
 
-def points_chunk(pixels: Pixels, features: Sent) -> Floats:
+def points_chunk(pixels: Pixels, features: FeatureSpace) -> Floats:
     """Make the points of a chunk."""
-    found = received(features)
-    empty = np.empty((0, found.channels + found.axes))
-    return np.concatenate((empty, *points_of(pixels, found)))
+    empty = np.empty((0, features.channels + features.axes))
+    return np.concatenate((empty, *points_of(pixels, features)))
 
 
 def assign_chunk(
-    pixels: Pixels, features: Sent, centers: Floats, dtype: np.dtype[Any]
+    pixels: Pixels, features: FeatureSpace, centers: Floats, dtype: np.dtype[Any]
 ) -> SmallLabels:
     """Find the nearest center of each point of a chunk."""
-    labels = [nearest_center(points, centers) for points in points_of(pixels, received(features))]
+    labels = [nearest_center(points, centers) for points in points_of(pixels, features)]
     return np.concatenate((np.empty(0, dtype), *labels)).astype(dtype)
 
 
 def move_chunk(
     pixels: Pixels,
-    features: Sent,
+    features: FeatureSpace,
     outline: dict[str, Any],
     *,
     before: SmallLabels | None,
@@ -433,14 +417,16 @@ def move_chunk(
 ) -> tuple[int, Any]:
     """Count the points of a chunk that moved, and find what this adds to the sums."""
     sums, moved = running_sums(**outline), 0
-    for points, block in with_places(points_of(pixels, received(features))):
+    for points, block in with_places(points_of(pixels, features)):
         moved += sums.follow(points, None if before is None else before[block], labels[block])
     return moved, sums
 
 
-def inertia_chunk(pixels: Pixels, features: Sent, centers: Floats, labels: SmallLabels) -> int:
+def inertia_chunk(
+    pixels: Pixels, features: FeatureSpace, centers: Floats, labels: SmallLabels
+) -> int:
     """Add up the squared distances of the points of a chunk from their centers, exactly."""
-    return total_inertia(points_of(pixels, received(features)), centers, labels)
+    return total_inertia(points_of(pixels, features), centers, labels)
 
 
 def label_chunk(
@@ -448,7 +434,7 @@ def label_chunk(
     mask: NDArray[np.bool_] | None = None,
     *,
     kind: Kind,
-    features: Sent,
+    features: FeatureSpace,
     centers: Floats,
 ) -> Labels:
     """Label the pixels of a chunk."""
@@ -459,7 +445,7 @@ def label_chunk(
     counted = has_codes(pixels.channels, block.dtype) and count_codes(pixels)
     if counted and counted[1].size:
         found = from_codes(*counted, pixels.channels, block.dtype)
-        look_up = found.look_up(nearest_center(received(features).points(found), centers))
+        look_up = found.look_up(nearest_center(features.points(found), centers))
     else:
         own = assign_chunk(pixels, features, centers, np.dtype(np.int32))
         look_up = InTurn(own.astype(np.int32))

@@ -11,6 +11,7 @@ floating-point ones among them, are rounded for this, and many channels are
 summed up in few (`principal`). Points get the same order (`canonical_order`).
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -71,14 +72,16 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
     is_new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
     first = np.flatnonzero(is_new)
     counts = np.diff(first, append=len(pixels))
-
-    def look_up(labels: Labels) -> LookUp:
-        result = np.empty(len(pixels), np.int32)
-        result[order] = labels.repeat(counts)
-        return InTurn(result)
-
     colors = ordered[first].astype(parts[0].dtype, order="F")
+    look_up = functools.partial(look_up_sorted, order, counts)
     return DistinctColors(colors, counts.astype(np.float64), look_up)
+
+
+def look_up_sorted(order: Indices, counts: NDArray[np.int64], labels: Labels) -> LookUp:
+    """Bring a label per color to the pixels, which `order` sorts by their colors."""
+    result = np.empty(len(order), np.int32)
+    result[order] = labels.repeat(counts)
+    return InTurn(result)
 
 
 def canonical_order(points: Floats, weights: Floats) -> Indices:

@@ -48,6 +48,15 @@ class Space(NamedTuple):
     brightness: Callable[[Floats], Floats]
     columns: int | None = None
 
+    def __reduce__(self) -> tuple[Callable[[str], "Space"], tuple[str]]:
+        """Go to another process by name, so that results can."""
+        return space_named, (self.name,)
+
+
+def space_named(name: str) -> Space:
+    """Return a color space by its name."""
+    return SPACES[name]
+
 
 def plain_points(colors: NDArray[Any]) -> Floats:
     """Take the channels as they are."""

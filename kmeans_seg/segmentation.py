@@ -207,9 +207,10 @@ class Segmentation:
         image
             An image with the same channels as the segmented one, on the same
             axis counted from the last. It may lack alpha or have it, and have
-            more or fewer other axes (a frame, or a stack of frames). If the
-            segmented image was floating point, so must this one be. Otherwise it
-            must hold integers in the range of that image's dtype.
+            more or fewer other axes (a frame, or a stack of frames), unless
+            positions count. If the segmented image was floating point, so must
+            this one be. Otherwise it must hold integers in the range of that
+            image's dtype.
         mask
             Array of bool in the shape of the image without its channels: True
             for the pixels to label. By default all.
@@ -289,7 +290,7 @@ class Segmentation:
             has_channels = len(array.shape) == axes + 1 and array.shape[-1] in (1, 2)
             axis = -1 if has_channels else None
         pixels = Pixels(array, self.space, axis, mask, alpha_threshold=self._alpha_threshold)
-        check_same_channels(pixels, self._palette.shape[1])
+        check_like(pixels, self._palette.shape[1], self._features.axes)
         found = pixels.distinct(
             STRATEGIES["fast"].distinct_colors, with_position=self._features.axes > 0
         )
@@ -767,8 +768,16 @@ def as_like(image: Any, dtype: np.dtype[Any]) -> Any:
     return array.astype(dtype)
 
 
-def check_same_channels(pixels: Pixels, channels: int) -> None:
-    """Check that an image to label has the channels of the one that was segmented."""
+def check_like(pixels: Pixels, channels: int, axes: int) -> None:
+    """Check that an image to label has the channels of the one that was segmented, and its axes.
+
+    The axes matter only where positions count.
+    """
+    if axes and len(pixels.shape) != axes:
+        raise ValueError(
+            f"image has {len(pixels.shape)} axes without its channels, shape {pixels.array.shape}, "
+            f"but the image that was segmented by positions had {axes}: label its parts one by one"
+        )
     if pixels.channels != channels:
         raise ValueError(
             f"image has {pixels.channels} channels, shape {pixels.array.shape}, but the image that "

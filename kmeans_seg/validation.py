@@ -208,7 +208,7 @@ def as_points(points: ArrayLike) -> NDArray[np.float64]:
 
 def as_own_labels(labels: ArrayLike, k: int) -> NDArray[Any]:
     """Check labels from -1 to k - 1, of any shape."""
-    array = np.asarray(labels)
+    array = as_array("labels", labels)
     if array.dtype.kind not in "ui":
         raise TypeError(f"labels has dtype {array.dtype}: it must hold integers")
     if array.size and (int(array.min()) < -1 or int(array.max()) >= k):

@@ -1,5 +1,6 @@
 """Choosing k: known clusters are found, none are where there are none, and nothing is lost."""
 
+import pickle
 import warnings
 from typing import Any
 
@@ -166,3 +167,11 @@ def test_a_mask_and_alpha_count() -> None:
     alpha = np.where(mask, 200, 100)[..., np.newaxis].astype(np.uint8)
     other = choose_k(np.dstack((mixed, alpha)), range(2, 6), alpha_threshold=100)
     np.testing.assert_array_equal(other.segment().labels, choice.segment().labels)
+
+
+def test_a_choice_can_be_sent_to_another_process() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+    for kind in (image, image / 255):
+        choice = choose_k(kind, [2, 3])
+        sent = pickle.loads(pickle.dumps(choice))
+        np.testing.assert_array_equal(sent.segment(2).labels, choice.segment(2).labels)

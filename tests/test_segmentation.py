@@ -1,9 +1,11 @@
 """Segmenting an image: what the result is made of, and what it must not depend on."""
 
+import copy
 import dataclasses
 import functools
 import itertools
 import operator
+import pickle
 import re
 import warnings
 from collections.abc import Callable
@@ -1006,3 +1008,26 @@ def test_auto_takes_floats_of_any_number() -> None:
     assert result.converged
     with pytest.raises(ValueError, match="distinct values"):
         segment(image, 3, init="optimal")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"space": "lab"},
+        {"space": "raw", "position": 1, "normalize": True},
+        {"strategy": "plain"},
+    ],
+)
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda r: pickle.loads(pickle.dumps(r))]
+)
+def test_a_result_can_be_copied_and_sent_to_another_process(
+    options: dict[str, Any], copied: Callable[[Segmentation], Segmentation]
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+    result = segment(image, 3, **options)
+    other = copied(result)
+    np.testing.assert_array_equal(other.labels, result.labels)
+    np.testing.assert_array_equal(other.painted, result.painted)
+    np.testing.assert_array_equal(other.predict(image), result.predict(image))

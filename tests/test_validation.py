@@ -580,6 +580,10 @@ def test_predict_wants_an_image_like_the_one_that_was_segmented() -> None:
     assert_refused(
         segment(wide + IMAGE[0, 0, 0], 1, space="raw").predict, IMAGE, ValueError, "had 5"
     )
+    placed = segment(IMAGE, 2, position=1)
+    said = "image has 3 axes without its channels, shape (2, ", "had 2", "one by one"
+    assert_refused(placed.predict, np.stack((IMAGE, IMAGE)), ValueError, *said)
+    assert_refused(result.paint, [[1], [0, 1]], ValueError, "labels is ragged")
     lab = segment(IMAGE / 24, 2, space="lab")
     assert_refused(lab.predict, IMAGE / 2.0, ValueError, "[0, 1]", "divide")
 

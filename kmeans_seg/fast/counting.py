@@ -9,9 +9,9 @@ Colors that have no code, floating-point ones among them, are sorted together;
 for this all are gathered. Points are sorted in the same way.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from ..distinct import (
     DistinctColors,
-    InTurn,
     LookUp,
     differs_from_last,
     has_codes,
     in_levels,
+    look_up_sorted,
 )
 from ..exact import Floats
 from ..lloyd import Indices, Labels
@@ -95,13 +95,15 @@ def from_codes(
     colors = colors_of(codes, channels, dtype)
     bits = code_bits(channels, dtype)
     order = ascending(np.concatenate(list(morton_codes(colors))), bits)
-
-    def look_up(labels: Labels) -> LookUp:
-        of_codes = np.empty_like(labels)
-        of_codes[order] = labels
-        return CodeLookUp(codes, of_codes)
-
+    look_up = functools.partial(look_up_codes, codes, order)
     return DistinctColors(take_rows(colors, order), counts.take(order).astype(np.float64), look_up)
+
+
+def look_up_codes(codes: Codes, order: Indices, labels: Labels) -> LookUp:
+    """Bring a label per color to pixels by their codes, which `order` brings to the colors."""
+    of_codes = np.empty_like(labels)
+    of_codes[order] = labels
+    return CodeLookUp(codes, of_codes)
 
 
 def pixel_codes(
@@ -268,7 +270,7 @@ class CodeLookUp:
         """Pickle without the cached table."""
         return CodeLookUp, (self._codes, self._labels)
 
-    @cached_property
+    @functools.cached_property
     def _table(self) -> NDArray[Any]:
         # Labels count from 1: a code without a label finds 0. Codes beyond the last find the 0 at
         # the end.
@@ -285,12 +287,7 @@ def by_order(pixels: NDArray[Any]) -> DistinctColors:
     first = np.flatnonzero(~alike)
     counts = np.diff(first, append=len(order))
     colors = take_rows(pixels, order[first])
-
-    def look_up(labels: Labels) -> LookUp:
-        result = np.empty(len(order), np.int32)
-        result[order] = np.repeat(labels, counts)
-        return InTurn(result)
-
+    look_up = functools.partial(look_up_sorted, order, counts)
     return DistinctColors(colors, counts.astype(np.float64), look_up)
 
 
@@ -398,7 +395,7 @@ def morton_codes(pixels: NDArray[Any]) -> Iterator[NDArray[np.uint64]]:
         yield codes
 
 
-@lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=8)
 def code_tables(channels: int, itemsize: int) -> list[NDArray[np.uint64]]:
     """Make tables of what each byte of a pixel adds to its Morton code."""
     bit = np.arange(8, dtype=np.uint64)
