@@ -391,7 +391,8 @@ def as_few_bits(
     if array.dtype.kind == "f":
         if array.dtype.itemsize > 8:
             raise TypeError(
-                f"{name}: this format cannot hold dtype {array.dtype}: convert it to float64"
+                f"{name}: this format cannot hold dtype {array.dtype}: convert it to float64, "
+                "or write to .npy"
             )
         if suffix in (".tif", ".tiff"):
             return array

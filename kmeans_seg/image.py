@@ -379,8 +379,17 @@ def are_shared(one: Any, other: Any) -> bool:
         return one is other or (type(one) is type(other) and (one == other) is True)
     path, start, end = bytes_in_file(one)
     other_path, other_start, other_end = bytes_in_file(other)
-    mapped_twice = path == other_path != "" and start < other_end and other_start < end
+    overlap = start < other_end and other_start < end
+    mapped_twice = bool(path and other_path) and overlap and is_same_file(path, other_path)
     return mapped_twice or np.shares_memory(one, other)
+
+
+def is_same_file(path: str, other: str) -> bool:
+    """Whether two names, which may be links, belong to one file."""
+    try:
+        return os.path.samefile(path, other)  # noqa: PTH121 - pathlib takes long to import
+    except OSError:  # it was deleted
+        return path == other
 
 
 def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
@@ -393,4 +402,4 @@ def bytes_in_file(array: NDArray[Any]) -> tuple[str, int, int]:
         return "", 0, 0
     start, end = np.lib.array_utils.byte_bounds(array)
     shift = whole.offset - np.lib.array_utils.byte_bounds(whole)[0]
-    return os.path.realpath(whole.filename), start + shift, end + shift
+    return os.fspath(whole.filename), start + shift, end + shift

@@ -287,8 +287,13 @@ class Segmentation:
         if self._channel_axis is not None:
             axis: int | None = self._channel_axis - axes - 1  # from the end: frames are in front
         else:  # gray may come with an axis of channels or without
-            has_channels = len(array.shape) == axes + 1 and array.shape[-1] in (1, 2)
-            axis = -1 if has_channels else None
+            last = array.shape[-1] if len(array.shape) == axes + 1 else 0
+            if last in (3, 4):  # hardly a stack of frames as narrow as that
+                raise ValueError(
+                    f"image has {last} channels, shape {array.shape}, but the image that was "
+                    "segmented was gray: convert it to gray, or label frames one by one"
+                )
+            axis = -1 if last in (1, 2) else None
         pixels = Pixels(array, self.space, axis, mask, alpha_threshold=self._alpha_threshold)
         check_like(pixels, self._palette.shape[1], self._features.axes)
         found = pixels.distinct(
@@ -493,7 +498,8 @@ def segment(
         If an argument is not of the form above; the message says which, and
         what to do. Also if the image has changed when it is read again for the
         labels, so that it has a new color, or a different number of pixels
-        takes part. A floating-point image is labeled as it was first read.
+        takes part. In memory, a floating-point image is labeled as it was first
+        read; with "blocks", only values beyond the first ones are noticed.
 
     Warns
     -----

@@ -584,12 +584,20 @@ def test_out_is_no_other_map_of_the_file_of_the_image(tmp_path: Path) -> None:
     path = tmp_path / "pixels"
     noise(20, 10).tofile(path)
     (tmp_path / "link").symlink_to(path)
+    (tmp_path / "hard link").hardlink_to(path)
 
     def mapped(first: int, name: str = "pixels", dtype: Any = np.uint8) -> NDArray[Any]:
         return np.memmap(tmp_path / name, dtype, "r+", offset=10 * first, shape=(6, 10))
 
     image = mapped(3)
-    for out in (mapped(3), mapped(0), mapped(8), mapped(3, "link"), mapped(0, dtype=np.int16)):
+    for out in (
+        mapped(3),
+        mapped(0),
+        mapped(8),
+        mapped(3, "link"),
+        mapped(3, "hard link"),
+        mapped(0, dtype=np.int16),
+    ):
         assert_shared(image, out)
         assert_shared(np.asarray(image)[::-1], out[:, ::-1])
     assert_shared(noise(6, 10), image, "mask", mask=mapped(8).view(np.bool_))

@@ -580,6 +580,9 @@ def test_predict_wants_an_image_like_the_one_that_was_segmented() -> None:
     assert_refused(
         segment(wide + IMAGE[0, 0, 0], 1, space="raw").predict, IMAGE, ValueError, "had 5"
     )
+    gray = segment(IMAGE[:, :, 0], 2)
+    said = f"image has 3 channels, shape {IMAGE.shape}", "was gray", "convert"
+    assert_refused(gray.predict, IMAGE, ValueError, *said)
     placed = segment(IMAGE, 2, position=1)
     said = "image has 3 axes without its channels, shape (2, ", "had 2", "one by one"
     assert_refused(placed.predict, np.stack((IMAGE, IMAGE)), ValueError, *said)
