@@ -311,8 +311,12 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
         parser.error("-o - and --json both write to stdout: choose a file for one, by -o")
     if args.like is not None and args.explain is not None:
         parser.error("--like and --explain: a page shows a run, and with --like there is none")
-    if args.labels is not None and args.labels.suffix.lower() in (".jpg", ".jpeg"):
-        parser.error(f"--labels {args.labels}: JPEG would change the labels: write to .png instead")
+    if args.seed < 0:
+        parser.error(f"--seed {args.seed}: it must be at least 0")
+    if args.labels is not None and args.labels.suffix.lower() in (".jpg", ".jpeg", ".avif"):
+        parser.error(
+            f"--labels {args.labels}: this format would change the labels: write to .png instead"
+        )
 
 
 def run(images: Sequence[Path], args: argparse.Namespace) -> int:

@@ -165,11 +165,11 @@ def check_values(name: str, array: NDArray[Any]) -> None:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             bad = array[~np.isfinite(array)].flat[0]
-            remedy = "replace the others first, for instance with numpy.nan_to_num"
+            remedy = f"replace the others first, by numpy.nan_to_num({name}, posinf=0, neginf=0)"
             if name == "image":
                 test = "~np.isnan(image)" if np.isnan(bad) else "np.isfinite(image)"
                 remedy = (
-                    f"leave it out by mask={test}, with channels by "
+                    f"leave it out by mask={test}, with channels last by "
                     f"mask=({test}).all(axis=-1) (--nodata={bad} in the terminal), or {remedy}"
                 )
             raise ValueError(f"{name} contains {bad}: every value must be finite; {remedy}")

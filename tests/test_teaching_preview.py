@@ -99,3 +99,17 @@ def test_alpha_that_hides_nothing_is_dropped() -> None:
 def test_where_nothing_is_visible_there_is_no_preview() -> None:
     with pytest.raises(ValueError, match="alpha is 0 everywhere"):
         preview(np.zeros((2, 3, 4), np.uint8))
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (2,), (3,), (4,)])
+def test_masked_pixels_become_transparent(channels: tuple[int, ...]) -> None:
+    image = np.maximum(spots(5, 6, *channels), 1)
+    hidden = np.arange(30).reshape(5, 6) < 4
+    masked = np.ma.array(
+        image, mask=np.broadcast_to(hidden.reshape(5, 6, *[1] * len(channels)), image.shape)
+    )
+    shown = preview(masked)
+    assert shown.shape == (5, 6, 2 if channels in ((), (1,), (2,)) else 4)
+    np.testing.assert_array_equal(shown[..., -1] == 0, hidden)
+    colors = image.reshape(5, 6, -1)[..., : shown.shape[2] - 1]
+    np.testing.assert_array_equal(shown[~hidden][:, :-1], colors[~hidden])

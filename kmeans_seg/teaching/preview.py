@@ -85,12 +85,30 @@ def on_paper(shown: NDArray[np.uint8], paper: Sequence[int]) -> NDArray[np.uint8
     return np.where(pixels[..., -1:] > 0, colors, np.asarray(paper, np.uint8))
 
 
+def with_alpha(image: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
+    """Make masked pixels transparent: `segment` leaves them out, too."""
+    values = np.ma.getdata(image)
+    if values.ndim not in (2, 3):
+        return values  # no picture
+    values = values.reshape(*values.shape[:2], -1)
+    hidden = np.ma.getmaskarray(image).reshape(values.shape).any(axis=2)
+    if values.shape[2] not in (2, 4):
+        values = np.concatenate((values, np.ones_like(values[..., :1])), axis=2)
+    shown = values.copy()
+    shown[hidden] = 0
+    return shown
+
+
 def as_picture(image: ArrayLike) -> NDArray[Any]:
     """Check an image that can be shown, gray or RGB in a range that is known.
 
-    It keeps its alpha channel only if some of its pixels are fully transparent.
+    It keeps its alpha channel only if some of its pixels are fully transparent. Pixels that
+    `numpy.ma` masks become so.
     """
-    array = validation.as_numbers("image", unwrapped(image), advice="read it as numbers first")
+    image = unwrapped(image)
+    if validation.is_masked(image):
+        image = with_alpha(np.ma.asarray(image))
+    array = validation.as_numbers("image", image, advice="read it as numbers first")
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.size == 0 or array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
         raise ValueError(
