@@ -306,7 +306,7 @@ def test_transparent_pixels_take_no_part(channels: int) -> None:
                 assert not record.changed[outside].any()
                 assert record.counts.sum() == np.count_nonzero(~outside)
     row, column = np.argwhere(outside)[0].tolist()
-    with pytest.raises(ValueError, match="takes no part: choose another"):
+    with pytest.raises(ValueError, match="masked: choose another"):
         explain(image, 3, row, column)
     row, column = np.argwhere(~outside)[0].tolist()
     assert explain(image, 3, row, column).color.tolist() == image[row, column, :-1].tolist()
