@@ -271,7 +271,7 @@ def check_takes_part(row: int, column: int, label: int) -> None:
     """Check that a pixel has a label."""
     if label < 0:
         raise ValueError(
-            f"pixel ({row}, {column}) takes no part, since it is transparent or masked: choose another"
+            f"pixel ({row}, {column}) takes no part, being transparent or masked: choose another"
         )
 
 
