@@ -16,7 +16,7 @@ function show({ quiet = false } = {}) {
   $("seeding-modes").hidden = !start;
   $("modes").hidden = start;
   $("play").setAttribute("aria-disabled", timeline.length === 1);
-  // Where there is nothing to choose from.
+  // Hidden where there is nothing to choose from.
   $("seeding-modes").disabled = !shown.plus;
   for (const name of ["mode", "seeding"]) {
     for (const input of document.getElementsByName(name)) {
