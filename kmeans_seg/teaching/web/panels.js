@@ -168,7 +168,7 @@ function fillPixel() {
   const best = nearestTo(shown.centers, point);
   const digits = space === "lab" ? 1 : 0;
   const channels = channelNames(space)
-    .map((name, channel) => `${name} ${places(point[channel], digits)}`)
+    .map((name, channel) => `${name}\u00a0${places(point[channel], digits)}`)
     .join(", ");
   $("pixel-color").replaceChildren(
     chip("span", colorAt(i), "", { "aria-hidden": "true" }),
