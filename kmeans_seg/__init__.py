@@ -11,7 +11,9 @@ Read `lloyd` first (the loop), then `seeding` (the initial centers): together th
 algorithm. The README lists the other files in reading order.
 """
 
-from .choosing import KChoice, choose_k
+import importlib as _importlib
+import typing as _typing
+
 from .clustering import (
     Clustering,
     ConvergenceWarning,
@@ -20,10 +22,13 @@ from .clustering import (
     kmeans_plusplus,
     lloyd,
 )
-from .files import read, write
 from .image import AmbiguousShapeWarning
 from .lloyd import Step
 from .segmentation import NodataWarning, Segmentation, segment
+
+if _typing.TYPE_CHECKING:
+    from .choosing import KChoice, choose_k
+    from .files import read, write
 
 __all__ = [
     "AmbiguousShapeWarning",
@@ -42,3 +47,16 @@ __all__ = [
     "segment",
     "write",
 ]
+
+# Imported when they are first asked for, since not every program needs them.
+_LATER = {"KChoice": "choosing", "choose_k": "choosing", "read": "files", "write": "files"}
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_importlib.import_module(f".{_LATER[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

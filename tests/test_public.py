@@ -63,6 +63,12 @@ def test_the_names_are_these_and_no_others() -> None:
     assert list(kmeans_seg.__all__) == sorted(kmeans_seg.__all__)
 
 
+def test_what_is_imported_later_is_there() -> None:
+    assert {*dir(kmeans_seg)} == {*PUBLIC}
+    with pytest.raises(AttributeError, match="'kmeans_seg' has no attribute 'nothing'"):
+        kmeans_seg.nothing  # noqa: B018
+
+
 def test_nothing_else_can_be_seen_but_modules() -> None:
     for name, value in vars(kmeans_seg).items():
         if not name.startswith("_") and name not in PUBLIC:
