@@ -503,10 +503,10 @@ def page_of(
     from .teaching.page import make_page
 
     k, channels = result.palette.shape
-    visible = result.labels[..., np.newaxis] >= 0
-    if channels in (1, 3) and not visible.all():  # a page leaves out what is transparent
+    hidden = result.labels[..., np.newaxis] < 0
+    if channels in (1, 3) and hidden.any():  # a page leaves out what is masked
         colors = pixels.reshape(*result.labels.shape, -1)[..., :channels]
-        pixels = np.concatenate((np.where(visible, colors, 0), visible), -1, dtype=pixels.dtype)
+        pixels = np.ma.array(colors, mask=np.broadcast_to(hidden, colors.shape))
     how = {"space": args.space, "init": args.init, "tol": args.tol, "rng": args.seed}
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         return make_page(pixels, k, title=name, width=args.width, **how)

@@ -226,7 +226,7 @@ def kmeans(
         strategy=strategy,
     )
     order, arranged, arranged_weights = in_order(points, weights, strategy)
-    if callable(callback):  # another one is refused below
+    if callable(callback):  # anything else is refused below
         callback = restoring(callback, order, points, weights)
     del points  # a copy, perhaps, and a large one
     events = each_in_default_errstate(best_run(arranged, arranged_weights, k, options))

@@ -78,7 +78,7 @@ def distinct_colors(blocks: Iterable[NDArray[Any]]) -> DistinctColors:
 
 
 def look_up_sorted(order: Indices, counts: NDArray[np.int64], labels: Labels) -> LookUp:
-    """Bring a label per color to the pixels, which `order` sorts by their colors."""
+    """Turn a label per color into a look-up of the pixels, which `order` sorts by color."""
     result = np.empty(len(order), np.int32)
     result[order] = labels.repeat(counts)
     return InTurn(result)

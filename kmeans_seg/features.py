@@ -49,7 +49,7 @@ class Space(NamedTuple):
     columns: int | None = None
 
     def __reduce__(self) -> tuple[Callable[[str], "Space"], tuple[str]]:
-        """Go to another process by name, so that results can."""
+        """Pickle by name, so that results can go to another process."""
         return space_named, (self.name,)
 
 

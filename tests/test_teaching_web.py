@@ -201,7 +201,7 @@ def test_another_k_is_computed_and_stepped(open_page: Callable[..., Page]) -> No
 @thorough
 def test_k_has_limits(open_page: Callable[..., Page]) -> None:
     page = open_page("one", "k=64")
-    assert page.locator("#k").inner_text() == "45"  # as many as pixels
+    assert page.locator("#k").inner_text() == "45"  # one for each pixel, and no more
     for _ in range(2):
         press(page, "One cluster more")
     assert page.locator("#k").inner_text() == "45"
@@ -610,7 +610,7 @@ def test_it_plays_pauses_and_stops_at_the_end(open_page: Callable[..., Page]) ->
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     press(page, "Play")  # once more, from the start
     assert position(page) == 0
-    press(page, "Next")  # whoever steps does not want it to go on by itself
+    press(page, "Next")  # a step by hand stops the playback
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
 
 

@@ -100,7 +100,7 @@ def from_codes(
 
 
 def look_up_codes(codes: Codes, order: Indices, labels: Labels) -> LookUp:
-    """Bring a label per color to pixels by their codes, which `order` brings to the colors."""
+    """Turn a label per color into a look-up by codes, which `order` sorts like the colors."""
     of_codes = np.empty_like(labels)
     of_codes[order] = labels
     return CodeLookUp(codes, of_codes)

@@ -50,9 +50,7 @@ class CellPotential(Potential):
     _channels: NDArray[Any]  # of the points, cell by cell: (C, cells, 256)
     _center: Floats  # the center nearest to the middle of each cell's box: (C, cells),
     _own: Floats  # and its squared distance from there
-    _distances: NDArray[
-        Any
-    ]  # the squared distance of each point to its nearest center: (cells, 256)
+    _distances: NDArray[Any]  # squared, of each point to its nearest center: (cells, 256)
     _terms: Floats  # weights times distances: (cells, 256)
     _sums: Floats  # of the terms of each cell
     _total: int  # of all terms, in units of 2^-1074

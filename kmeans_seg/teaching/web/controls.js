@@ -56,7 +56,7 @@ function jump(to) {
   go(to);
 }
 
-// To the end that is still to be computed, too.
+// Go to the end, even if it is still being computed.
 function jumpToEnd() {
   jump(timeline.length - 1);
   if (runs.some(({ work }) => work)) goal = Infinity;
@@ -292,7 +292,7 @@ function listen() {
   stepButtons().forEach((button, i) => {
     button.addEventListener("click", () => {
       jump(nextDoing(i + 1) ?? state.at);
-      fillNow(i + 1);
+      lightStep(i + 1);
     });
   });
   $("speed").addEventListener("change", () => state.playing && play(true));

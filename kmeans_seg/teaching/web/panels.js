@@ -75,12 +75,16 @@ function stepsOf(shown) {
   return shown.changed ? [3, 5, 6] : [6, 5];
 }
 
-// `asked` is the one of the six steps that the reader asked for: an assignment does several.
-function fillNow(asked) {
+function fillNow() {
   const shown = slide();
   $("name").textContent = ofActive(nameOf(shown));
   $("summary").textContent = sentenceOf(shown);
-  const steps = stepsOf(shown);
+  lightStep();
+}
+
+// Light the step that is taken: of several, the one that the reader asked for.
+function lightStep(asked) {
+  const steps = stepsOf(slide());
   const lit = steps.includes(asked) ? asked : steps[0];
   const near = steps.filter((step) => step !== lit);
   stepButtons().forEach((button, i) => {
@@ -92,8 +96,8 @@ function fillNow(asked) {
 
 const stepButtons = () => [...$("steps").querySelectorAll("button")];
 
-// The next half-step of which one of the six steps is the main one, or else a part; after the last
-// one, the first.
+// The next half-step whose main step is this one of the six or, if none is, that includes it. After
+// the last comes the first.
 function nextDoing(step) {
   const all = slides[state.active];
   const main = all.filter((shown) => stepsOf(shown)[0] === step);
