@@ -719,24 +719,17 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
     """Encode RGB of at most 256 colors as PNG with a palette: smaller and faster."""
     from PIL import Image
 
-    from .fast.counting import colors_of, pixel_codes
+    from .strategies import STRATEGIES
 
-    palette = np.zeros(0, np.intp)  # the codes of the colors
-    places = np.zeros(2**24, np.uint16)  # of each code in the palette, from 1 on; 0 for none
+    found = STRATEGIES["fast"].distinct_colors([pixels.reshape(-1, 3)])
+    if len(found.colors) > 256:
+        return None
+    look_up = found.look_up(np.arange(len(found.colors), dtype=np.int32))
     indices = np.empty(pixels.shape[:2], np.uint8)
-    start = 0
-    for codes in pixel_codes(pixels.reshape(-1, 3), np.intp):
-        found = places.take(codes)
-        if not found.all():
-            palette = np.concatenate((palette, np.unique(codes[found == 0])))
-            if len(palette) > 256:
-                return None
-            places[palette] = np.arange(1, len(palette) + 1)
-            found = places.take(codes)
-        indices.reshape(-1)[start : start + len(codes)] = found - 1
-        start += len(codes)
+    for row, index in zip(pixels, indices, strict=True):
+        index[:] = look_up(row)
     picture = Image.fromarray(indices)
-    picture.putpalette(colors_of(palette, 3, pixels.dtype).tobytes())
+    picture.putpalette(found.colors.tobytes())
     buffer = io.BytesIO()
     # To look for runs alone is five times as fast as Pillow's default, and there are many runs.
     picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)

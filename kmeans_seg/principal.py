@@ -23,7 +23,7 @@ LEVEL_BITS, AXIS_BITS = 11, 7  # a level times an axis adds up to less than 2^24
 MATRIX_BITS = 26
 ROUNDING = 2.0**5  # of the matrix: what is less than this may be made of rounding
 PASSES = 32  # of the power iteration: what it finds need not be exact, only the same everywhere
-PRODUCT = 2**18  # multiplications at a time: more start threads of a BLAS that only wait
+PRODUCT = 2**18  # multiplications in one product: larger ones start threads that only wait
 
 
 def principal_levels(colors: NDArray[Any]) -> NDArray[np.uint16]:

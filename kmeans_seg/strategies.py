@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from .distinct import DistinctColors, canonical_order, distinct_colors
 from .exact import Floats
 from .fast import clusters, counting, nearest, plusplus
-from .fast.streamed import StreamedClusters as StreamedClusters  # for `streaming`
 from .lloyd import Clusters, Indices, Labels, nearest_center
 from .seeding import Potential
 

@@ -19,10 +19,11 @@ from . import validation
 from .distinct import DistinctColors, InTurn
 from .errstate import default_errstate
 from .exact import ONE, Floats, exact_total, whole_numbers
+from .fast.streamed import StreamedClusters
 from .features import FeatureSpace, check_each_span
 from .image import Pixels
 from .lloyd import Clusters
-from .strategies import STRATEGIES, StreamedClusters
+from .strategies import STRATEGIES
 
 IN_MEMORY = 2**32  # bytes of points that are kept in memory, unless the caller wishes otherwise
 SAMPLE = 3 * 2**17  # pixels at most

@@ -15,8 +15,19 @@ from kmeans_seg import segment
 
 PACKAGE = Path(kmeans_seg.__file__).parent
 CORE = {"exact", "errstate", "lloyd", "seeding", "distinct", "principal", "colorspace"}
+# `strategies` is the table; the others read what does not fit in memory, the fast way only.
+USERS_OF_FAST = {"strategies", "streaming", "dask"}
 # What stands between a reader and the last pass must not become more.
 MOST_FUNCTIONS, MOST_FILES = 70, 10
+
+
+def module_name(path: Path) -> str:
+    """Return the name of a file as it is imported, without that of the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
 
 
 def imported(path: Path) -> set[str]:
@@ -24,19 +35,37 @@ def imported(path: Path) -> set[str]:
     package = ["kmeans_seg", *path.relative_to(PACKAGE).parent.parts]
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - node.level + 1]
-            names = [node.module] if node.module else [alias.name for alias in node.names]
-            found |= {".".join([*base, name])[len("kmeans_seg.") :] for name in names}
-    return found
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, node.module] if node.module else base
+            found |= {".".join([*base, alias.name]) for alias in node.names}
+            found |= {".".join(base)} if node.module else set()
+    return {name.removeprefix("kmeans_seg.") for name in found} & set(FILES)
+
+
+def test_the_imports_of_a_file_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("test_strategies.PACKAGE", tmp_path)
+    path = tmp_path / "teaching" / "film.py"
+    path.parent.mkdir()
+    path.write_text(
+        "from .. import files, validation\n"
+        "from ..fast import cells\n"
+        "from .trace import Record\n"
+        "import kmeans_seg.dask, numpy\n"
+        "def late() -> None:\n    from kmeans_seg.fast.counting import distinct_colors\n"
+    )
+    assert imported(path) == {
+        *("files", "validation", "fast", "fast.cells", "teaching.trace"),
+        *("dask", "fast.counting"),
+    }
 
 
 def test_no_file_imports_one_that_imports_it() -> None:
-    files = PACKAGE.rglob("*.py")
-    graph = {
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): imported(path) for path in files
-    }
-    for name, imports in graph.items():
+    graph = {}
+    for name, path in FILES.items():
+        imports = imported(path)
         teaches = name.startswith("teaching") or name == "cli"
         assert teaches or not any(other.startswith("teaching") for other in imports), name
         graph[name] = imports - {name}  # the names that a package takes from itself
@@ -44,16 +73,15 @@ def test_no_file_imports_one_that_imports_it() -> None:
 
 
 def test_the_core_imports_no_fast_twin_and_no_front() -> None:
-    for path in PACKAGE.glob("*.py"):
-        if path.stem in CORE:
-            assert imported(path) <= CORE, path.name
-    for path in (PACKAGE / "fast").glob("*.py"):
-        for name in imported(path):
-            assert name in {*CORE, "validation"} or name.startswith("fast"), (
-                f"{path.name} imports {name}"
-            )
-    tables = {path.stem for path in PACKAGE.glob("*.py") if "fast" in imported(path)}
-    assert tables == {"strategies"}
+    for name, path in FILES.items():
+        imports = imported(path)
+        if name in CORE:
+            assert imports <= CORE, name
+        elif name.startswith("fast"):
+            assert all(other in CORE or other.startswith("fast") for other in imports), name
+        else:
+            uses_fast = any(other.split(".")[0] == "fast" for other in imports)
+            assert uses_fast == (name in USERS_OF_FAST), name
 
 
 def test_what_a_reader_of_the_plain_strategy_passes(capsys: pytest.CaptureFixture[str]) -> None:

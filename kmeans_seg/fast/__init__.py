@@ -10,6 +10,9 @@
 | `nearest.py`  | `lloyd.nearest_center`: decided by one product   | tests/test_fast_nearest.py  |
 
 `cells.py` (points in bounding boxes) and `pruning.py` (the assignment of
-`clusters.py`) serve these. Nothing in the core imports this package:
-`strategies` is where the two meet.
+`clusters.py`) serve these. No file of the core imports this package: `exact`,
+`lloyd`, `seeding`, `distinct`, `principal`, `colorspace` and `errstate`. The
+plain things and their twins meet in one place, the table in `strategies`.
+`streaming` and `dask`, which read what does not fit in memory, use the fast ones
+directly.
 """

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..exact import Floats
 from ..lloyd import squared_distance
+from ..principal import PRODUCT
 
 AnyNumber = TypeVar("AnyNumber", bound=np.number[Any])
 
@@ -26,7 +27,6 @@ SINGLE = 2.0**-23  # of a number: twice what one rounding to single precision ch
 FARTHEST = 1e15  # a distance whose square is far from the limits of single precision
 BEYOND = 1e100  # and one whose square is far from those of double precision
 CENTERED = 2**8  # cells centered at a time: they stay in the cache
-PRODUCT = 2**18  # multiplications in one product: larger ones start threads that only wait
 
 
 def in_cells(

@@ -11,7 +11,8 @@ import numpy as np
 from ..exact import Floats
 from ..lloyd import Labels
 from ..lloyd import nearest_center as plain_nearest_center
-from .cells import FARTHEST, PRODUCT, SINGLE
+from ..principal import PRODUCT
+from .cells import FARTHEST, SINGLE
 
 SCORES = 2**17  # worked on at a time: they stay in the cache
 

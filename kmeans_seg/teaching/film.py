@@ -456,10 +456,10 @@ def few_colors(picture: Rgb) -> Rgb:
     """Reduce a picture to the 256 colors of a GIF, and leave the gray of the text as it is."""
     from PIL import Image  # which imageio brings
 
-    from ..fast.counting import distinct_colors
+    from ..strategies import STRATEGIES
 
     pixels = picture.reshape(-1, 3).copy()
-    colors = distinct_colors([pixels]).colors
+    colors = STRATEGIES["fast"].distinct_colors([pixels]).colors
     if len(colors) <= 256:
         return picture
     grays = len(colors) - int(np.count_nonzero(is_vivid(colors)))
