@@ -79,7 +79,7 @@ def timed(function: Callable[[], Result]) -> tuple[float, Result]:
 
 def rehearsed(points: Floats, weights: Floats, k: int, seed: int) -> Floats:
     """Return the centers that win the rehearsals."""
-    events = rehearse(points, k, weights, np.random.default_rng(seed))
+    events = rehearse(points, weights, k, np.random.default_rng(seed))
     while True:
         try:
             next(events)

@@ -22,7 +22,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import validation
-from .clustering import FewerClustersWarning, best_run, run_to_end, warn_of_shortcomings
+from .clustering import (
+    FewerClustersWarning,
+    Options,
+    best_run,
+    run_to_end,
+    warn_of_shortcomings,
+)
 from .errstate import default_errstate
 from .exact import Floats, exact_sum
 from .image import Pixels
@@ -117,10 +123,10 @@ class KChoice:
             raise ValueError(f"{self.reason}: say which k to use")
         k = validation.as_k(self.k if k is None else k, self._problem.pixels.size, "pixels")
         options = self._problem.options
-        options = options._replace(rng=validation.as_generator(self._rng))
-        problem = self._problem._replace(k=k, options=options)
+        options = options._replace(k=k, rng=validation.as_generator(self._rng))
+        problem = self._problem._replace(options=options)
         clustering = run_to_end(problem.events(), None)
-        warn_of_shortcomings(clustering, k, options, "colors")
+        warn_of_shortcomings(clustering, options, "colors")
         return problem.segmentation(clustering)
 
     def __repr__(self) -> str:
@@ -225,10 +231,8 @@ def choose_k(
     array([801, 767, 832])
     """
     pixels = Pixels(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
-    problem = prepare(
-        pixels, 1, position=position, normalize=normalize, init="auto", max_iter=1000, rng=rng,
-        strategy="fast",
-    )  # fmt: skip
+    options = Options.checked(1, init="auto", max_iter=1000, rng=rng, strategy="fast")
+    problem = prepare(pixels, options, position=position, normalize=normalize)
     wanted = as_ks(ks, pixels.size)
     return compare(problem, wanted, rng)
 
@@ -253,8 +257,8 @@ def compare(problem: Problem, wanted: tuple[int, ...], rng: RandomGenerator) -> 
     size = exact_sum(weights)
     inertias, silhouettes = [], []
     for k in (1, *ks):
-        options = problem.options._replace(rng=validation.as_generator(rng))
-        best, _ = run_to_end(best_run(few, weights, k, options), None)
+        options = problem.options._replace(k=k, rng=validation.as_generator(rng))
+        best, _ = run_to_end(best_run(few, weights, options), None)
         inertias.append(best.inertia)
         silhouettes.append(silhouette(few, weights, best.centers) if k > 1 else 0.0)
     within, ratios = np.array(inertias), np.array([left(k, dimensions) for k in (1, *ks)])

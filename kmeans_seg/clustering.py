@@ -9,8 +9,9 @@ everything about images, which `segmentation` adds.
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -24,7 +25,7 @@ from .lloyd import Clusters, Indices, Labels, Step, steps
 from .optimal import MOST_VALUES, optimal_centers
 from .rehearsals import Round, rehearse
 from .seeding import InitialCenter
-from .strategies import STRATEGIES, Strategy
+from .strategies import STRATEGIES
 from .validation import RandomGenerator
 
 Result = TypeVar("Result")
@@ -215,25 +216,20 @@ def kmeans(
     points = validation.as_points(points)
     k = validation.as_k(k, len(points), "points")
     weights = as_weights(weights, len(points))
+    if not isinstance(init, str):
+        init = as_centers("init", init, k, points.shape[1])
     options = Options.checked(
-        k,
-        points.shape[1],
-        init=init,
-        n_init=n_init,
-        max_iter=max_iter,
-        tol=tol,
-        rng=rng,
-        strategy=strategy,
+        k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy
     )
     order, arranged, arranged_weights = in_order(points, weights, strategy)
     if callable(callback):  # anything else is refused below
         callback = restoring(callback, order, points, weights)
     del points  # a copy, perhaps, and a large one
-    events = each_in_default_errstate(best_run(arranged, arranged_weights, k, options))
+    events = each_in_default_errstate(best_run(arranged, arranged_weights, options))
     step, _ = run_to_end(events, callback)
     clustering = conclude(step, step.converged)
     clustering.labels[order] = clustering.labels.copy()
-    warn_of_shortcomings(clustering, k, options, "points")
+    warn_of_shortcomings(clustering, options, "points")
     return clustering
 
 
@@ -385,81 +381,79 @@ def kmeans_plusplus(
 class Options(NamedTuple):
     """The checked options of a run, as `kmeans` documents them."""
 
+    k: int
     init: str | Floats
     n_init: int
     max_iter: int
     tol: float
     rng: np.random.Generator
-    strategy: Strategy
+    strategy: str
 
     @classmethod
     def checked(
         cls,
         k: int,
-        channels: int,
         *,
-        init: str | ArrayLike,
+        init: Any,
         n_init: int = 1,
         max_iter: int,
         tol: float = 0,
         rng: RandomGenerator,
         strategy: str,
+        strategies: Collection[str] = STRATEGIES,
     ) -> Options:
-        """Check the options that `kmeans` and `segment` share."""
+        """Check the options that `kmeans` and `segment` share; they check an array in `init`."""
         if isinstance(init, str):
             validation.check_choice("init", init, INITS)
-        else:
-            init = as_centers("init", init, k, channels)
-        validation.check_choice("strategy", strategy, STRATEGIES)
+        validation.check_choice("strategy", strategy, strategies)
         return cls(
+            k=validation.as_count("k", k, most=math.inf),
             init=init,
             n_init=validation.as_count("n_init", n_init),
             max_iter=validation.as_count("max_iter", max_iter),
             tol=validation.as_real("tol", tol, most=1),
             rng=validation.as_generator(rng),
-            strategy=STRATEGIES[strategy],
+            strategy=strategy,
         )
 
-    def initial_centers(self, points: Floats, weights: Floats, k: int) -> Draws:
+    def initial_centers(self, points: Floats, weights: Floats) -> Draws:
         """Choose initial centers by the method that `init` names; yield what happens."""
         if self.init == "random":
-            return seeding.random(points, weights, k, self.rng)
-        if self.init == "auto":
-            return rehearse(points, k, weights, self.rng, potential_type=self.strategy.potential)
-        return seeding.plusplus(
-            points, weights, k, self.rng, potential_type=self.strategy.potential
-        )
+            return seeding.random(points, weights, self.k, self.rng)
+        potential = STRATEGIES[self.strategy].potential
+        choose = rehearse if self.init == "auto" else seeding.plusplus
+        return choose(points, weights, self.k, self.rng, potential_type=potential)
 
 
 def best_run(
     points: Floats,
     weights: Floats,
-    k: int,
     options: Options,
     clusters_of_all: Callable[[int], Clusters] | None = None,
 ) -> Events[tuple[Step, Clusters]]:
     """Run k-means `n_init` times; yield all that happens, and return how the best run ended.
 
     The initial centers are chosen among the points, which are then clustered. If
-    they are only a sample, `clusters_of_all` makes the clusters of all points for a
-    k, and those are clustered instead.
+    they are only a sample, `clusters_of_all` makes k clusters of all points, and
+    those are clustered instead.
     """
     start: Floats | None = None
     if not isinstance(options.init, str):
         start = options.init
     elif options.init in ("auto", "optimal"):
-        start = optimum(points, weights, k, options.init)
+        start = optimum(points, weights, options.k, options.init)
     best: tuple[Step, Clusters] | None = None
     for _ in range(options.n_init if start is None else 1):
         centers = start
         if centers is None:
-            centers = yield from options.initial_centers(points, weights, k)
+            centers = yield from options.initial_centers(points, weights)
         if clusters_of_all is None:
-            clusters = options.strategy.clusters(points, weights, len(centers))
+            clusters = STRATEGIES[options.strategy].clusters(points, weights, len(centers))
         else:
             # A sample may have fewer than k distinct points. Copies of a center are refilled.
-            centers = np.concatenate((centers, np.repeat(centers[:1], k - len(centers), axis=0)))
-            clusters = clusters_of_all(k)
+            copies = np.repeat(centers[:1], options.k - len(centers), axis=0)
+            centers = np.concatenate((centers, copies))
+            clusters = clusters_of_all(options.k)
         step = yield from steps(clusters, centers, max_iter=options.max_iter, tol=options.tol)
         if best is None or step.inertia < best[0].inertia:
             best = step, clusters
@@ -494,7 +488,6 @@ def optimum(points: Floats, weights: Floats, k: int, init: str) -> Floats | None
 def run_in_order(
     points: Floats,
     weights: Floats,
-    k: int,
     options: Options,
     *,
     brightness: Callable[[Floats], Floats] | None,
@@ -506,9 +499,7 @@ def run_in_order(
     order may reassign it. The loop then goes on until no point is reassigned.
     Without `brightness`, the clusters keep the order of the initial centers.
     """
-    step, clusters = yield from best_run(
-        points, weights, k, options, clusters_of_all=clusters_of_all
-    )
+    step, clusters = yield from best_run(points, weights, options, clusters_of_all)
     if brightness is None:
         return conclude(step, step.converged, keep_empty=True)
     converged = step.converged
@@ -589,9 +580,9 @@ def run_to_end(events: Events[Result], callback: Callback | None) -> Result:
             callback(event)
 
 
-def warn_of_shortcomings(clustering: Clustering, k: int, options: Options, unit: str) -> None:
+def warn_of_shortcomings(clustering: Clustering, options: Options, unit: str) -> None:
     """Warn about missing clusters or missing convergence, for the public function that called."""
-    found = int(np.count_nonzero(clustering.weights))
+    found, k = int(np.count_nonzero(clustering.weights)), options.k
     if found < k:
         distinct = f"are only {found} distinct {unit}" if found > 1 else f"is one {unit[:-1]}"
         size = len(clustering.centers)

@@ -43,7 +43,7 @@ except ImportError as error:
         'kmeans_seg.dask needs dask: install it with pip install "kmeans_seg[dask]"'
     ) from error
 
-from .clustering import Callback, run_to_end, warn_of_shortcomings
+from .clustering import Callback, Options, run_to_end, warn_of_shortcomings
 from .distinct import DistinctColors, InTurn, has_codes
 from .exact import ONE, Floats
 from .fast.counting import Codes, count_codes, from_codes, merge_counts
@@ -134,12 +134,13 @@ def segment(
     )
     if strategy == "auto":
         strategy = "fast" if has_codes(pixels.channels, image.dtype) else "blocks"
-    problem = prepare(
-        pixels, k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, order=order, rng=rng,
-        strategy=strategy, normalize=normalize, ways=WAYS, stream_of=ChunkStream,
+    options = Options.checked(
+        k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy,
+        strategies=WAYS,
     )  # fmt: skip
+    problem = prepare(pixels, options, normalize=normalize, order=order, stream_of=ChunkStream)
     clustering = run_to_end(problem.events(), callback)
-    warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+    warn_of_shortcomings(clustering, problem.options, "colors")
     labels = pixels.labels(problem.features, clustering.centers)
     return LazySegmentation(**{**vars(problem.segmentation(clustering)), "labels": labels})
 

@@ -28,8 +28,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .exact import Floats, exact_sum
-from .fast.cells import PRODUCT
 from .lloyd import Indices, squared_distance
+from .principal import PRODUCT
 from .seeding import InitialCenter, Potential, plusplus
 
 STARTS = 16
@@ -67,8 +67,8 @@ class Round(NamedTuple):
 
 def rehearse(
     points: Floats,
-    k: int,
     weights: Floats,
+    k: int,
     rng: np.random.Generator,
     *,
     starts: int = STARTS,

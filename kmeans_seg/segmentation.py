@@ -11,7 +11,6 @@ is clustered (`features`).
 import dataclasses
 import functools
 import warnings
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +23,7 @@ from .clustering import (
     Clustering,
     Events,
     Options,
+    as_centers,
     run_in_order,
     run_to_end,
     warn_of_shortcomings,
@@ -553,40 +553,43 @@ def segment(
            [ 11,  90, 201]], dtype=uint8)
     """
     pixels = Pixels(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
-    problem = prepare(
-        pixels, k, position=position, normalize=normalize, init=init, n_init=n_init,
-        max_iter=max_iter, tol=tol, order=order, rng=rng, strategy=strategy, out=out, ways=WAYS,
+    options = Options.checked(
+        k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy,
+        strategies=WAYS,
     )  # fmt: skip
+    problem = prepare(pixels, options, position=position, normalize=normalize, order=order, out=out)
     clustering = run_to_end(problem.events(), callback)
-    warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+    warn_of_shortcomings(clustering, problem.options, "colors")
     return problem.segmentation(clustering)
 
 
 @default_errstate
 def prepare(
     pixels: Pixels,
-    k: int,
+    options: Options,
     *,
-    strategy: str,
     position: float = 0,
     normalize: bool = False,
     order: str = "brightness",
     out: Any = None,
-    ways: Collection[str] = STRATEGIES,
     stream_of: type[Stream] = Stream,
-    **options: Any,
 ) -> "Problem":
-    """Check the arguments of `segment`, and find the colors of the image."""
+    """Check the other arguments of `segment`, and find the colors of the image."""
     pixels.warn_of_shape(stacklevel=LEVELS)
     normalize = validation.as_flag("normalize", normalize)
     position = validation.as_real("position", position, least=LEAST_POSITION, most=MOST_POSITION)
-    validation.check_choice("strategy", strategy, ways)
     validation.check_choice("order", order, ORDERS)
+    strategy, init = options.strategy, options.init
     if strategy == "auto":
         strategy = "blocks" if pixels.bytes_of_points(position) > IN_MEMORY else "fast"
     stream = None
     if strategy == "blocks":
         strategy = "fast"
+        if isinstance(init, str) and init == "optimal":
+            raise ValueError(
+                'init="optimal" needs all colors in memory, and here the pixels are read in '
+                'blocks: use init="auto", or strategy="fast"'
+            )
         stream = stream_of(pixels, position=position, normalize=normalize)
         found, features = stream.found, stream.features
     else:
@@ -594,25 +597,19 @@ def prepare(
         features = FeatureSpace.fitted(
             found, pixels.space, pixels.shape, position=position, normalize=normalize
         )
-    k = validation.as_k(k, pixels.size, "pixels")
+    k = validation.as_k(options.k, pixels.size, "pixels")
     out = None if out is None else as_out(out, pixels, k)
-    checked = Options.checked(k, features.channels + features.axes, strategy=strategy, **options)
-    if stream is not None and isinstance(checked.init, str) and checked.init == "optimal":
-        raise ValueError(
-            'init="optimal" needs all colors in memory, and here the pixels are read in blocks: '
-            'use init="auto", or strategy="fast"'
-        )
-    if not isinstance(checked.init, str):
-        checked = checked._replace(init=features.transform(checked.init))
+    if not isinstance(init, str):
+        columns = as_centers("init", init, k, features.channels + features.axes)
+        init = features.transform(columns)
     if pixels.array.dtype.kind == "f":
         warn_of_nodata(pixels, found, features, stacklevel=LEVELS)
     return Problem(
         pixels=pixels,
-        k=k,
         found=found,
         stream=stream,
         features=features,
-        options=checked,
+        options=options._replace(init=init, strategy=strategy),
         order=order,
         out=out,
     )
@@ -622,7 +619,6 @@ class Problem(NamedTuple):
     """The colors of an image, and how to cluster them: what `segment` and its lessons share."""
 
     pixels: Pixels
-    k: int
     found: DistinctColors  # of a sample, if there is a stream
     stream: Stream | None
     features: FeatureSpace
@@ -641,7 +637,6 @@ class Problem(NamedTuple):
             run_in_order(
                 points,
                 self.found.counts,
-                self.k,
                 self.options,
                 brightness=self.features.brightness if self.order == "brightness" else None,
                 clusters_of_all=None if self.stream is None else self.stream.clusters,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from test_fast_clusters import any_numbers
 
 from kmeans_seg import ConvergenceWarning, FewerClustersWarning, kmeans, lloyd, segment
-from kmeans_seg.clustering import run_to_end
+from kmeans_seg.clustering import Options, run_to_end
 from kmeans_seg.exact import Floats
 from kmeans_seg.image import Pixels
 from kmeans_seg.lloyd import own_distances
@@ -239,13 +239,13 @@ def test_segment_of_any_numbers() -> None:
 )
 def test_scaled_and_converted_points_have_exact_means(space: str, options: dict[str, Any]) -> None:
     rng = np.random.default_rng(6)
-    start: dict[str, Any] = {"init": "k-means++", "max_iter": 1000, "rng": 0, "strategy": "fast"}
+    start = Options.checked(4, init="k-means++", max_iter=1000, rng=0, strategy="fast")
     for _ in range(3 * TIMES):
         image = rng.integers(0, 256, (6, 7, 3), np.uint8)
         if "normalize" in options and rng.random() < 0.5:
             image = np.stack([any_numbers(rng, 42) for _ in range(3)], axis=1).reshape(6, 7, 3)
             image[0] += 1
-        problem = prepare(Pixels(image, space), 4, **start, **options)
+        problem = prepare(Pixels(image, space), start, **options)
         points, counts = problem.features.points(problem.found), problem.found.counts
         result = run_to_end(problem.events(), None)
         assert_exact(result.centers, result.inertia, points, result.labels, counts, True)

@@ -23,8 +23,8 @@ def run(
     """Return everything that the rehearsals yield, and the centers."""
     events = rehearse(
         points,
-        k,
         np.ones(len(points)) if weights is None else weights,
+        k,
         np.random.default_rng(seed),
         starts=starts,
     )

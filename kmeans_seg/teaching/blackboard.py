@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import validation
-from ..clustering import run_to_end, warn_of_shortcomings
+from ..clustering import Options, run_to_end, warn_of_shortcomings
 from ..errstate import default_errstate
 from ..exact import Floats
 from ..features import SPACES
@@ -172,9 +172,8 @@ def explain(
     to center 1 = (0.5, 4.5, 7): (8 - 0.5)² + (2 - 4.5)² + (2 - 7)² = 56.25 + 6.25 + 25 = 87.50
     nearest: center 0
     """
-    problem = prepare(
-        Pixels(image, space), k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy
-    )
+    options = Options.checked(k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy)
+    problem = prepare(Pixels(image, space), options)
     check_one_picture(problem.pixels.array)
     shape = problem.pixels.shape
     row = as_index("row", row, shape[0])
@@ -182,7 +181,7 @@ def explain(
     state: Assign | Segmentation
     if at is None:
         clustering = run_to_end(problem.events(), None)
-        warn_of_shortcomings(clustering, problem.k, problem.options, "colors")
+        warn_of_shortcomings(clustering, problem.options, "colors")
         state = problem.segmentation(clustering)
     else:
         check_same_shape(shape, at.labels.shape)

@@ -18,6 +18,7 @@ from ..clustering import (
     Clustering,
     Event,
     Events,
+    Options,
     Renumbered,
     Result,
     warn_of_shortcomings,
@@ -362,9 +363,8 @@ def trace(
     assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
     done [ 11. 174.] were [1 0]
     """
-    problem = prepare(
-        Pixels(image, space), k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy
-    )
+    options = Options.checked(k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy)
+    problem = prepare(Pixels(image, space), options)
     check_one_picture(problem.pixels.array)
     return records(problem)
 
@@ -418,7 +418,7 @@ def records(problem: Problem) -> Iterator[Record]:
                 )
             case Clustering():
                 assert last is not None
-                warn_of_shortcomings(event, problem.k, problem.options, "colors")
+                warn_of_shortcomings(event, problem.options, "colors")
                 yield Done(problem.segmentation(event), names[np.flatnonzero(last.weights)])
 
 
