@@ -5,7 +5,7 @@ strategy (`strategies`), keep the best of several runs, and warn. Left out:
 everything about images, which `segmentation` adds.
 """
 
-# So that the annotations do not import numpy.random, which takes longer than all the rest.
+# Keeps annotations from importing numpy.random, the slowest import here.
 from __future__ import annotations
 
 import dataclasses
@@ -24,7 +24,6 @@ from .exact import Floats
 from .lloyd import Clusters, Indices, Labels, Step, steps
 from .optimal import MOST_VALUES, optimal_centers
 from .rehearsals import Round, rehearse
-from .seeding import InitialCenter
 from .strategies import STRATEGIES
 from .validation import RandomGenerator
 
@@ -37,10 +36,10 @@ class Renumbered(NamedTuple):
     order: Indices
 
 
-# What happens on the way to a result: initial centers are rehearsed or drawn, then passes are made.
-Event: TypeAlias = Round | InitialCenter | Step | Renumbered
+# What happens on the way to a result: initial centers are rehearsed, or drawn among the points (an
+# int is the index of one), and then passes are made.
+Event: TypeAlias = Round | int | Step | Renumbered
 Events: TypeAlias = Generator[Event, None, Result]
-Draws: TypeAlias = Generator[Round | InitialCenter, None, Floats]
 Callback: TypeAlias = Callable[[Step], object]
 
 # The ways to choose initial centers, by name.
@@ -139,6 +138,7 @@ def kmeans(
     tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
+    assign: None = None,
     callback: Callback | None = None,
 ) -> Clustering:
     """Cluster points by k-means.
@@ -178,7 +178,10 @@ def kmeans(
         the system. The default is a fixed seed: the same call gives the same
         clustering.
     strategy
-        "fast", or "plain" for the textbook algorithm, unchanged; both give the same bits.
+        "fast", or "plain" for the readable code of `lloyd` and `seeding`; both give the
+        same bits.
+    assign
+        The former name of `strategy`: refused, unless it is None.
     callback
         Called with every `Step` of the loop, as it is made.
 
@@ -219,8 +222,9 @@ def kmeans(
     if not isinstance(init, str):
         init = as_centers("init", init, k, points.shape[1])
     options = Options.checked(
-        k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy
-    )
+        k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy,
+        assign=assign,
+    )  # fmt: skip
     order, arranged, arranged_weights = in_order(points, weights, strategy)
     if callable(callback):  # anything else is refused below
         callback = restoring(callback, order, points, weights)
@@ -241,6 +245,7 @@ def lloyd(
     weights: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     strategy: str = "fast",
+    assign: None = None,
 ) -> Iterator[Step]:
     """Iterate Lloyd's algorithm from the given centers until no point is reassigned.
 
@@ -254,9 +259,8 @@ def lloyd(
     whatever order the points come.
 
     It always ends. Where points differ by a few units in the last place of
-    float64, the rounding of the means can lead back to earlier centers: then
-    the last step is the one with the lowest inertia in this cycle, and the
-    earliest of these if there are several.
+    float64, the rounding of the means might lead back to earlier centers: then
+    it stops, and the last step is not marked as converged.
 
     Parameters
     ----------
@@ -270,7 +274,10 @@ def lloyd(
         Array (n,) of int: the labels before the first pass, to continue from
         earlier ones; by default the first pass assigns every point.
     strategy
-        "fast", or "plain" for the textbook algorithm, unchanged; both give the same bits.
+        "fast", or "plain" for the readable code of `lloyd` and `seeding`; both give the
+        same bits.
+    assign
+        The former name of `strategy`: refused, unless it is None.
 
     Returns
     -------
@@ -300,7 +307,7 @@ def lloyd(
     weights = as_weights(weights, len(points))
     centers = as_centers("centers", centers, None, points.shape[1])
     labels = as_labels(labels, len(points), len(centers))
-    validation.check_choice("strategy", strategy, STRATEGIES)
+    check_strategy(strategy, STRATEGIES, assign)
     order, arranged, arranged_weights = in_order(points, weights, strategy)
     labels = None if labels is None else labels[order]
     clusters = STRATEGIES[strategy].clusters(arranged, arranged_weights, len(centers), labels)
@@ -375,7 +382,7 @@ def kmeans_plusplus(
         trials=trials,
         potential_type=STRATEGIES["fast"].potential,
     )
-    return points[[center.index for center in draws]] + 0.0
+    return points[list(draws)] + 0.0
 
 
 class Options(NamedTuple):
@@ -401,11 +408,12 @@ class Options(NamedTuple):
         rng: RandomGenerator,
         strategy: str,
         strategies: Collection[str] = STRATEGIES,
+        assign: object = None,
     ) -> Options:
         """Check the options that `kmeans` and `segment` share; they check an array in `init`."""
         if isinstance(init, str):
             validation.check_choice("init", init, INITS)
-        validation.check_choice("strategy", strategy, strategies)
+        check_strategy(strategy, strategies, assign)
         return cls(
             k=validation.as_count("k", k, most=math.inf),
             init=init,
@@ -416,7 +424,9 @@ class Options(NamedTuple):
             strategy=strategy,
         )
 
-    def initial_centers(self, points: Floats, weights: Floats) -> Draws:
+    def initial_centers(
+        self, points: Floats, weights: Floats
+    ) -> Generator[Round | int, None, Floats]:
         """Choose initial centers by the method that `init` names; yield what happens."""
         if self.init == "random":
             return seeding.random(points, weights, self.k, self.rng)
@@ -596,7 +606,7 @@ def warn_of_shortcomings(clustering: Clustering, options: Options, unit: str) ->
         if clustering.n_iter < options.max_iter:
             message = (
                 f"rounding led back to earlier centers, so the loop ended after "
-                f"{clustering.n_iter} passes with the best of this cycle: some {unit} differ only "
+                f"{clustering.n_iter} passes: some {unit} differ only "
                 "in their last digits; round them if these mean nothing"
             )
         else:
@@ -605,6 +615,16 @@ def warn_of_shortcomings(clustering: Clustering, options: Options, unit: str) ->
                 "raise max_iter to let the clustering converge"
             )
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+
+def check_strategy(strategy: str, strategies: Collection[str], assign: object) -> None:
+    """Check the name of a strategy; refuse the former name of the parameter by the new one."""
+    if assign is not None:
+        former = {"broadcast": "plain", "pruned": "fast"}
+        raise TypeError(
+            f"assign={assign!r} is called strategy={former.get(str(assign), strategy)!r} now"
+        )
+    validation.check_choice("strategy", strategy, strategies)
 
 
 @default_errstate

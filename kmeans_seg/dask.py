@@ -75,6 +75,7 @@ def segment(
     order: str = "brightness",
     rng: RandomGenerator = 0,
     strategy: str = "auto",
+    assign: None = None,
     callback: Callback | None = None,
 ) -> Segmentation:
     """Segment an image in a dask array into k segments of similar color, by k-means.
@@ -95,6 +96,8 @@ def segment(
         "auto" counts the colors if they have at most 64 bits; otherwise it
         reads the chunks in every pass, as "blocks" always does. "fast" and
         "plain" count the colors; both give the same bits.
+    assign
+        The former name of `strategy`: refused, unless it is None.
     callback
         Called with each `Step` of the loop. Its arrays are computed on access;
         `reassigned_weight` is already known.
@@ -136,7 +139,7 @@ def segment(
         strategy = "fast" if has_codes(pixels.channels, image.dtype) else "blocks"
     options = Options.checked(
         k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy,
-        strategies=WAYS,
+        strategies=WAYS, assign=assign,
     )  # fmt: skip
     problem = prepare(pixels, options, normalize=normalize, order=order, stream_of=ChunkStream)
     clustering = run_to_end(problem.events(), callback)

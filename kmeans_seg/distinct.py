@@ -1,14 +1,14 @@
 """Distinct colors with their counts, and back: a label per color → a label per pixel.
 
 Clustering the distinct colors, each weighted by its count, gives the same
-sums, hence the same centers and labels, as clustering every pixel: in real
-photos on 7 to 1000 times fewer points.
+sums, hence the same centers and labels, as clustering every pixel. Photos have 7
+to 1000 times fewer colors than pixels.
 
 The colors are in the order of G. M. Morton (1966), in which the bits of the
 channels are interleaved: similar colors are neighbors in it, and it does not
 depend on where in the image the pixels are. Colors that do not fit 64 bits,
 floating-point ones among them, are rounded for this, and many channels are
-summed up in few (`principal`). Points get the same order (`canonical_order`).
+first reduced to a few (`principal`). Points get the same order (`canonical_order`).
 """
 
 import functools
@@ -23,7 +23,7 @@ from .exact import Floats
 from .lloyd import Indices, Labels
 from .principal import principal_levels
 
-MOST_CHANNELS = 8  # interleaved, of colors that do not fit 64 bits: more are summed up
+MOST_CHANNELS = 8  # interleaved, of colors that do not fit 64 bits: more are reduced to a few
 
 
 class LookUp(Protocol):
@@ -44,8 +44,8 @@ class DistinctColors(NamedTuple):
     counts
         Array (n,) of float64: the number of pixels of each color.
     look_up
-        Turns a label per color into a function from the blocks of pixels that
-        the colors come from, in their order, to the labels of those pixels.
+        Takes a label per color and returns a `LookUp`. Call that with each block
+        of the same pixels, in the same order, to get the labels of these.
     """
 
     colors: NDArray[Any]
@@ -87,8 +87,8 @@ def look_up_sorted(order: Indices, counts: NDArray[np.int64], labels: Labels) ->
 def canonical_order(points: Floats, weights: Floats) -> Indices:
     """Order points (n, C) so that similar ones are neighbors: by their codes, then their channels.
 
-    Equal points are ordered by their weights. So what comes out in this order
-    does not depend on the order in which the points came.
+    Equal points are ordered by their weights. So the result does not depend on
+    the order of the input.
 
     Examples
     --------

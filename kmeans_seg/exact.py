@@ -27,7 +27,7 @@ HALF = BITS // 2  # and so does a block of products of two digits of half as man
 
 # Every float64 is an integer multiple of 2^-1074.
 SMALLEST = -1074
-ONE = 1 << -SMALLEST
+ONE = 1 << -SMALLEST  # the number 1, counted in these units
 
 
 def digits(values: Floats, bits: int = BITS) -> Iterator[tuple[int, Floats]]:
@@ -48,7 +48,7 @@ def digits(values: Floats, bits: int = BITS) -> Iterator[tuple[int, Floats]]:
         unit = math.ldexp(1.0, exponent)
         whole = np.rint(rest / unit)
         yield exponent, whole
-        rest = rest - whole * unit  # exact: what is left of a number has fewer bits than it
+        rest = rest - whole * unit  # exact: what is left has fewer bits
 
 
 def exact_total(values: NDArray[Any]) -> int:

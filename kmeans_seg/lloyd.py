@@ -1,4 +1,4 @@
-"""Lloyd's algorithm: the only k-means loop in the package. Read this file first.
+"""Lloyd's algorithm: the loop that every result comes from. Read this file first.
 
 Step 1 chooses the initial centers (`seeding`). Then the algorithm continues:
 
@@ -8,13 +8,13 @@ Step 1 chooses the initial centers (`seeding`). Then the algorithm continues:
 5. compute the distances again;
 6. if no point was reassigned stop, else go on from 3.
 
-The loop is `steps`. It makes the test of step 6 as soon as the points are assigned,
-that is, before step 4. It works on a `Clusters` object. The one here computes every
-distance; its subclass in `fast` gives the same bits faster. Sums are exact (`exact`).
+The loop is `steps`. It tests step 6 right after each assignment, before the means are
+computed. It works on a `Clusters` object. The one here computes every distance; its
+subclass in `fast` gives the same bits faster. Sums are exact (`exact`).
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -24,7 +24,7 @@ from .errstate import default_errstate
 from .exact import ONE, Floats, cluster_totals, exact_sum
 
 Labels: TypeAlias = NDArray[np.int32]
-SmallLabels: TypeAlias = NDArray[np.integer[Any]]  # in the smallest dtype that holds k
+SmallLabels: TypeAlias = NDArray[np.integer[Any]]  # int32 here, the smallest dtype in `fast`
 Indices: TypeAlias = NDArray[np.intp]
 AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 
@@ -37,9 +37,8 @@ def squared_distance(points: NDArray[AnyFloat], others: NDArray[AnyFloat]) -> ND
     The leading axes broadcast against each other: all points and one center,
     or each point and a center of its own.
 
-    The channels are added in a fixed order and each element on its own, so
-    that a distance has the same bits whatever the layout of the arrays, the
-    size of a block or the width of the processor's vectors.
+    The channels are added in a fixed order. So a distance has the same bits for
+    any memory layout, size of a block or processor.
 
     Parameters
     ----------
@@ -87,6 +86,7 @@ def squared_distances(points: Floats, centers: Floats) -> Floats:
     array([[ 0.,  9.,  1.],
            [25., 16., 18.]])
     """
+    # Transposed: so each center's distances lie side by side in memory, which is faster.
     return squared_distance(points, centers[:, np.newaxis]).T
 
 
@@ -124,7 +124,7 @@ def own_distances(points: Floats, centers: Floats, labels: SmallLabels) -> Float
     distances = np.empty(len(points))
     for start in range(0, len(points), BLOCK):
         block = slice(start, start + BLOCK)
-        own = centers.T.take(labels[block], axis=1).T  # with each channel contiguous
+        own = centers.T.take(labels[block], axis=1).T  # each channel contiguous, which is faster
         distances[block] = squared_distance(points[block], own)
     return distances
 
@@ -155,12 +155,8 @@ class Clusters:
         """Assign each point to its nearest center."""
         self.labels = nearest_center(self.points, centers)
 
-    def total_weight(self) -> float:
-        """Return the weight of all points: an exact sum, rounded."""
-        return exact_sum(self.weights)
-
     def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
-        """Return the weight of the points that have other labels than before: an exact sum."""
+        """Return the weight of the points whose label changed in a pass: an exact sum."""
         return exact_sum(self.weights[np.flatnonzero(labels != before)])
 
     def inertia(self, centers: Floats, labels: SmallLabels) -> float:
@@ -169,19 +165,18 @@ class Clusters:
 
     def cluster_weights(self) -> Floats:
         """Return the weight of each cluster, (k,): an exact sum, rounded; 0 for an empty one."""
-        ones = np.ones(len(self.points))
-        totals = cluster_totals(self.labels, self.k, self.weights, ones)
-        return (totals / (ONE * ONE)).astype(np.float64)  # they are in units of 2^-2148
+        sizes = cluster_totals(self.labels, self.k, self.weights, np.ones(len(self.points)))
+        return (sizes / (ONE * ONE)).astype(np.float64)  # from units of 2^-2148 to units of 1
 
     def update_centers(self, centers: Floats) -> Floats:
         """Return the mean of each cluster, (k, C), rounded once; an empty one keeps its center."""
         means = centers.copy()
-        ones = np.ones(len(self.points))
-        weights = cluster_totals(self.labels, self.k, self.weights, ones)
-        filled = weights > 0
+        sizes = cluster_totals(self.labels, self.k, self.weights, np.ones(len(self.points)))
+        filled = sizes > 0
         for channel, values in enumerate(self.points.T):
             totals = cluster_totals(self.labels, self.k, self.weights, values)
-            means[filled, channel] = totals[filled] / weights[filled]
+            # Whole numbers of one unit, which cancels. Python rounds their quotient once.
+            means[filled, channel] = totals[filled] / sizes[filled]
         return means
 
     def refill(self, centers: Floats) -> Floats:
@@ -321,8 +316,7 @@ def steps(
     The first pass has the number `iteration`, and the last at most `max_iter`.
     The loop stops when at most the share `tol` of the weight was reassigned.
     """
-    cycle = CycleDetector()
-    tolerated = tol * clusters.total_weight() if tol else 0.0
+    earlier: Floats | None = None
     while True:
         before = clusters.labels
         clusters.assign(centers)  # 2 and 3; from the second pass on, 5 and 3
@@ -330,9 +324,10 @@ def steps(
         if not weights.all():  # a cluster is empty
             centers = clusters.refill(centers)
             weights = clusters.cluster_weights()
+        tolerated = tol * exact_sum(weights) if tol else 0.0
         converged = clusters.reassigned_weight(before, clusters.labels) <= tolerated
         if converged and not tolerated:
-            # Then the centers are the means, unless the loop began with labels and other centers.
+            # Then the centers are the means, unless the caller gave labels that do not match them.
             converged = bool((clusters.update_centers(centers) == centers).all())
         step = Step(
             iteration=iteration,
@@ -345,34 +340,13 @@ def steps(
         )
         yield step
         # 6: stop if no point was reassigned. (Or very few; or after many passes; or in a cycle.)
-        if converged or iteration == max_iter or cycle.ends_at(step):
+        in_cycle = earlier is not None and bool((centers == earlier).all())
+        if converged or iteration == max_iter or in_cycle:
             return step
+        # Rounding could lead back to earlier centers. Those of each pass whose number is a power
+        # of two are kept for a while, and no cycle escapes them: R. P. Brent, "An improved Monte
+        # Carlo factorization algorithm" (1980).
+        if iteration.bit_count() == 1:
+            earlier = centers
         centers = clusters.update_centers(centers)  # 4: the mean of each cluster
         iteration += 1
-
-
-@dataclass
-class CycleDetector:
-    """Detects when rounding leads the loop back to earlier centers.
-
-    The loop then goes through the cycle once more, to learn the inertia of each of its steps,
-    and ends at the next one that has the lowest.
-    """
-
-    _passes: dict[int, int] = field(default_factory=dict)  # by the hash of their centers
-    _length: int = 0  # of the cycle, once centers have returned
-    _centers: Floats | None = None  # of the latest pass; once centers have returned, those
-    _inertias: list[float] = field(default_factory=list)  # of each step since then
-
-    def ends_at(self, step: Step) -> bool:
-        """Return whether the loop has gone through a cycle, and this is its best step."""
-        if not self._length:
-            earlier = self._passes.setdefault(hash(step.centers.tobytes()), step.iteration)
-            self._length, self._centers = step.iteration - earlier, step.centers
-        if not self._length:
-            return False
-        self._inertias.append(step.inertia)
-        if len(self._inertias) == self._length + 1 and (step.centers != self._centers).any():
-            self._length, self._inertias = 0, []  # the hashes collided: forget this cycle
-            return False
-        return len(self._inertias) > self._length and self._inertias[-1] == min(self._inertias)

@@ -18,7 +18,7 @@ that of a BLAS, decides which start wins. Left out: the loop over all points
 (`lloyd`), which rounds no points.
 """
 
-# So that the annotations do not import numpy.random, which takes longer than all the rest.
+# Keeps annotations from importing numpy.random, the slowest import here.
 from __future__ import annotations
 
 import math
@@ -30,7 +30,7 @@ import numpy as np
 from .exact import Floats, exact_sum
 from .lloyd import Indices, squared_distance
 from .principal import PRODUCT
-from .seeding import InitialCenter, Potential, plusplus
+from .seeding import Potential, plusplus
 
 STARTS = 16
 PASSES = 4  # of every start before some are dropped
@@ -73,7 +73,7 @@ def rehearse(
     *,
     starts: int = STARTS,
     potential_type: type[Potential] = Potential,
-) -> Generator[Round | InitialCenter, None, Floats]:
+) -> Generator[Round | int, None, Floats]:
     """Yield every round of the rehearsals, and return the centers (k, C) that won.
 
     Neighbors among the points (n, C) should be similar, as in Morton order.

@@ -10,53 +10,21 @@ weights and the random generator alone.
 here computes every distance; its subclass in `fast` gives the same centers faster.
 """
 
-# So that the annotations do not import numpy.random, which takes longer than all the rest.
+# Keeps annotations from importing numpy.random, the slowest import here.
 from __future__ import annotations
 
 import bisect
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from .errstate import default_errstate
 from .exact import Floats, exact_sum, exact_total
 from .lloyd import Indices, squared_distance
 
-
-@dataclass(frozen=True, eq=False)
-class InitialCenter:
-    """One point drawn as a center.
-
-    Attributes
-    ----------
-    index
-        The index of the point that was drawn.
-    """
-
-    index: int
-    _points: Floats
-    _earlier: tuple[int, ...]
-
-    @property
-    @default_errstate
-    def distances(self) -> Floats | None:
-        """Array (n,): the squared distance of every point to the nearest of the centers before.
-
-        None for the first center. Computed on access.
-        """
-        if not self._earlier:
-            return None
-        distances = squared_distance(self._points, self._points[self._earlier[0]])
-        for index in self._earlier[1:]:
-            other = squared_distance(self._points, self._points[index])
-            np.minimum(distances, other, out=distances)
-        return distances
-
-
-InitialCenters: TypeAlias = Generator[InitialCenter, None, Floats]
+# The indices of the points that are drawn as centers, and at the end the centers (k, C).
+Draws: TypeAlias = Generator[int, None, Floats]
 
 
 class Potential:
@@ -70,20 +38,20 @@ class Potential:
         self._distances = squared_distance(points, center)
 
     def is_positive(self) -> bool:
-        """Return whether any point is not on a center.
+        """Return whether any point is not on a center."""
+        return bool(self._distances.any())
+
+    def draw(self, size: int, rng: np.random.Generator) -> Indices:
+        """Draw points in proportion to their weighted distances.
 
         If all products with the weights underflow, each weight is 1 from now on.
         """
         if not (self._weights * self._distances).any():
             self._weights = np.ones(len(self._points))
-        return bool(self._distances.any())
-
-    def draw(self, size: int, rng: np.random.Generator) -> Indices:
-        """Draw points in proportion to their weighted distances."""
         return draw(self._weights * self._distances, size, rng)
 
     def add_best(self, candidates: Floats) -> int:
-        """Add the candidate that leaves the smallest total as a center; return which it is."""
+        """Add the candidate that leaves the smallest total; return its index among the candidates."""
         to_candidates = (squared_distance(self._points, center) for center in candidates)
         lowered = [np.minimum(self._distances, distances) for distances in to_candidates]
         totals = [exact_total(self._weights * distances) for distances in lowered]
@@ -100,39 +68,37 @@ def plusplus(
     *,
     trials: int | None = None,
     potential_type: type[Potential] = Potential,
-) -> InitialCenters:
-    """Choose centers by greedy k-means++: yield each as it is drawn, and return all.
+) -> Draws:
+    """Choose centers by greedy k-means++: yield the index of each point drawn; return the centers.
 
-    The first is drawn in proportion to the weights. For each further one some
-    candidates are drawn in proportion to the weights times the squared
-    distances to the nearest center so far, and the one that leaves the smallest
-    total of those terms is kept. There are fewer than k centers if there are
-    fewer distinct points.
+    The first is drawn in proportion to the weights. Each further center is the
+    best of a few candidates, drawn in proportion to weight times squared
+    distance to the nearest center so far: the one that leaves the smallest total
+    of these. There are fewer than k centers if there are fewer distinct points.
     """
     if trials is None:
-        trials = 4 + int(math.log(k))
+        trials = 4 + int(math.log(k))  # two more than scikit-learn: the loop starts lower
     weights = scale_up(weights)
     chosen = [int(draw(weights, 1, rng)[0])]
-    yield InitialCenter(chosen[0], points, ())
+    yield chosen[0]
     potential = potential_type(points, weights, points[chosen[0]])
     while len(chosen) < k and potential.is_positive():
         candidates = potential.draw(trials, rng)
         best = potential.add_best(points[candidates])
-        index = int(candidates[best])
-        yield InitialCenter(index, points, tuple(chosen))
-        chosen.append(index)
+        chosen.append(int(candidates[best]))
+        yield chosen[-1]
     return points[chosen] + 0.0  # not -0.0, so that equal points give equal bits
 
 
-def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> InitialCenters:
+def random(points: Floats, weights: Floats, k: int, rng: np.random.Generator) -> Draws:
     """Draw centers in proportion to the weights, never the same point twice."""
     weights = scale_up(weights).copy()
     chosen: list[int] = []
     while len(chosen) < k and weights.any():
-        index = int(draw(weights, 1, rng)[0])
-        yield InitialCenter(index, points, tuple(chosen))
-        chosen.append(index)
-        weights[squared_distance(points, points[index]) == 0] = 0  # it and points equal to it
+        chosen.append(int(draw(weights, 1, rng)[0]))
+        yield chosen[-1]
+        # Never again it, or a point equal to it.
+        weights[squared_distance(points, points[chosen[-1]]) == 0] = 0
     return points[chosen] + 0.0
 
 

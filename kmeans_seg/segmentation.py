@@ -3,9 +3,10 @@
     image → checked pixels (`image`) → distinct colors + counts → points (`features`)
           → k-means (`clustering`) → a label per color → a label per pixel
 
-`segment` follows this path from top to bottom. Left to other modules: how to
-cluster (`clustering`), how to find the distinct colors (`distinct`), and what
-is clustered (`features`).
+`prepare` goes as far as the points, `Problem.events` clusters them, and
+`Problem.segmentation` goes back to pixels. Left to other modules: how to cluster
+(`clustering`), how to find the distinct colors (`distinct`), and what is
+clustered (`features`).
 """
 
 import dataclasses
@@ -48,14 +49,14 @@ BLOCK = 2**16  # pixels painted at a time: their labels, widened to be indices, 
 NODATA_SHARE, NODATA_GAP = 0.01, 100
 SAMPLED = 100  # values of a channel looked at first: they usually rule out nodata
 
-# Above this range the colors would not count, below it positions could not be scaled back.
+# Above this range positions drown the colors; below it they cannot be scaled back.
 LEAST_POSITION, MOST_POSITION = 1e-100, 1e6
 
 
 # The orders of segments, by name.
 ORDERS = ("brightness", "init")
 
-# How `segment` can be told to go about it.
+# The strategies that `segment` takes.
 WAYS = ("auto", "blocks", *STRATEGIES)
 
 # From a warning in `prepare` to the user: the decorator and the public function are between.
@@ -387,6 +388,7 @@ def segment(
     order: str = "brightness",
     rng: RandomGenerator = 0,
     strategy: str = "auto",
+    assign: None = None,
     callback: Callback | None = None,
     out: Any = None,
 ) -> Segmentation:
@@ -468,16 +470,20 @@ def segment(
         An int seed, a `numpy.random.Generator`, or None for a fresh seed from
         the system.
     strategy
-        "fast" clusters the distinct colors, and "plain" does so by the textbook
-        as it stands; both give the same bits. "blocks" reads all pixels in each
+        "fast" clusters the distinct colors, and "plain" does so by the readable code
+        of `lloyd` and `seeding` (with `init="k-means++"` all of it is the
+        textbook's); both give the same bits. "blocks" reads all pixels in each
         pass and keeps only their labels, so that the image need not fit in
         memory; from the same initial centers it finds the same labels and
         centers (see Notes). "auto" is "blocks" where the colors cannot be
         counted (floating point, or more than 64 bits) and would take more than
         4 GiB, else "fast".
+    assign
+        The former name of `strategy`: refused, unless it is None.
     callback
         Called with each `Step` of the loop; its points are the distinct
-        colors, or with "blocks" the pixels that take part.
+        colors, or with "blocks" the pixels that take part. When the segments are
+        brought into order, the last pass is repeated under its number.
     out
         An array of integers to write the labels into, block by block: in the
         shape of the image without its channels, and sharing no memory with the
@@ -555,7 +561,7 @@ def segment(
     pixels = Pixels(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
     options = Options.checked(
         k, init=init, n_init=n_init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy,
-        strategies=WAYS,
+        strategies=WAYS, assign=assign,
     )  # fmt: skip
     problem = prepare(pixels, options, position=position, normalize=normalize, order=order, out=out)
     clustering = run_to_end(problem.events(), callback)
@@ -629,7 +635,7 @@ class Problem(NamedTuple):
     def events(self) -> Events[Clustering]:
         """Cluster the colors: yield all that happens, and return the clustering.
 
-        Only this generator holds the points, so that their memory is free when the
+        The points live only in this generator, so their memory is free before the
         labels are made.
         """
         points = self.features.points(self.found)
@@ -651,7 +657,7 @@ class Problem(NamedTuple):
     def segmentation(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
         pixels = self.pixels
-        palette = self.features.colors(clustering.centers, pixels.channels, pixels.array.dtype)
+        palette = self.colors(clustering.centers)
         return Segmentation(
             labels=pixels.spread(self.found.look_up(clustering.labels), self.out),
             centers=self.features.inverse_transform(clustering.centers),

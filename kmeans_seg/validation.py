@@ -4,7 +4,7 @@ A message says what is wrong, with its value, and what to do instead. The core
 behind the checks trusts its arguments.
 """
 
-# So that the annotations do not import numpy.random, which takes longer than all the rest.
+# Keeps annotations from importing numpy.random, the slowest import here.
 from __future__ import annotations
 
 import math
@@ -136,18 +136,18 @@ def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -
 
 
 def as_array(name: str, values: Any) -> NDArray[Any]:
-    """Convert to an array, and explain why nested lists are none."""
+    """Convert to an array; a ragged list gets a clear error."""
     try:
         return np.asarray(values)
     except ValueError:
         if not isinstance(values, (list, tuple)):
-            raise  # an object with reasons of its own
+            raise  # not a list: its own error says more
         raise ValueError(f"{name} is ragged: its rows must all have the same length") from None
 
 
 def is_masked(values: object) -> bool:
     """Return whether any value is masked by `numpy.ma`."""
-    # Where numpy.ma has not been imported, which takes a while, there is no array of it.
+    # If numpy.ma was never imported, no array can be masked; to import it takes a while.
     return "numpy.ma" in sys.modules and bool(np.ma.is_masked(values))
 
 
@@ -270,7 +270,7 @@ def as_channel_axis(channel_axis: object, shape: tuple[int, ...]) -> int | None:
 
 
 def check_span(name: str, points: NDArray[np.float64]) -> None:
-    """Check that the squares of all differences between points do not underflow together."""
+    """Refuse points whose squared differences would all underflow."""
     span = float((points.max(axis=0) - points.min(axis=0)).max())
     if 0 < span < SMALLEST_SPAN:
         raise ValueError(

@@ -136,9 +136,8 @@ def test_of_equal_candidates_the_first_is_kept_with_the_bits_of_every_strategy()
     points[1::2, 0] = -0.0  # equal, with other bits
     for seed in range(20):
         found = [
-            [
-                drawn.index
-                for drawn in plusplus(
+            list(
+                plusplus(
                     np.asfortranarray(points),
                     np.ones(400),
                     6,
@@ -146,7 +145,7 @@ def test_of_equal_candidates_the_first_is_kept_with_the_bits_of_every_strategy()
                     trials=30,
                     potential_type=strategy.potential,
                 )
-            ]
+            )
             for strategy in STRATEGIES.values()
         ]
         assert found[0] == found[1]

@@ -1,7 +1,6 @@
 """The loop: an example by hand, and plain loops as the judge of every single step."""
 
 import functools
-import importlib
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -419,35 +418,20 @@ def round_means_to_the_farther_integer(monkeypatch: pytest.MonkeyPatch, strategy
     monkeypatch.setattr(clusters, "update_centers", update_centers)
 
 
-def test_a_cycle_ends_with_its_best_step(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cycle_ends(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     round_means_to_the_farther_integer(monkeypatch, strategy)
     rng = np.random.default_rng(0)
     lengths = Counter[int]()
     for _ in range(dose(40, 200)):
         points = rng.integers(0, 24, (int(rng.integers(4, 20)), 2)) / 4
         steps = list(lloyd(points, points[:3], strategy=strategy))
-        last = steps[-1]
-        found = [step.iteration for step in steps if (step.centers == last.centers).all()]
-        if not last.reassigned.size:
-            continue
-        # Once through it before it is noticed, once to compare, and then on to the best.
-        first, _, end = found
-        length = end - first >> 1
-        cycle = steps[first - 1 : first - 1 + length]
-        assert last.inertia == min(step.inertia for step in cycle)
-        assert end <= len({step.centers.tobytes() for step in steps}) + 2 * length
-        lengths[length] += 1
+        centers = [step.centers.tobytes() for step in steps]
+        assert steps[-1].converged == (steps[-1].reassigned.size == 0)
+        assert len(steps) <= 3 * len(set(centers))
+        if not steps[-1].converged:
+            # Only the last pass ends it.
+            lengths[len(steps) - 1 - centers.index(centers[-1])] += 1
     assert len(lengths) > 1
-
-
-def test_equal_hashes_of_other_centers_are_no_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = np.random.default_rng(1).integers(0, 50, (300, 2))
-    start = points[:5].astype(np.float64)
-    expected = [step.centers.tolist() for step in lloyd(points, start)]
-    assert len(expected) > 5
-    module = importlib.import_module("kmeans_seg.lloyd")
-    monkeypatch.setattr(module, "hash", lambda _: 0, raising=False)
-    assert [step.centers.tolist() for step in lloyd(points, start)] == expected
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2]])

@@ -141,6 +141,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "tol": 0,
         "order": "brightness",
         "rng": 0,
+        "assign": None,
         "callback": None,
     }
     shared = inspect.signature(kmeans_seg.kmeans).parameters

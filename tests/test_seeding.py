@@ -19,25 +19,25 @@ from numpy.typing import NDArray
 from kmeans_seg import kmeans_plusplus
 from kmeans_seg.clustering import INITS
 from kmeans_seg.exact import Floats
-from kmeans_seg.seeding import InitialCenter, InitialCenters, draw, plusplus, random
+from kmeans_seg.seeding import Draws, draw, plusplus, random
 from kmeans_seg.strategies import STRATEGIES
 
 Draw = tuple[int, ...]
 Probabilities = dict[Draw, Fraction]
 
 
-def finish(seeds: InitialCenters) -> tuple[list[InitialCenter], Floats]:
-    """Return the seeds, and the centers that their generator returns."""
+def finish(drawing: Draws) -> tuple[list[int], Floats]:
+    """Return the indices drawn, and the centers that their generator returns."""
     found = []
     while True:
         try:
-            found.append(next(seeds))
+            found.append(next(drawing))
         except StopIteration as stop:
             centers: Floats = stop.value
             return found, centers
 
 
-def draws(init: str, points: Floats, k: int, rng: np.random.Generator) -> InitialCenters:
+def draws(init: str, points: Floats, k: int, rng: np.random.Generator) -> Draws:
     """Draw initial centers among points that all weigh the same."""
     return (plusplus if init == "k-means++" else random)(points, np.ones(len(points)), k, rng)
 
@@ -131,19 +131,7 @@ def test_the_centers_are_distinct_points(
     rows = [tuple(row) for row in centers.tolist()]
     assert len(set(rows)) == len(rows) == min(k, len(distinct))
     assert set(rows) <= distinct
-    assert [tuple(points[seed.index].tolist()) for seed in found] == rows
-
-
-@pytest.mark.parametrize("init", INITS)
-def test_each_seed_comes_with_the_distances_before_it(init: str) -> None:
-    points = np.random.default_rng(2).integers(0, 50, (30, 3)).astype(np.float64)
-    found, centers = finish(draws(init, points, 8, np.random.default_rng(3)))
-    assert len(found) == 8
-    assert found[0].distances is None
-    for number, seed in enumerate(found[1:], start=1):
-        np.testing.assert_array_equal(points[seed.index], centers[number])
-        before = points[:, np.newaxis] - centers[:number]
-        np.testing.assert_array_equal(seed.distances, np.square(before).sum(axis=2).min(axis=1))
+    assert [tuple(points[index].tolist()) for index in found] == rows
 
 
 def test_fewer_distinct_points_give_fewer_centers() -> None:
@@ -175,15 +163,16 @@ def test_greedy_keeps_the_best_of_its_candidates() -> None:
         trials = int(rng.integers(2, 6))
         found, _ = finish(plusplus(points, weights, 7, np.random.default_rng(seed), trials=trials))
         same = np.random.default_rng(seed)
-        assert found[0].index == draw(weights, 1, same)[0]
-        for chosen in found[1:]:
-            assert chosen.distances is not None
-            candidates = draw(weights * chosen.distances, trials, same).tolist()
+        assert found[0] == draw(weights, 1, same)[0]
+        for number, index in enumerate(found[1:], start=1):
+            before = points[:, np.newaxis] - points[found[:number]]
+            distances = np.square(before).sum(axis=2).min(axis=1)
+            candidates = draw(weights * distances, trials, same).tolist()
             left = [
-                weights @ np.minimum(chosen.distances, np.square(points - points[c]).sum(axis=1))
+                weights @ np.minimum(distances, np.square(points - points[c]).sum(axis=1))
                 for c in candidates
             ]
-            assert chosen.index == candidates[left.index(min(left))]  # the first of equals
+            assert index == candidates[left.index(min(left))]  # the first of equals
 
 
 def test_greedy_seeds_cost_less_on_the_whole() -> None:
@@ -221,10 +210,7 @@ def test_there_are_four_candidates_and_one_more_for_every_e_fold_of_k(
 def test_random_draws_in_proportion_to_the_weights_without_putting_back() -> None:
     points, weights = np.array([[0.0], [1.0], [3.0]]), np.array([1.0, 2.0, 5.0])
     rng = np.random.default_rng(6)
-    drawn = [
-        tuple(seed.index for seed in finish(random(points, weights, 2, rng))[0])
-        for _ in range(dose(1000, 5000))
-    ]
+    drawn = [tuple(finish(random(points, weights, 2, rng))[0]) for _ in range(dose(1000, 5000))]
     expected: Probabilities = {
         (i, j): Fraction(0)
         if i == j
@@ -361,16 +347,15 @@ def test_every_strategy_draws_the_same_centers(kind: str) -> None:
         points = np.asfortranarray(points[np.lexsort(points.T)])
         weights = rng.integers(1, 4, n).astype(np.float64)
         found = [
-            [
-                drawn.index
-                for drawn in plusplus(
+            list(
+                plusplus(
                     points,
                     weights,
                     9,
                     np.random.default_rng(seed),
                     potential_type=strategy.potential,
                 )
-            ]
+            )
             for strategy in STRATEGIES.values()
         ]
         assert all(indices == found[0] for indices in found)

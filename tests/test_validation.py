@@ -8,15 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from doses import dose
 
-import kmeans_seg
+import kmeans_seg.dask
 from kmeans_seg import FewerClustersWarning, kmeans, kmeans_plusplus, lloyd, segment
 from kmeans_seg.segmentation import WAYS
 from kmeans_seg.strategies import STRATEGIES
-from kmeans_seg.teaching import explain
+from kmeans_seg.teaching import animate, explain, filmstrip, trace
 
 IMAGE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
 POINTS = [[0, 0], [1, 5], [9, 9], [7, 2]]
@@ -474,6 +475,32 @@ def test_an_unknown_choice_lists_the_known_ones(place: str, value: str) -> None:
 def test_a_choice_that_is_no_name(place: str, value: object) -> None:
     name, choices, call = CHOICES[place]
     assert_refused(call, value, ValueError, f"{name}=", "choose one of", *choices)
+
+
+# Every function that takes a strategy, which was called `assign` once.
+STRATEGIC: dict[str, Callable[..., object]] = {
+    "segment": lambda **named: segment(IMAGE, 2, **named),
+    "kmeans": lambda **named: kmeans(POINTS, 2, **named),
+    "lloyd": lambda **named: list(lloyd(POINTS, POINTS[:2], **named)),
+    "dask": lambda **named: kmeans_seg.dask.segment(da.from_array(IMAGE), 2, **named),
+    "trace": lambda **named: list(trace(IMAGE, 2, **named)),
+    "explain": lambda **named: explain(IMAGE, 2, 0, 0, **named),
+    "animate": lambda **named: animate(IMAGE, 2, "film.gif", **named),
+    "filmstrip": lambda **named: filmstrip(IMAGE, 2, "strip.png", **named),
+}
+
+
+@pytest.mark.parametrize("function", STRATEGIC)
+@pytest.mark.parametrize(("former", "strategy"), [("broadcast", "plain"), ("pruned", "fast")])
+def test_the_former_name_of_the_strategy_leads_to_the_new_one(
+    function: str, former: str, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = STRATEGIC[function]
+    said = f"assign={former!r} is called strategy={strategy!r} now"
+    assert_refused(lambda assign: call(assign=assign), former, TypeError, said)
+    assert not list(tmp_path.iterdir())
+    call(strategy=strategy)
 
 
 @pytest.mark.parametrize("shape", [(), (2,), (3, 3), (1, 3), (2, 2), (2, 4), (2, 3, 1), (0, 3)])

@@ -95,14 +95,14 @@ class CellPotential(Potential):
         return self._total / ONE
 
     def is_positive(self) -> bool:
-        """Whether any point has a distance from its nearest center."""
-        if not self._total and self._distances.any():
-            # The weights make every term underflow: let the distances alone decide.
-            self._weigh(np.sign(self._weights))
-        return self._total > 0
+        """Return whether any point is not on a center."""
+        return self._total > 0 or bool(self._distances.any())
 
     def draw(self, size: int, rng: np.random.Generator) -> Indices:
         """Draw points in proportion to their terms."""
+        if not self._total:
+            # The weights make every term underflow: let the distances alone decide.
+            self._weigh(np.sign(self._weights))
         return draw_from_cells(self._terms, self._sums, self.total, size, rng=rng)
 
     def add_best(self, candidates: Floats) -> int:

@@ -65,10 +65,6 @@ class StreamedClusters(Clusters):
             self._sums.follow(points, then, self.labels[block])
         self._counted = True
 
-    def total_weight(self) -> float:
-        """Return the number of points."""
-        return float(self._n)
-
     def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
         """Return the number of points that have other labels than before."""
         return float(np.count_nonzero(labels != before))

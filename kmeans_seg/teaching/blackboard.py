@@ -136,6 +136,7 @@ def explain(
     tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
+    assign: None = None,
 ) -> Explanation:
     """Work out the distances of one pixel to every center, as on a blackboard.
 
@@ -148,7 +149,7 @@ def explain(
     at
         A record from a trace of the same image in the same space: the centers
         are those of that moment. By default they are those of the result.
-    space, init, max_iter, tol, rng, strategy
+    space, init, max_iter, tol, rng, strategy, assign
         As for `kmeans_seg.segment`.
 
     Returns
@@ -172,7 +173,9 @@ def explain(
     to center 1 = (0.5, 4.5, 7): (8 - 0.5)² + (2 - 4.5)² + (2 - 7)² = 56.25 + 6.25 + 25 = 87.50
     nearest: center 0
     """
-    options = Options.checked(k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy)
+    options = Options.checked(
+        k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy, assign=assign
+    )
     problem = prepare(Pixels(image, space), options)
     check_one_picture(problem.pixels.array)
     shape = problem.pixels.shape

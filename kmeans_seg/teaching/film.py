@@ -61,6 +61,7 @@ def animate(
     tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
+    assign: None = None,
     overwrite: bool = True,
 ) -> WrittenFile:
     """Write an animated GIF of a run: every initial center, then each pass.
@@ -88,7 +89,7 @@ def animate(
         How wide the preview is at most, in pixels; see `preview`.
     milliseconds
         How long each frame is shown, at most a minute; the last stays longer.
-    space, init, max_iter, tol, rng, strategy
+    space, init, max_iter, tol, rng, strategy, assign
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists, as for `kmeans_seg.write`.
@@ -131,7 +132,14 @@ def animate(
     milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
     check_target(path, overwrite=overwrite)
     run = functools.partial(
-        trace, k=k, space=space, init=init, max_iter=max_iter, tol=tol, strategy=strategy
+        trace,
+        k=k,
+        space=space,
+        init=init,
+        max_iter=max_iter,
+        tol=tol,
+        strategy=strategy,
+        assign=assign,
     )
     plot, moments = rehearse(run, image, width, rng)
     shown = evenly(plot.length, max_frames)
@@ -155,6 +163,7 @@ def filmstrip(
     tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
+    assign: None = None,
     overwrite: bool = True,
 ) -> WrittenFile:
     """Write a picture of a run: frames beside each other, each with its colors beneath.
@@ -173,7 +182,7 @@ def filmstrip(
         How many frames there are at most.
     width
         How wide each frame is at most, in pixels; see `preview`.
-    space, init, max_iter, tol, rng, strategy
+    space, init, max_iter, tol, rng, strategy, assign
         As for `kmeans_seg.segment`.
     overwrite
         Whether to replace a file that exists, as for `kmeans_seg.write`.
@@ -215,7 +224,14 @@ def filmstrip(
     files.as_image_suffix(path)
     check_target(path, overwrite=overwrite)
     run = functools.partial(
-        trace, k=k, space=space, init=init, max_iter=max_iter, tol=tol, strategy=strategy
+        trace,
+        k=k,
+        space=space,
+        init=init,
+        max_iter=max_iter,
+        tol=tol,
+        strategy=strategy,
+        assign=assign,
     )
     plot, moments = rehearse(run, image, width, rng)
     # The last draw shows them all; where centers are given, there is none.

@@ -6,7 +6,6 @@ nothing of the algorithm itself. Left out: how pictures are drawn (`display`)
 and the arithmetic of a single pixel (`blackboard`).
 """
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -29,7 +28,6 @@ from ..exact import Floats
 from ..image import Pixels
 from ..lloyd import Labels, Step, squared_distance
 from ..rehearsals import Round
-from ..seeding import InitialCenter
 from ..segmentation import Problem, Segmentation, prepare
 from ..validation import RandomGenerator
 
@@ -300,6 +298,7 @@ def trace(
     tol: float = 0,
     rng: RandomGenerator = 0,
     strategy: str = "fast",
+    assign: None = None,
 ) -> Iterator[Record]:
     """Segment an image and see every half-step of it.
 
@@ -315,7 +314,7 @@ def trace(
 
     Parameters
     ----------
-    image, k, space, init, max_iter, tol, rng, strategy
+    image, k, space, init, max_iter, tol, rng, strategy, assign
         As for `kmeans_seg.segment`.
 
     Returns
@@ -341,7 +340,7 @@ def trace(
     -----
     A pixel between two centers goes to the one of lower number, so the new
     order may reassign a few of them. Then the loop goes on, and so does the
-    trace: with another `Assign` of the same iteration.
+    trace: with another `Assign` of the same pass.
 
     Examples
     --------
@@ -363,7 +362,9 @@ def trace(
     assign 0 pixels: [[1, 1, 0], [1, 0, 0]]
     done [ 11. 174.] were [1 0]
     """
-    options = Options.checked(k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy)
+    options = Options.checked(
+        k, init=init, max_iter=max_iter, tol=tol, rng=rng, strategy=strategy, assign=assign
+    )
     problem = prepare(Pixels(image, space), options)
     check_one_picture(problem.pixels.array)
     return records(problem)
@@ -375,7 +376,7 @@ def records(problem: Problem) -> Iterator[Record]:
     count = len(problem.found.colors)
     color_at = problem.pixels.spread(problem.found.look_up(np.arange(count, dtype=np.int32)))
     outside = color_at < 0  # pixels that take no part
-    drawn = itertools.count()
+    drawn: list[int] = []
     rounds: list[Round] = []
     last: Step | None = None
     goes_on = False  # with the last step, in a new order
@@ -384,8 +385,9 @@ def records(problem: Problem) -> Iterator[Record]:
         match event:
             case Round():
                 rounds.append(event)
-            case InitialCenter():
-                yield choice(next(drawn), event, color_at, problem)
+            case int():
+                drawn.append(event)
+                yield choice(drawn, color_at, problem)
             case Renumbered():
                 names, goes_on = names[event.order], True
             case Step():
@@ -393,8 +395,9 @@ def records(problem: Problem) -> Iterator[Record]:
                 if last is None:
                     if rounds:
                         yield rehearsal(rounds, event.centers, problem.colors(event.centers))
-                        for number, center in enumerate(draws_of_the_winner(rounds, problem)):
-                            yield choice(number, center, color_at, problem)
+                        drawn = draws_of_the_winner(rounds, problem)
+                        for number in range(len(drawn)):
+                            yield choice(drawn[: number + 1], color_at, problem)
                     names = np.arange(len(event.centers))
                     centers = event.centers
                 last = event
@@ -438,28 +441,35 @@ def rehearsal(rounds: list[Round], centers: Floats, palette: NDArray[Any]) -> Re
 
 
 @default_errstate
-def draws_of_the_winner(rounds: list[Round], problem: Problem) -> list[InitialCenter]:
+def draws_of_the_winner(rounds: list[Round], problem: Problem) -> list[int]:
     """Return the colors nearest to the coarse points that the winner was drawn from."""
     drawn = len(rounds[0].starts)
     original = next(
         int(one.starts[0]) for one in reversed(rounds) if one.starts[0] < drawn
     )  # the one start that was left, which the others are copies of
     points = problem.features.points(problem.found)
-    chosen = [
+    return [
         int(squared_distance(points, center).argmin()) for center in rounds[0].centers[original]
     ]
-    return [InitialCenter(index, points, tuple(chosen[:i])) for i, index in enumerate(chosen)]
 
 
-def choice(number: int, center: InitialCenter, color_at: Labels, problem: Problem) -> Choose:
-    """Make the record of a draw; `color_at` is the index of each pixel's color, or -1."""
-    row, column = np.unravel_index((color_at == center.index).argmax(), color_at.shape)
-    distances = center.distances
+@default_errstate
+def choice(drawn: list[int], color_at: Labels, problem: Problem) -> Choose:
+    """Make the record of the last of some draws; `color_at` is the index of each pixel's color."""
+    *earlier, last = drawn
+    row, column = np.unravel_index((color_at == last).argmax(), color_at.shape)
+    distances = None
+    if earlier:
+        points = problem.features.points(problem.found)
+        nearest = squared_distance(points, points[earlier[0]])
+        for index in earlier[1:]:
+            np.minimum(nearest, squared_distance(points, points[index]), out=nearest)
+        distances = np.where(color_at < 0, 0, nearest[color_at])
     return Choose(
-        number=number,
+        number=len(earlier),
         pixel=(int(row), int(column)),
-        color=problem.found.colors[center.index],
-        distances=None if distances is None else np.where(color_at < 0, 0, distances[color_at]),
+        color=problem.found.colors[last],
+        distances=distances,
     )
 
 
