@@ -657,7 +657,7 @@ class Problem(NamedTuple):
     def segmentation(self, clustering: Clustering) -> Segmentation:
         """Go from a label per color back to the image."""
         pixels = self.pixels
-        palette = self.colors(clustering.centers)
+        palette = self.features.colors(clustering.centers, pixels.channels, pixels.array.dtype)
         return Segmentation(
             labels=pixels.spread(self.found.look_up(clustering.labels), self.out),
             centers=self.features.inverse_transform(clustering.centers),
