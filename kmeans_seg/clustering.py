@@ -42,6 +42,9 @@ Event: TypeAlias = Round | int | Step | Renumbered
 Events: TypeAlias = Generator[Event, None, Result]
 Callback: TypeAlias = Callable[[Step], object]
 
+# More candidates than k-means++ has a use for, but too few to fill the memory.
+MOST_TRIALS = 1000
+
 # The ways to choose initial centers, by name.
 INITS = ("auto", "optimal", "k-means++", "random")
 
@@ -216,7 +219,7 @@ def kmeans(
     >>> clustering.inertia
     2.5
     """
-    points = validation.as_points(points)
+    points = as_points(points)
     k = validation.as_k(k, len(points), "points")
     weights = as_weights(weights, len(points))
     if not isinstance(init, str):
@@ -303,7 +306,7 @@ def lloyd(
     2 [0. 5.] [0 0 1 1] 1
     3 [0.5 7. ] [0 0 1 1] 0
     """
-    points = validation.as_points(points)
+    points = as_points(points)
     weights = as_weights(weights, len(points))
     centers = as_centers("centers", centers, None, points.shape[1])
     labels = as_labels(labels, len(points), len(centers))
@@ -368,11 +371,11 @@ def kmeans_plusplus(
     >>> kmeans_plusplus([[0], [1], [100], [101]], 2).ravel()
     array([100.,   0.])
     """
-    points = validation.as_points(points)
+    points = as_points(points)
     k = validation.as_k(k, len(points), "points")
     weights = as_weights(weights, len(points))
     if trials is not None:
-        trials = validation.as_count("trials", trials, most=validation.MOST_TRIALS)
+        trials = validation.as_count("trials", trials, most=MOST_TRIALS)
     _, points, weights = in_order(points, weights, "fast")
     draws = seeding.plusplus(
         points,
@@ -625,6 +628,22 @@ def check_strategy(strategy: str, strategies: Collection[str], assign: object) -
             f"assign={assign!r} is called strategy={former.get(str(assign), strategy)!r} now"
         )
     validation.check_choice("strategy", strategy, strategies)
+
+
+@default_errstate
+def as_points(points: ArrayLike) -> Floats:
+    """Check points (n, C); their channels come back as contiguous columns of float64."""
+    array = validation.as_numbers("points", points)
+    if array.ndim != 2:
+        raise ValueError(
+            f"points has {array.ndim} dimensions, shape {array.shape}: it must be (n, C), "
+            "a row for each point; reshape it first"
+        )
+    if array.size == 0:
+        raise ValueError(f"points is empty, shape {array.shape}: give at least one point")
+    columns = np.asarray(array, np.float64, order="F")
+    validation.check_span("points", columns)
+    return columns
 
 
 @default_errstate

@@ -51,7 +51,7 @@ class Potential:
         return draw(self._weights * self._distances, size, rng)
 
     def add_best(self, candidates: Floats) -> int:
-        """Add the candidate that leaves the smallest total; return its index among the candidates."""
+        """Add the candidate that leaves the smallest total as a center; return its index."""
         to_candidates = (squared_distance(self._points, center) for center in candidates)
         lowered = [np.minimum(self._distances, distances) for distances in to_candidates]
         totals = [exact_total(self._weights * distances) for distances in lowered]

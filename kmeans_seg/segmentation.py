@@ -193,7 +193,7 @@ class Segmentation:
         array([[200,   5],
                [  0, 200]], dtype=uint8)
         """
-        checked = validation.as_own_labels(labels, len(self._palette))
+        checked = as_own_labels(labels, len(self._palette))
         axis = self._channel_axis
         if axis is not None and axis == np.ndim(self.labels):
             axis = checked.ndim
@@ -749,6 +749,19 @@ def paint(
     if alpha is not None:
         painted = np.concatenate((painted, np.asarray(alpha)), axis=-1, dtype=painted.dtype)
     return np.moveaxis(painted, -1, channel_axis)
+
+
+def as_own_labels(labels: ArrayLike, k: int) -> NDArray[Any]:
+    """Check labels from -1 to k - 1, of any shape."""
+    array = validation.as_array("labels", labels)
+    if array.dtype.kind not in "ui":
+        raise TypeError(f"labels has dtype {array.dtype}: it must hold integers")
+    if array.size and (int(array.min()) < -1 or int(array.max()) >= k):
+        raise ValueError(
+            f"labels goes from {array.min()} to {array.max()}: with {k} segments every label must "
+            f"be from 0 to {k - 1}, or -1 for a pixel that takes no part"
+        )
+    return array
 
 
 def as_pixels(image: NDArray[Any]) -> NDArray[Any]:

@@ -17,8 +17,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errstate import default_errstate
-
 RandomGenerator: TypeAlias = "int | np.random.Generator | None"
 
 # Larger numbers could overflow when they are squared, weighted and summed.
@@ -27,8 +25,6 @@ LARGEST = 1e90
 LARGEST_INTEGER = 2**53
 # Squares of smaller numbers come close to the smallest that float64 has.
 SMALLEST_SPAN = 1e-140
-# More candidates than k-means++ has a use for, but too few to fill the memory.
-MOST_TRIALS = 1000
 # Error messages spell out Python integers of up to this many bits.
 MOST_BITS_SHOWN = 128
 
@@ -188,35 +184,6 @@ def check_values(name: str, array: NDArray[Any]) -> None:
             "squared and summed safely; scale it down first"
             + (", or leave it out by mask= if it marks missing data" if name == "image" else "")
         )
-
-
-@default_errstate
-def as_points(points: ArrayLike) -> NDArray[np.float64]:
-    """Check points (n, C); their channels come back as contiguous columns of float64."""
-    array = as_numbers("points", points)
-    if array.ndim != 2:
-        raise ValueError(
-            f"points has {array.ndim} dimensions, shape {array.shape}: it must be (n, C), "
-            "a row for each point; reshape it first"
-        )
-    if array.size == 0:
-        raise ValueError(f"points is empty, shape {array.shape}: give at least one point")
-    columns = np.asarray(array, np.float64, order="F")
-    check_span("points", columns)
-    return columns
-
-
-def as_own_labels(labels: ArrayLike, k: int) -> NDArray[Any]:
-    """Check labels from -1 to k - 1, of any shape."""
-    array = as_array("labels", labels)
-    if array.dtype.kind not in "ui":
-        raise TypeError(f"labels has dtype {array.dtype}: it must hold integers")
-    if array.size and (int(array.min()) < -1 or int(array.max()) >= k):
-        raise ValueError(
-            f"labels goes from {array.min()} to {array.max()}: with {k} segments every label must "
-            f"be from 0 to {k - 1}, or -1 for a pixel that takes no part"
-        )
-    return array
 
 
 def as_image(image: Any) -> Any:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from test_exact import KINDS, Rng, exact
 
 from kmeans_seg.exact import Floats
-from kmeans_seg.fast.clusters import RunningSums
-from kmeans_seg.lloyd import Labels
+from kmeans_seg.fast.clusters import PrunedClusters, RunningSums
+from kmeans_seg.lloyd import Clusters, Labels, steps
 
 TINIEST = 5e-324
 
@@ -182,3 +182,29 @@ def test_the_points_are_left_alone() -> None:
     points.flags.writeable = False
     fresh(points, np.full(20, 0.3), 3, np.zeros(20, np.int32))
     np.testing.assert_array_equal(points, before)
+
+
+@pytest.mark.parametrize("weighted", WEIGHTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pass_is_that_of_the_plain_clusters(kind: str, weighted: str | None) -> None:
+    n, k = 1500, 9
+    points, weights, rng = random_clusters(kind, weighted, n, k)
+    points, centers = points[np.lexsort(points.T)], points[rng.choice(n, k, replace=False)]
+    centers[1] = centers[0]  # a cluster to refill
+    # Not so heavy that huge distances overflow.
+    weights = np.ones(n) if weights is None else np.maximum(weights / weights.max(), TINIEST)
+    plain, pruned = Clusters(points, weights, k), PrunedClusters(points, weights, k)
+    for turn in range(2):
+        for one, other in zip(
+            steps(plain, centers, max_iter=60), steps(pruned, centers, max_iter=60), strict=True
+        ):
+            np.testing.assert_array_equal(one.labels, other.labels)
+            np.testing.assert_array_equal(one.centers, other.centers)
+            np.testing.assert_array_equal(one.weights, other.weights)
+            assert one.inertia == other.inertia
+            assert one.reassigned_weight == other.reassigned_weight
+            assert one.converged == other.converged
+        order = rng.permutation(k)
+        plain.renumber(order)
+        pruned.renumber(order)
+        centers = one.centers[order] + turn  # the next loop goes on from the labels
