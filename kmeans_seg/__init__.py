@@ -53,9 +53,11 @@ _LATER = {"KChoice": "choosing", "choose_k": "choosing", "read": "files", "write
 
 
 def __getattr__(name: str) -> _typing.Any:
-    if name not in _LATER:
+    file = _LATER.get(name, name)
+    if file not in _LATER.values():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(_importlib.import_module(f".{_LATER[name]}", __name__), name)
+    module = _importlib.import_module(f".{file}", __name__)
+    return module if file == name else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -233,7 +233,7 @@ def choose_k(
     pixels = Pixels(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
     options = Options.checked(1, init="auto", max_iter=1000, rng=rng, strategy="fast")
     problem = prepare(pixels, options, position=position, normalize=normalize)
-    wanted = as_ks(ks, pixels.size)
+    wanted = as_ks(ks)
     return compare(problem, wanted, rng)
 
 
@@ -317,7 +317,7 @@ def silhouette(points: Floats, weights: Floats, centers: Floats) -> float:
     return exact_sum(weights * values) / exact_sum(weights)
 
 
-def as_ks(ks: Iterable[int], most: int) -> tuple[int, ...]:
+def as_ks(ks: Iterable[int]) -> tuple[int, ...]:
     """Check numbers of segments to compare; they come back ascending, each once."""
     try:
         numbers = sorted({operator.index(k) for k in ks})
@@ -330,6 +330,4 @@ def as_ks(ks: Iterable[int], most: int) -> tuple[int, ...]:
             f"ks={validation.spelled(ks)} must hold integers of at least 2, for instance "
             "range(2, 13)"
         )
-    for k in numbers:
-        validation.as_k(k, most, "pixels")
     return tuple(numbers)

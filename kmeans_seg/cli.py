@@ -10,6 +10,7 @@ import glob
 import io
 import json
 import logging
+import math
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,9 +96,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     parser = make_parser()
-    args = parser.parse_args(argv)
+    args = parser.parse_args(with_negative_nodata(sys.argv[1:] if argv is None else argv))
     # Of a damaged file there is one line to read, from the command, and no log of a reader.
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    for reader in ("tifffile", "PIL"):
+        logging.getLogger(reader).addHandler(logging.NullHandler())
+    check_streams(parser, args)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold any byte
     try:
@@ -120,6 +123,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Nobody reads on, as after `| head -1`. Python must not try to flush what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def with_negative_nodata(argv: Sequence[str]) -> list[str]:
+    """Join --nodata with a value like -1e20 or -inf, which would be taken for an option."""
+    joined: list[str] = []
+    for text in argv:
+        if joined and joined[-1] == "--nodata" and text.startswith("-"):
+            joined[-1] += f"={text}"
+        else:
+            joined.append(text)
+    return joined
+
+
+def check_streams(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Replace standard streams that are closed, unless an image should go through them."""
+    if sys.stdin is None and STANDARD in args.images:
+        parser.error("- reads an image from stdin, which is closed: name a file")
+    if sys.stdout is None and args.output == STANDARD:
+        parser.error("-o - writes an image to stdout, which is closed: name a file")
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # It stays open, or the next file that is opened would take its place.
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -184,8 +210,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--nodata",
         type=float,
         metavar="VALUE",
-        help="leave out pixels that have this value in every channel, or nan in any "
-        "(default: the value that a GeoTIFF names)",
+        help="leave out pixels that have this value in every channel; with nan or inf, those "
+        "that are not finite in any (default: the value that a GeoTIFF names)",
     )
     source.add_argument(
         "--alpha-threshold",
@@ -342,7 +368,7 @@ def run(images: Sequence[Path], args: argparse.Namespace) -> int:
         with reporting(image, name, failed):
             lines.append(segment_file(image, name, protected, args))
         while lines:
-            print(lines.pop(), flush=True, file=sys.stderr if args.output == STANDARD else None)
+            say(lines.pop(), sys.stderr if args.output == STANDARD else sys.stdout)
     return int(bool(failed))
 
 
@@ -372,7 +398,9 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
     pixels, axis = picture.pixels, channel_axis_of(picture, args.space)
     is_stack = pixels.ndim - (axis is not None and pixels.ndim > 2) > 2
     usual = ".tif" if is_stack else ".png"  # which keeps every frame
-    suffix = usual if pixels.dtype in (np.bool_, np.uint8, np.uint16) else ".tif"
+    channels = 1 if axis is None or pixels.ndim == 2 else pixels.shape[axis]
+    small = pixels.dtype in (np.bool_, np.uint8, np.uint16) and channels <= 4
+    suffix = usual if small else ".tif"
     painted = destination(args.output, origin.parent / f"{origin.stem}-segmented{suffix}")
     form = f"stdout{suffix}" if painted == STANDARD else painted
     encodable(form, pixels, axis, may_be_labels=False)
@@ -405,7 +433,8 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         sys.stdout.buffer.write(outputs[0][1])
         sys.stdout.buffer.flush()
     if args.json:
-        return json.dumps({"file": name, **result.to_dict(), "outputs": [str(o) for o, _ in files]})
+        file = str(image) if name == shown(image) else name
+        return json.dumps({"file": file, **result.to_dict(), "outputs": [str(o) for o, _ in files]})
     *frames, height, width = result.labels.shape
     stack = f"{frames[0]} frames of " if frames else ""
     passes = "" if args.like else f"{result.n_iter} {'pass' if result.n_iter == 1 else 'passes'}, "
@@ -474,10 +503,10 @@ def mask_of(picture: Picture, axis: int | None, nodata: float | None) -> Any:
     pixels, nodata = picture.pixels, picture.nodata if nodata is None else nodata
     if nodata is None:
         return None
-    is_nan = nodata != nodata
-    missing = np.isnan(pixels) if is_nan else pixels == nodata
+    finite = math.isfinite(nodata)
+    missing = pixels == nodata if finite else ~np.isfinite(pixels)
     if axis is not None and pixels.ndim > 2:
-        missing = missing.any(axis=axis) if is_nan else missing.all(axis=axis)
+        missing = missing.all(axis=axis) if finite else missing.any(axis=axis)
     return ~missing if missing.any() else None
 
 
@@ -516,7 +545,14 @@ def destination(out: Path | None, default: Path) -> Path:
     """Say where to write: to the file `out`, or under the default's name to the directory `out`."""
     if out is None:
         return default
-    return out / default.name if is_directory(out) else out
+    if is_directory(out):
+        return out / default.name
+    if not out.suffix and out != STANDARD:
+        raise RefusedError(
+            f"{shown(out)}: this is no directory, and the name of a file needs a suffix: make the "
+            f"directory first, or end the name in {default.suffix}"
+        )
+    return out
 
 
 def check_output(target: Path, protected: Protected, force: bool) -> None:
@@ -580,6 +616,17 @@ def live_line(name: str) -> Iterator[Callable[[Step], None] | None]:
         yield show
     finally:
         print("\r" + " " * width + "\r", end="", file=sys.stderr, flush=True)
+
+
+def say(line: str, stream: TextIO) -> None:
+    """Print a line. Where there is no room for it, as on a full disk, the work goes on without."""
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nor for what comes after it
+        complain("stdout", f"{error.strerror}: nothing more is printed")
 
 
 def complain(name: str, text: str) -> None:

@@ -514,7 +514,7 @@ def run_in_order(
     """
     step, clusters = yield from best_run(points, weights, options, clusters_of_all)
     if brightness is None:
-        return conclude(step, step.converged, keep_empty=True)
+        return conclude(step, step.converged, keep_empty=not isinstance(options.init, str))
     converged = step.converged
     while True:
         order = np.lexsort((*step.centers.T[::-1], brightness(step.centers)))

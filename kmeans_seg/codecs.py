@@ -161,6 +161,7 @@ def decode(data: bytes, max_bytes: float, page: int | None = None) -> Picture:
         raise FormatError("the file is empty: get it again")
     try:
         if data.startswith(b"\x93NUMPY"):
+            check_page(page or 0, 1)
             picture = Picture(decode_npy(data, max_bytes), None, has_alpha=False)
         else:
             picture = decode_image(data, max_bytes, page)

@@ -226,12 +226,11 @@ def as_rgb(colors: NDArray[Any]) -> Rgb:
 
 def on_screen(colors: NDArray[Any]) -> NDArray[Any] | None:
     """Scale gray or RGB colors (..., C) to [0, 255]; None for other numbers."""
-    if colors.dtype == np.uint16:
-        values = colors / 257
+    values = colors.astype(np.float64)
+    if colors.dtype.kind == "u" and colors.dtype.itemsize == 2:
+        values = values / 257
     elif colors.dtype.kind in "fb":
-        values = colors * 255.0
-    else:
-        values = colors.astype(np.float64)
+        values = values * 255
     fits = colors.shape[-1] in (1, 3) and values.min() >= 0 and values.max() <= 255
     return values if fits else None
 
@@ -254,7 +253,8 @@ def hex_codes(palette: NDArray[Any]) -> list[str | None]:
 
 def as_screen_colors(palette: NDArray[Any]) -> Rgb | None:
     """Turn gray or RGB colors whose range is known into 8-bit RGB; None for other numbers."""
-    has_range = palette.dtype.kind in "fb" or palette.dtype in (np.uint8, np.uint16)
+    small = palette.dtype.kind == "u" and palette.dtype.itemsize <= 2
+    has_range = palette.dtype.kind in "fb" or small
     return as_rgb(palette) if has_range and on_screen(palette) is not None else None
 
 

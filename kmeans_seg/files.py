@@ -161,12 +161,15 @@ def read_bytes(source: Source, max_bytes: float) -> bytes:
 def read_to_end(file: Any, max_bytes: float) -> bytes:
     """Read the rest of a file in parts, because its length is not known."""
     parts: list[bytes] = []
-    not_bytes = f'{name_of(file)}: this file gives text, not bytes: open it with the mode "rb"'
+    name = name_of(file)
     if isinstance(file, io.TextIOBase):
-        raise TypeError(not_bytes)
+        raise TypeError(f'{name}: this file gives text, not bytes: open it with the mode "rb"')
     while part := file.read(2**20):
         if not isinstance(part, bytes):
-            raise TypeError(not_bytes)
+            raise TypeError(
+                f"{name}: this file gives {type(part).__name__}, not bytes: pass "
+                "bytes(file.read()) instead"
+            )
         parts.append(part)
         codecs.check_size(sum(map(len, parts)), max_bytes)
     return b"".join(parts)
@@ -386,6 +389,7 @@ def as_few_bits(
 
     The label -1, of pixels that took no part, becomes the largest value of its dtype.
     """
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype == np.bool_:
         return array * np.uint8(255)
     if array.dtype.kind == "f":

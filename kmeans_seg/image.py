@@ -109,8 +109,13 @@ class Pixels:
         self.shape = tuple(int(n) for i, n in enumerate(array.shape) if i != axis)
         self.mask = None if mask is None else as_mask(mask, self.shape)
         threshold = validation.as_real("alpha_threshold", alpha_threshold, most=validation.LARGEST)
-        # Integers are compared with an integer, which is faster.
-        self.alpha_threshold = threshold if array.dtype.kind == "f" else math.floor(threshold)
+        # Integers are compared with an integer, which is faster; and no threshold overflows.
+        largest = validation.LARGEST_INTEGER
+        self.alpha_threshold = (
+            np.float64(threshold)
+            if array.dtype.kind == "f"
+            else math.floor(min(threshold, largest))
+        )
         self.size = 0
         self.origin, self.whole_shape = (0,) * len(self.shape), self.shape
         self._guessed_axis = channel_axis == -1
@@ -310,7 +315,8 @@ def has_alpha(channels: int, shape: tuple[int, ...], space: Space) -> bool:
 
 def as_mask(mask: Any, shape: tuple[int, ...]) -> Any:
     """Check a mask for labels of this shape; what slices like an array is not read."""
-    if not (hasattr(mask, "shape") and hasattr(mask, "dtype") and hasattr(mask, "__getitem__")):
+    slices = hasattr(mask, "shape") and hasattr(mask, "dtype") and hasattr(mask, "__getitem__")
+    if not slices or hasattr(mask, "todense"):
         mask = validation.as_array("mask", mask)
     if validation.is_masked(mask):
         raise ValueError("mask has masked values: pass mask.filled(False), or fill it with True")

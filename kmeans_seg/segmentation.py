@@ -178,8 +178,9 @@ class Segmentation:
         -------
         painted
             Array in the dtype of the image: the shape of the labels, with the
-            channels on the axis where the image has them. Pixels that took no
-            part, those of label -1, are 0 in every channel. There is no alpha.
+            channels on the axis where the image has them, counted from the last.
+            Pixels that took no part, those of label -1, are 0 in every channel.
+            There is no alpha.
 
         Raises
         ------
@@ -195,8 +196,13 @@ class Segmentation:
         """
         checked = as_own_labels(labels, len(self._palette))
         axis = self._channel_axis
-        if axis is not None and axis == np.ndim(self.labels):
-            axis = checked.ndim
+        if axis is not None:
+            axis += checked.ndim - len(self.labels.shape)  # counted from the last, as in `predict`
+            if axis < 0:
+                raise ValueError(
+                    f"labels has shape {checked.shape}, which has no place for the channels, as "
+                    f"they are {-axis} axes before its first: reshape it to an image"
+                )
         return paint(checked, None, self._palette, axis)
 
     @default_errstate
@@ -209,9 +215,10 @@ class Segmentation:
             An image with the same channels as the segmented one, on the same
             axis counted from the last. It may lack alpha or have it, and have
             more or fewer other axes (a frame, or a stack of frames), unless
-            positions count. If the segmented image was floating point, so must
-            this one be. Otherwise it must hold integers in the range of that
-            image's dtype.
+            positions count. After a gray image, a last axis of 3 or 4 is taken for
+            channels, unless it is that of frames in the shape of that image. If the
+            segmented image was floating point, so must this one be. Otherwise it
+            must hold integers in the range of that image's dtype.
         mask
             Array of bool in the shape of the image without its channels: True
             for the pixels to label. By default all.
@@ -289,7 +296,8 @@ class Segmentation:
             axis: int | None = self._channel_axis - axes - 1  # from the end: frames are in front
         else:  # gray may come with an axis of channels or without
             last = array.shape[-1] if len(array.shape) == axes + 1 else 0
-            if last in (3, 4):  # hardly a stack of frames as narrow as that
+            # Frames as narrow as that are told by their shape.
+            if last in (3, 4) and array.shape[1:] != self.labels.shape:
                 raise ValueError(
                     f"image has {last} channels, shape {array.shape}, but the image that was "
                     "segmented was gray: convert it to gray, or label frames one by one"
@@ -594,7 +602,7 @@ def prepare(
         if isinstance(init, str) and init == "optimal":
             raise ValueError(
                 'init="optimal" needs all colors in memory, and here the pixels are read in '
-                'blocks: use init="auto", or strategy="fast"'
+                'blocks: use init="auto"'
             )
         stream = stream_of(pixels, position=position, normalize=normalize)
         found, features = stream.found, stream.features
@@ -694,10 +702,11 @@ def warn_of_nodata(
         axis = pixels.channel_axis
         values = "image" if axis is None else f"image[{':, ' * axis}{channel}]"
         shown = str(pixels.array.dtype.type(value))
+        in_terminal = f" (in the terminal by --nodata={shown})" if pixels.channels == 1 else ""
         warnings.warn(
             f"{100 * share:.3g} % of the pixels have the value {shown} in {values}, far from all "
             f"others, {low:.6g} to {high:.6g}: if it marks missing data, leave it out by "
-            f"mask={values} != {shown}",
+            f"mask={values} != {shown}{in_terminal}",
             NodataWarning,
             stacklevel=stacklevel + 1,
         )
@@ -796,7 +805,12 @@ def check_like(pixels: Pixels, channels: int, axes: int) -> None:
     if axes and len(pixels.shape) != axes:
         raise ValueError(
             f"image has {len(pixels.shape)} axes without its channels, shape {pixels.array.shape}, "
-            f"but the image that was segmented by positions had {axes}: label its parts one by one"
+            f"but the image that was segmented by positions had {axes}: "
+            + (
+                "label its parts one by one"
+                if len(pixels.shape) > axes
+                else "add an axis, as image[np.newaxis] does"
+            )
         )
     if pixels.channels != channels:
         raise ValueError(

@@ -123,7 +123,8 @@ def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -
     """Check an array of bool, integer or floating-point numbers, all finite and not too large."""
     if is_masked(values):
         raise ValueError(
-            f"{name} has masked values, which would count like the others: drop them first"
+            f"{name} has masked values, which would count like the others: fill them first, by "
+            "numpy.ma.filled, or leave out those points and all that belongs to them"
         )
     array = as_array(name, values)
     check_kind(name, array.dtype, advice)
@@ -132,7 +133,12 @@ def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -
 
 
 def as_array(name: str, values: Any) -> NDArray[Any]:
-    """Convert to an array; a ragged list gets a clear error."""
+    """Convert to an array; a ragged list and a sparse matrix get a clear error."""
+    if hasattr(values, "todense"):
+        raise TypeError(
+            f"{name} is a sparse {type(values).__name__}, which leaves values out: pass "
+            f"numpy.asarray({name}.todense())"
+        )
     try:
         return np.asarray(values)
     except ValueError:
@@ -162,11 +168,16 @@ def check_values(name: str, array: NDArray[Any]) -> None:
         if not np.isfinite(array).all():
             bad = array[~np.isfinite(array)].flat[0]
             remedy = f"replace the others first, by numpy.nan_to_num({name}, posinf=0, neginf=0)"
-            if name == "image":
+            if name == "weights":
+                remedy = "leave out the points whose weight is not known"
+            elif name == "labels":
+                remedy = "give each point an integer"
+            elif name == "image":
                 test = "~np.isnan(image)" if np.isnan(bad) else "np.isfinite(image)"
                 remedy = (
                     f"leave it out by mask={test}, with channels last by "
-                    f"mask=({test}).all(axis=-1) (--nodata={bad} in the terminal), or {remedy}"
+                    f"mask=({test}).all(axis=-1) (in lessons by numpy.ma.masked_invalid(image), in "
+                    f"the terminal by --nodata={bad}), or {remedy}"
                 )
             raise ValueError(f"{name} contains {bad}: every value must be finite; {remedy}")
         # As a Python float: in float16 or float32 the comparison would overflow, and warn.
@@ -195,12 +206,7 @@ def as_image(image: Any) -> Any:
         kind = "the content of a file" if isinstance(image, bytes) else "a file name"
         raise TypeError(f"image is {kind}: read it first, by kmeans_seg.read")
     slices = isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__")
-    if hasattr(image, "toarray"):
-        raise TypeError(
-            f"image is a sparse {type(image).__name__}, which leaves values out: pass "
-            "image.toarray()"
-        )
-    if not (slices and hasattr(image, "shape")):
+    if not (slices and hasattr(image, "shape")) or hasattr(image, "todense"):
         image = as_array("image", image)
     check_kind("image", image.dtype, advice="read it as numbers first")
     if any(length != length for length in image.shape):  # NaN

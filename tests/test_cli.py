@@ -585,7 +585,9 @@ def test_usage_errors(
         (["-k", "0"], "k=0 is too small"),
         (["-k", "73"], "k=73 is more than the 72 pixels"),
         (["-o", "out.xyz"], "out.xyz: suffix '.xyz' is not known.*: end the name in one of .png"),
-        (["-o", "out"], "out: the name has no suffix"),
+        (["-o", "out"], "out: this is no directory.* make the directory first, or end .* in .png"),
+        (["-o", "out/"], "out: this is no directory"),
+        (["--explain", "out"], "out: this is no directory.* or end the name in .html"),
         (["-o", "nowhere/out.png"], "nowhere/out.png: no such directory: make it first"),
         (["--labels", "nowhere/l.png"], "nowhere/l.png: no such directory: make it first"),
         (["-o", "dots.png/out.png"], "dots.png/out.png: no such directory"),
@@ -1007,6 +1009,17 @@ def test_k_auto(folder: Path, capsys: pytest.CaptureFixture[str], clusters: bool
         assert names(folder) == ["image.png"]
 
 
+@posix
+def test_json_has_the_names_of_files_as_they_are(
+    dots: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "10.00\u202fAM two\nlines.png"
+    shutil.move(dots, name)
+    assert main([name, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["file"], found["outputs"]) == (name, [f"{name[:-4]}-segmented.png"])
+
+
 def test_the_start_and_the_tolerance_reach_segment(dots: Path, folder: Path) -> None:
     assert main(["dots.png", "-k", "5", "--init", "random", "--tol", "0.2", "--seed", "4"]) == 0
     expected = segment(read("dots.png"), 5, init="random", tol=0.2, rng=4)
@@ -1018,10 +1031,76 @@ def test_nodata_is_left_out(folder: Path, value: float) -> None:
     image = np.random.default_rng(0).random((9, 8)).astype(np.float32)
     image[2:4] = value
     write("scene.tif", image)
-    assert main(["scene.tif", f"--nodata={value}", "--labels", "labels.npy"]) == 0
-    labels = np.load("labels.npy")
-    assert (labels[2:4] == -1).all()
-    assert (np.delete(labels, [2, 3], axis=0) >= 0).all()
+    for options in ([f"--nodata={value}"], ["--nodata", str(value)], ["--nodata", f"{value:e}"]):
+        assert main(["scene.tif", *options, "--labels", "labels.npy", "--force"]) == 0
+        labels = np.load("labels.npy")
+        assert (labels[2:4] == -1).all()
+        assert (np.delete(labels, [2, 3], axis=0) >= 0).all()
+
+
+def test_what_is_not_finite_in_one_channel_is_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = np.random.default_rng(0).random((9, 8, 3)).astype(np.float32)
+    image[2, 3, 0], image[4, 5, 1], image[6, 7, 2] = np.nan, np.inf, -np.inf
+    write("scene.tif", image)
+    assert main(["scene.tif"]) == 1
+    said = re.search(r"in the terminal by (--nodata=\S+)\)", error_of(capsys))
+    assert said is not None
+    assert main(["scene.tif", said[1], "--labels", "labels.npy"]) == 0
+    assert np.argwhere(np.load("labels.npy") < 0).tolist() == [[2, 3], [4, 5], [6, 7]]
+
+
+def test_what_marks_missing_data_is_named_as_it_is_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = np.random.default_rng(0).random((9, 8)).astype(np.float32)
+    image[2:4] = -3.4028235e38
+    write("scene.tif", image)
+    assert main(["scene.tif"]) == 0
+    said = re.search(r"in the terminal by (--nodata=\S+)\)", capsys.readouterr().err)
+    assert said is not None
+    assert main(["scene.tif", said[1], "--labels", "labels.npy", "--force"]) == 0
+    assert (np.load("labels.npy")[2:4] == -1).all()
+
+
+def test_many_bands_are_written_to_tiff_by_default(folder: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 7), np.uint8)
+    write("bands.tif", image)
+    done = run_as_process("bands.tif", "--space", "raw", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert read(folder / "bands-segmented.tif").shape == image.shape
+
+
+@posix
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("dots.png -o out.png 2>&-", 0, "out.png"),
+        ("nothing.png 2>&-", 1, ""),
+        ("dots.png -o out.png >&-", 0, ""),
+        ("dots.png -o - >&-", 2, "stdout, which is closed"),
+        ("- -o out.png <&-", 2, "stdin, which is closed"),
+        ("dots.png more.png >/dev/full", 0, "stdout: No space left on device: nothing more"),
+    ],
+)
+def test_standard_streams_may_be_closed_or_full(
+    dots: Path, folder: Path, command: str, status: int, said: str
+) -> None:
+    shutil.copy(dots, "more.png")
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m kmeans_seg {command}', sys.executable],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, done
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    written = {"dots.png", "more.png"}
+    if "full" in command:
+        written |= {"dots-segmented.png", "more-segmented.png"}
+    elif status == 0:
+        written |= {"out.png"}
+    assert set(names(folder)) == written
 
 
 def test_what_has_little_alpha_is_left_out(folder: Path) -> None:

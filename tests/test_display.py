@@ -99,6 +99,8 @@ def test_colors_of_the_screen() -> None:
     for known in (values.astype(np.uint8), values.astype(np.uint16) * 257, values / 255):
         assert display.as_rgb(known).tolist() == colors
     assert display.as_rgb(np.array([[True], [False]])).tolist() == [[255] * 3, [0] * 3]
+    # Beyond the range of half precision, once multiplied.
+    assert display.as_rgb(np.array([[0], [60000]], np.float16)).tolist() == [[60] * 3, [220] * 3]
     # Numbers that are no colors: from dark to light, as the segments are.
     assert display.as_rgb(np.array([[-7.0], [900.0]])).tolist() == [[60] * 3, [220] * 3]
 

@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -409,6 +410,9 @@ def test_a_file_that_was_opened_for_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_bytes(b"\x89PNG")  # no text in UTF-8
     with (tmp_path / "b.txt").open() as file, pytest.raises(TypeError, match='the mode "rb"'):
         read(file)  # type: ignore[arg-type]
+    odd: Any = SimpleNamespace(read=lambda _: bytearray(b"PNG"))
+    with pytest.raises(TypeError, match="gives bytearray, not bytes: pass bytes"):
+        read(odd)
     for thing in (3, None, [b"PNG"]):
         with pytest.raises(TypeError, match="an open file, not of type"):
             read(thing)  # type: ignore[arg-type]

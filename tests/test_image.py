@@ -17,6 +17,7 @@ from samples import coffee
 from kmeans_seg import AmbiguousShapeWarning, kmeans, segment
 from kmeans_seg.image import tiles
 from kmeans_seg.lloyd import nearest_center
+from kmeans_seg.teaching import Done, trace
 
 
 def noise(*shape: int, seed: int = 0, high: int = 256, dtype: Any = np.uint8) -> NDArray[Any]:
@@ -258,8 +259,11 @@ def test_the_advice_about_what_is_not_a_number_works(shape: tuple[int, ...], bad
     plain, channels = re.findall(r"mask=(\S+?),? ", str(caught.value))
     mask = eval(plain if image.ndim == 2 else channels, {"np": np, "image": image})
     assert (segment(image, 2, mask=mask).labels < 0).sum() == 1
-    with pytest.raises(ValueError, match=rf"--nodata={bad} in the terminal.*nan_to_num"):
+    with pytest.raises(ValueError, match=rf"in the terminal by --nodata={bad}\).*nan_to_num"):
         segment(image, 2)
+    *_, done = trace(np.ma.masked_invalid(image), 2)
+    assert isinstance(done, Done)
+    assert (done.result.labels < 0).sum() == 1
 
 
 def test_masked_elements_of_a_masked_array_take_no_part() -> None:

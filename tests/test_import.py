@@ -28,6 +28,11 @@ def test_importing_brings_nothing_heavy(module: str) -> None:
     assert modules & HEAVY == set()
 
 
+def test_a_file_is_there_before_its_functions_are_used() -> None:
+    code = "import kmeans_seg; kmeans_seg.files.read; kmeans_seg.choosing.choose_k"
+    assert "kmeans_seg" in modules_after(code)
+
+
 def test_reading_a_file_brings_pillow_only(tmp_path: Path) -> None:
     path = str(tmp_path / "dot.png")
     code = f"from kmeans_seg.files import read, write; write({path!r}, [[0]]); read({path!r})"

@@ -632,7 +632,8 @@ def test_a_value_that_looks_like_nodata(
     assert said.startswith(
         f"1 % of the pixels have the value {dtype(value)!s} in image[:, :, {channels - 1}], "
     )
-    assert said.endswith(remedy)
+    in_terminal = f" (in the terminal by --nodata={dtype(value)!s})" if channels == 1 else ""
+    assert said.endswith(remedy + in_terminal)
     # The advice works, word by word.
     mask = eval(remedy.removeprefix("mask="), {"image": image})
     assert mask.sum() == 396
@@ -746,6 +747,15 @@ def test_predict_takes_gray_with_and_without_an_axis() -> None:
     np.testing.assert_array_equal(result.predict(noise(6, 7)), result.labels)
 
 
+@pytest.mark.parametrize("columns", [3, 4])
+def test_predict_takes_gray_frames_as_narrow_as_channels(columns: int) -> None:
+    frames = noise(2, 10, columns)
+    result = segment(frames[0], 2)
+    np.testing.assert_array_equal(result.predict(frames)[0], result.labels)
+    with pytest.raises(ValueError, match=f"image has {columns} channels"):
+        result.predict(noise(10, 12, columns))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int32, np.int64])
 def test_the_palette_of_integers_is_rounded(dtype: Any) -> None:
     image = np.array([[-2, -1, -1, 10, 11]], np.int64) + (2 if dtype is np.uint8 else 0)
@@ -819,8 +829,28 @@ def test_any_labels_are_painted_as_the_image_is(axis: int) -> None:
     np.testing.assert_array_equal(result.paint(result.labels), result.painted)
     np.testing.assert_array_equal(result.paint(result.labels.astype(np.int8)), result.painted)
     other = result.paint(np.zeros((2, 4, 5), np.uint16))
-    assert other.size == 2 * 4 * 5 * 3
+    assert other.shape == [(2, 3, 4, 5), (2, 4, 3, 5), (2, 4, 5, 3)][axis]
     assert other.dtype == image.dtype
+    # As a stack, or a frame of one, is painted.
+    stack = np.stack((image, image))
+    np.testing.assert_array_equal(result.paint(result.predict(stack)), result.apply(stack).painted)
+    whole = segment(stack, 3, channel_axis=axis + 1)
+    np.testing.assert_array_equal(whole.paint(whole.predict(image)), whole.apply(image).painted)
+
+
+def test_labels_without_a_place_for_channels_are_refused() -> None:
+    result = segment(noise(3, 5, 6), 2, channel_axis=0)
+    with pytest.raises(ValueError, match=r"labels has shape \(4,\), .* reshape it to an image"):
+        result.paint([0, 1, 1, 0])
+    assert result.paint([[0, 1, 1, 0]]).shape == (3, 1, 4)
+
+
+def test_the_order_of_bytes_does_not_matter() -> None:
+    image = (noise(6, 7, 3).astype(np.uint16) * 257).astype(">u2")
+    native = segment(image.astype(np.uint16), 3)
+    swapped = segment(image, 3)
+    assert swapped.to_dict() == native.to_dict()
+    assert swapped._repr_png_() == native._repr_png_()
 
 
 def test_gray_and_transparent_images_paint_other_labels() -> None:

@@ -99,6 +99,16 @@ def test_a_sample_is_every_3rd_9th_or_27th_pixel(monkeypatch: pytest.MonkeyPatch
     assert stream.survey.size == 1000
 
 
+@pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
+def test_only_given_centers_stay_without_pixels() -> None:
+    image = np.array([[1, 1, 5, 5, 5, 9.0]])
+    for init in ("k-means++", "random", [[1], [5], [9], [11], [12]]):
+        expected = segment(image, 5, init=init, order="init", strategy="fast")
+        found = segment(image, 5, init=init, order="init", strategy="blocks")
+        assert found.counts.tolist() == expected.counts.tolist()
+        assert len(found.counts) == (3 if isinstance(init, str) else 5)
+
+
 def test_fewer_colors_in_the_sample_than_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming, "SAMPLE", 30)
     image = np.zeros((20, 100))

@@ -138,6 +138,35 @@ def test_what_cannot_be_explained() -> None:
     other = first_pass(PHOTO[:4], [[0, 0, 0]])
     with pytest.raises(ValueError, match="give the image that was traced"):
         explain(PHOTO, 1, 0, 0, at=other)
+    done = list(trace(PHOTO, 2))[-1]
+    with pytest.raises(TypeError, match="at must be an Assign, a record of trace, not Done"):
+        explain(PHOTO, 2, 0, 0, at=done)  # type: ignore[arg-type]
+    gray = first_pass(PHOTO[..., 0], [[0]])
+    with pytest.raises(ValueError, match="of an image with 1 channels, but image has 3"):
+        explain(PHOTO, 1, 0, 0, at=gray)
+
+
+def test_a_record_in_another_space_is_refused() -> None:
+    records = [record for record in trace(PHOTO, 4, space="lab") if isinstance(record, Assign)]
+    refused = 0
+    for row, column in np.ndindex(PHOTO.shape[:2]):
+        try:
+            explanation = explain(PHOTO, 4, row, column, at=records[-1])
+        except ValueError as error:
+            assert "space='rgb'" in str(error)  # noqa: PT017 - not every pixel tells
+            refused += 1
+        else:
+            assert explanation.label == explanation.distances.argmin()
+    assert refused
+
+
+@pytest.mark.filterwarnings("ignore::kmeans_seg.ConvergenceWarning")
+def test_a_tie_in_the_new_order_is_told() -> None:
+    image = [[0, 10, 20]]
+    *_, last, _ = trace(image, 2, init=[[20], [0]], max_iter=1)
+    assert isinstance(last, Assign)
+    text = str(explain(image, 2, 0, 1, at=last))
+    assert "nearest: center 1 (as near: 0; a tie goes to the darkest" in text
 
 
 def test_it_warns_like_segment() -> None:

@@ -24,6 +24,10 @@ from kmeans_seg.teaching.page import LANGUAGES, SCRIPTS, asset, evenly, record, 
 from kmeans_seg.teaching.trace import Assign, Choose, Done, Rehearsal, Update, trace
 
 
+def noise(rows: int, columns: int) -> Image:
+    return np.random.default_rng(0).integers(0, 256, (rows, columns, 3), np.uint8)
+
+
 def data_of(page: str) -> dict[str, Any]:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert found is not None
@@ -42,6 +46,28 @@ def frames_of(data: dict[str, Any], run: int = 0) -> list[Image | None]:
     for before, frame in itertools.pairwise(frames):
         frame ^= before
     return [None if p["frame"] is None else frames[p["frame"]] for p in recorded["passes"]]
+
+
+def test_centers_may_be_given_as_an_array(tmp_path: Path) -> None:
+    image, init = noise(6, 7), np.array([[10, 10, 10], [200, 200, 200.0]])
+    pages = [
+        write_page(image, 2, tmp_path / "a.html", init=i).path.read_bytes()
+        for i in (init, init.tolist())
+    ]
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_in_raw_numbers_alpha_is_what_is_shown(channels: int, tmp_path: Path) -> None:
+    image = noise(6, 7)[..., :channels]
+    alpha = np.full((6, 7, 1), 200, np.uint8)
+    alpha[:2] = 0
+    masked = np.ma.array(image, mask=np.broadcast_to(alpha == 0, image.shape))
+    for given in (np.concatenate((image, alpha), axis=2), masked):
+        page = write_page(given, 3, tmp_path / "a.html", space="raw").path
+        last = frames_of(data_of(page.read_text(encoding="utf-8")))[-1]
+        assert last is not None
+        np.testing.assert_array_equal(last == 255, alpha[..., 0] == 0)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -47,6 +47,8 @@ def test_a_line_stays_a_line() -> None:
 def test_other_ranges_are_brought_to_8_bits(factor: float) -> None:
     image = spots(5, 6, 3)
     np.testing.assert_array_equal(preview(image * factor), image)
+    swapped = (image * factor).astype((image * factor).dtype.newbyteorder(">"))
+    np.testing.assert_array_equal(preview(swapped), image)
 
 
 def test_true_is_white() -> None:

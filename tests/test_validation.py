@@ -14,7 +14,7 @@ import pytest
 from doses import dose
 
 import kmeans_seg.dask
-from kmeans_seg import FewerClustersWarning, kmeans, kmeans_plusplus, lloyd, segment
+from kmeans_seg import FewerClustersWarning, kmeans, kmeans_plusplus, lloyd, segment, write
 from kmeans_seg.segmentation import WAYS
 from kmeans_seg.strategies import STRATEGIES
 from kmeans_seg.teaching import animate, explain, filmstrip, trace
@@ -202,8 +202,8 @@ def test_values_that_are_not_finite(place: str, bad: float, dtype: Any) -> None:
     name, shape, call = ARRAYS[place]
     array = np.full(shape, 0.5, dtype)
     array.flat[-1] = bad
-    said = f"{name} contains {bad}", "must be finite", "replace"
-    assert_refused(call, array, ValueError, *said)
+    remedy = {"weights": "leave out the points", "labels": "an integer"}.get(name, "replace")
+    assert_refused(call, array, ValueError, f"{name} contains {bad}", "must be finite", remedy)
 
 
 @pytest.mark.parametrize("place", ARRAYS)
@@ -244,11 +244,13 @@ def test_ragged_rows(place: str) -> None:
     assert_refused(call, [[1, 2], [3]], ValueError, f"{name} is ragged", "same length")
 
 
+@pytest.mark.filterwarnings("ignore::kmeans_seg.FewerClustersWarning")
 @pytest.mark.parametrize("place", [place for place in ARRAYS if ARRAYS[place][0] != "image"])
 def test_masked_values(place: str) -> None:
     name, shape, call = ARRAYS[place]
     masked = np.ma.array(np.ones(shape, np.int64), mask=np.arange(np.prod(shape)) == 0)
-    assert_refused(call, masked, ValueError, f"{name} has masked values", "drop them first")
+    assert_refused(call, masked, ValueError, f"{name} has masked values", "numpy.ma.filled")
+    call(np.ma.filled(masked, 1))
 
 
 def test_a_mask() -> None:
@@ -278,7 +280,10 @@ class Sparse:
     def __getitem__(self, index: Any) -> Any:  # noqa: D105
         raise IndexError("Indexing that leads to >2D is not supported")
 
-    def toarray(self) -> Any:  # noqa: D102
+    def __array__(self, *_: Any, **__: Any) -> Any:  # noqa: D105
+        raise RuntimeError("Cannot convert a sparse array to dense automatically")
+
+    def todense(self) -> Any:  # noqa: D102
         return IMAGE[:, :, 0]
 
 
@@ -302,8 +307,14 @@ def test_arrays_of_other_libraries() -> None:
     def call(image: Any) -> Any:
         return segment(image, 2)
 
-    assert_refused(call, Sparse(), TypeError, "image is a sparse Sparse", "image.toarray()")
-    call(Sparse().toarray())
+    said = "is a sparse Sparse", "pass numpy.asarray("
+    assert_refused(call, Sparse(), TypeError, *said, "image.todense()")
+    call(np.asarray(Sparse().todense()))
+    assert_refused(lambda x: kmeans(x, 1), Sparse(), TypeError, *said, "points.todense()")
+    assert_refused(lambda x: write("a.png", x), Sparse(), TypeError, *said, "image.todense()")
+    assert_refused(
+        lambda x: segment(IMAGE, 2, mask=x), Sparse(), TypeError, *said, "mask.todense()"
+    )
     assert_refused(call, Unknown(), ValueError, "(nan, 4)", "image.compute_chunk_sizes()")
     with pytest.raises(ValueError, match="copy it to the host first"):
         call(Unwilling())

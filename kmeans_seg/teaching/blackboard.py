@@ -119,7 +119,9 @@ class Explanation:
         ties = np.flatnonzero(self.distances == self.distances[self.label])
         if ties.size > 1:
             others = ", ".join(str(i) for i in ties if i != self.label)
-            verdict += f" (as near: {others}; a tie goes to the lowest number)"
+            lowest = self.label == ties[0]
+            rule = "the lowest number" if lowest else "the darkest, which segments are sorted by"
+            verdict += f" (as near: {others}; a tie goes to {rule})"
         return head, rows, verdict
 
 
@@ -187,12 +189,18 @@ def explain(
         warn_of_shortcomings(clustering, problem.options, "colors")
         state = problem.segmentation(clustering)
     else:
-        check_same_shape(shape, at.labels.shape)
+        check_record(at, shape)
         state = at
     check_takes_part(row, column, int(state.labels[row, column]))
-    color = as_pixels(problem.pixels.array[row : row + 1, column : column + 1])[0].copy()
-    color = color[: problem.pixels.channels]
+    color = as_pixels(np.asarray(problem.pixels.array[row : row + 1, column : column + 1]))[0]
+    color = color[: problem.pixels.channels].copy()
+    label = int(state.labels[row, column])
     point, distances = measured(color, space, state.centers)
+    if distances[label] != distances.min():
+        raise ValueError(
+            "at is a record of another image or in another space: trace this image, with the same "
+            f"space={space!r}"
+        )
     return Explanation(
         (row, column),
         color,
@@ -201,7 +209,7 @@ def explain(
         centers=state.centers,
         palette=state.palette,
         distances=distances,
-        label=int(state.labels[row, column]),
+        label=label,
     )
 
 
@@ -209,6 +217,11 @@ def explain(
 def measured(color: NDArray[Any], space: str, centers: Floats) -> tuple[Floats, Floats]:
     """Return a color as a point of a color space, and its squared distances to centers."""
     point = SPACES[space].to_points(np.array([color]))[0]
+    if centers.shape[1] != len(point):
+        raise ValueError(
+            f"at is a record of an image with {centers.shape[1]} channels, but image has "
+            f"{len(point)}: trace this image"
+        )
     return point, squared_distance(point, centers)
 
 
@@ -288,8 +301,11 @@ def as_index(name: str, value: object, size: int) -> int:
     return index
 
 
-def check_same_shape(shape: tuple[int, ...], traced: tuple[int, ...]) -> None:
-    """Check that a record belongs to an image of this height and width."""
+def check_record(at: object, shape: tuple[int, ...]) -> None:
+    """Check that `at` is an assignment, of an image of this height and width."""
+    if not isinstance(at, Assign):
+        raise TypeError(f"at must be an Assign, a record of trace, not {type(at).__name__}")
+    traced = at.labels.shape
     if shape != traced:
         raise ValueError(
             f"image is {shape[0]} by {shape[1]} pixels, but the record is of one of "

@@ -175,10 +175,18 @@ def make_page(
     """Return the page that `write_page` writes."""
     check_page_k(k)
     max_steps = validation.as_count("max_steps", max_steps, FEWEST_STEPS)
+    live = validation.as_flag("live", live)
     if lang is not None:
         validation.check_choice("lang", lang, LANGUAGES)
+    if not isinstance(title, str | None):
+        raise TypeError(f"title must be a string, not {title!r}")
     shown = preview(image, width)
-    run = trace(shown, k, space=space, init=init, tol=tol, rng=rng)
+    clustered = shown
+    if space == "raw" and shown.ndim == 3 and shown.shape[2] in (2, 4):
+        # Alpha says what is shown. It is no number to cluster.
+        hidden = np.broadcast_to(shown[..., -1:] == 0, shown[..., :-1].shape)
+        clustered = np.ma.array(shown[..., :-1], mask=hidden)
+    run = trace(clustered, k, space=space, init=init, tol=tol, rng=rng)
     recordings = [record(shown, run, space, init, rng=rng)]
     starts = []
     if live:
@@ -187,7 +195,8 @@ def make_page(
             lab_init = init if isinstance(init, str) else "auto"
             run = trace(shown, k, space="lab", init=lab_init, tol=tol, rng=rng)
             recordings.append(record(shown, run, "lab", lab_init, rng=rng))
-        known = rng if init == "k-means++" and space == "rgb" else None
+        drawn_once = isinstance(init, str) and init == "k-means++"
+        known = rng if drawn_once and space == "rgb" else None
         starts = [
             {"seed": seed, "pixels": initial_pixels(shown, k, seed)}
             for seed in SEEDS

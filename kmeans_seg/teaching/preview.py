@@ -109,11 +109,17 @@ def as_picture(image: ArrayLike) -> NDArray[Any]:
     if validation.is_masked(image):
         image = with_alpha(np.ma.asarray(image))
     array = validation.as_numbers("image", image, advice="read it as numbers first")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.size == 0 or array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
         raise ValueError(
             f"image has shape {array.shape}: to be shown it must be gray (H, W) or RGB (H, W, 3), "
-            "with or without alpha, and not empty; choose the channels to show first"
+            "with or without alpha, and not empty; "
+            + (
+                "choose one picture of it first (in the terminal by --page)"
+                if array.ndim > 3
+                else "choose the channels to show first"
+            )
         )
     if channels in (2, 4):
         if not array[:, :, -1].any():
