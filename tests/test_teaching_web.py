@@ -273,9 +273,76 @@ def test_a_reader_does_not_lose_the_place(tmp_path: Path, open_page: Callable[..
         computed(page)
         assert page.locator("#name").inner_text() == name
     go(page, 0)
-    page.evaluate("changeK(1); jumpToEnd()")  # which is not known yet
+    # The end, which is not known yet; also where a half-step was asked for by its index.
+    own = "state.k = 3; placeCenters(0, [5, 999, 70], { at: 0 })"
+    for change in ("changeK(1)", "state.k -= 9; makeRuns({ at: 3 })", own):
+        go(page, 0)
+        page.evaluate(f"{change}; jumpToEnd()")
+        computed(page)
+        assert page.locator("#name").inner_text() == "Done"
+    page.evaluate("state.starts = [{ kind: 'draw', number: 1 }]; makeRuns()")
     computed(page)
-    assert page.locator("#name").inner_text() == "Done"
+    go(page, page.evaluate("state.k - 1"))
+    assert page.locator("#name").inner_text() == f"Initial center {page.evaluate('state.k - 1')}"
+    page.evaluate("changeK(-1)")  # now there is one less, and the last is shown
+    computed(page)
+    assert page.locator("#name").inner_text() == f"Initial center {page.evaluate('state.k - 1')}"
+
+
+def test_a_run_without_centers_does_not_keep_it_playing(open_page: Callable[..., Page]) -> None:
+    page = open_page("color")
+    page.evaluate(
+        "state.starts = [state.starts[0], { kind: 'own', pixels: [] }];"
+        "$('speed').value = [...$('speed').options].at(-1).value;"
+        "makeRuns().then(() => { go(timeline.length - 3); play(true); })"
+    )
+    until(lambda: bool(page.evaluate("state.at === timeline.length - 1 && !state.playing")))
+
+
+def test_the_step_that_was_asked_for_stays_lit(open_page: Callable[..., Page]) -> None:
+    page = open_page("color")
+    step = page.locator("#steps button").nth(4)
+    step.click()
+    assert step.get_attribute("aria-current") == "step"
+    page.evaluate("$('zoom').click()")
+    assert step.get_attribute("aria-current") == "step"
+    page.evaluate("jump(state.at + 1)")
+    assert step.get_attribute("aria-current") is None
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "unit"),
+    [
+        (0, 0, 1), (0, 9_000, 1), (2_496, 61_500_000, 1e3), (2_496, 613_500_000, 1e6),
+        (9_999, 99_999, 1), (10_000, 99_999, 1e3), (3e6, 99_999_000, 1e6), (5e9, 7e9, 1e9),
+    ],
+)  # fmt: skip
+def test_inertias_of_any_size_have_room(
+    least: float, most: float, unit: float, open_page: Callable[..., Page]
+) -> None:
+    page = open_page("color")
+    assert page.evaluate(f"unitOf({least}, {most})[0]") == unit
+    scale = f"const f = (v) => {least} + (v - low) / (high - low) * ({most} - {least});"
+    page.evaluate(
+        "const all = runs[0].passes.flatMap((p) => [p.inertia, p.after]);"
+        f"const low = Math.min(...all), high = Math.max(...all); {scale}"
+        "for (const p of runs[0].passes) { p.inertia = f(p.inertia); p.after = f(p.after); }"
+        "makeSlides(); go(timeline.length - 1)"
+    )
+    beyond = "[...document.querySelectorAll('#curve text')].map((t) => t.getBBox().x)"
+    assert min(page.evaluate(beyond)) >= 0
+
+
+def test_where_every_start_ends_at_0_none_is_worse(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[:10, :15], image[10:, :15], image[:10, 15:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    write_page(image, 4, tmp_path / "flat.html")
+    page = open_page(tmp_path / "flat.html")
+    go(page, 0)
+    assert "+0%" in page.locator("#curve").inner_text()
+    assert "NaN" not in page.locator("#curve").inner_html()
 
 
 def kmeans_start(image: Image, k: int, seed: int) -> NDArray[Any]:

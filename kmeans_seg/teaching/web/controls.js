@@ -6,7 +6,8 @@ const roomy = matchMedia("(min-width: 720px) and (min-height: 500px)"); // no ph
 function go(to) {
   const at = Math.max(0, Math.min(timeline.length - 1, to));
   const forward = at === state.at + 1;
-  goal = null;
+  goal = goalAt = null;
+  state.asked = null;
   state.at = at;
   cancelAnimationFrame(glide.frame);
   glide.share = 1;
@@ -75,8 +76,9 @@ function present(on) {
       () => (fullscreen = true),
       () => {},
     );
-  } else if (document.fullscreenElement) {
-    document.exitFullscreen();
+  } else {
+    if (document.activeElement === $("leave")) $("present").focus();
+    if (document.fullscreenElement) document.exitFullscreen();
   }
   show();
 }
@@ -292,7 +294,8 @@ function listen() {
   stepButtons().forEach((button, i) => {
     button.addEventListener("click", () => {
       jump(nextDoing(i + 1) ?? state.at);
-      lightStep(i + 1);
+      state.asked = i + 1;
+      lightStep();
     });
   });
   $("speed").addEventListener("change", () => state.playing && play(true));

@@ -16,7 +16,7 @@ const MOST_DOTS = 90; // of more half-steps only the line is drawn
 // The unit in which inertias are given, and its name: that of the lowest, unless others get too long.
 function unitOfRuns() {
   const values = runs.flatMap(curveOf).map(([, value]) => value);
-  return values.length ? unitOf(Math.max(Math.min(...values), Math.max(...values) / 9999)) : [1, ""];
+  return values.length ? unitOf(Math.min(...values), Math.max(...values)) : [1, ""];
 }
 
 // An inertia, in this unit.
@@ -43,7 +43,8 @@ function drawCurve() {
   const box = $("curve");
   const [w, h] = [box.clientWidth || 320, box.clientHeight || 170];
   const scale = parseFloat(getComputedStyle(box).fontSize) / 11.5;
-  const [left, right, top, bottom] = [44 * scale, 12 * scale, 20 * scale, 19 * scale];
+  const [right, top, bottom] = [12 * scale, 20 * scale, 19 * scale];
+  let left = 44 * scale;
   const sameUnit = new Set(runs.map(({ space }) => space)).size === 1;
   // Values of different color spaces cannot be compared, only how each run's falls.
   const all = runs.map((made) => {
@@ -76,6 +77,9 @@ function drawCurve() {
   const [low, high] = [lowest - room, most / unit + (room || (most / unit) * 0.05 || 1)];
   const ends = Math.max(1, ...all.flat().map(([x]) => x));
   const plot = h - top - bottom;
+  const [marks, digits] = ticks(low, high, Math.max(2, Math.min(4, plot / (30 * scale))));
+  const longestMark = Math.max(...marks.map((value) => places(value, digits).length));
+  left = Math.max(left, (10 + 6.6 * longestMark) * scale);
   const x = (at) => left + 6 + ((w - left - right - 12) * at) / ends;
   const y = (value) => top + plot - (plot * (value / unit - low)) / (high - low);
 
@@ -85,7 +89,6 @@ function drawCurve() {
     state.zoom ? text("curve.zoomed") : "",
   ];
   write(0, 11 * scale, title.filter(Boolean).join(" · "), { class: "title" });
-  const [marks, digits] = ticks(low, high, Math.max(2, Math.min(4, plot / (30 * scale))));
   for (const value of marks) {
     const at = y(value * unit);
     const base = value === 0 ? "grid base" : "grid";
@@ -172,7 +175,11 @@ function drawRehearsal(rehearsal, { svg, write, box: [left, top, right, bottom],
   write(left, bottom + 15 * scale, text("curve.rehearsal-best"), middle);
 }
 
-const worst = ({ ends, drawn }) => Math.max(...ends.slice(0, drawn)) / Math.min(...ends) - 1;
+// How far the worst start ended above the best: not at all where both ended at 0.
+function worst({ ends, drawn }) {
+  const [most, least] = [Math.max(...ends.slice(0, drawn)), Math.min(...ends)];
+  return most === least ? 0 : most / least - 1;
+}
 
 function curveLabel() {
   const { rehearsal } = activeRun();

@@ -83,12 +83,13 @@ function fillNow() {
 }
 
 // Light the step that is taken: of several, the one that the reader asked for.
-function lightStep(asked) {
+function lightStep() {
   const steps = stepsOf(slide());
-  const lit = steps.includes(asked) ? asked : steps[0];
+  const lit = steps.includes(state.asked) ? state.asked : steps[0];
   const near = steps.filter((step) => step !== lit);
   stepButtons().forEach((button, i) => {
     button.classList.toggle("near", near.includes(i + 1));
+    button.setAttribute("aria-disabled", nextDoing(i + 1) === undefined);
     if (lit === i + 1) button.setAttribute("aria-current", "step");
     else button.removeAttribute("aria-current");
   });

@@ -14,6 +14,7 @@ const state = {
   hide: [], // panels that are not shown
   present: false,
   playing: false,
+  asked: null, // which of the six steps the reader went to
   spin: 0,
   tilt: 0.2,
 };
@@ -27,7 +28,7 @@ const activeRun = () => runs[state.active];
 const slideOf = (index) =>
   slides[index].findLast(({ time }) => time <= timeline[state.at]) ?? slides[index][0];
 const slide = () => slideOf(state.active);
-const atEnd = () => state.at === timeline.length - 1 && runs.every(({ done }) => done);
+const atEnd = () => state.at === timeline.length - 1 && runs.every(({ work }) => !work);
 
 const halfStepsOfStart = () => Math.max(0, ...runs.map(startLength));
 
@@ -39,6 +40,7 @@ function makeSlides() {
 
 let order = 0; // of the latest request: an older one that is still computing stops
 let goal = null; // the time of the half-step to show once it has been computed
+let goalAt = null; // and its index, if that is what the reader asked for
 
 // Make the runs that `state` asks for, and show the half-step `at` or, without it, the one that is
 // shown; or if the reader asked for another start, all its initial centers, unless the end is shown.
@@ -52,7 +54,8 @@ async function makeRuns({ at = null, restart = false, quiet = false } = {}) {
     .map(fitting)
     .map((start) => (isRecorded(start) ? recordings[start.number] : runFor(start)));
   const start = halfStepsOfStart();
-  goal = time < before ? time : time + start - before;
+  goal = time < before ? Math.min(time, start - 1) : time + start - before;
+  goalAt = at;
   if (restart && goal !== Infinity) goal = start - 1;
   state.active = Math.min(state.active, runs.length - 1);
   const busy = () => runs.filter(({ work }) => work);
@@ -63,19 +66,19 @@ async function makeRuns({ at = null, restart = false, quiet = false } = {}) {
     }
     makeSlides();
     const end = timeline.at(-1);
-    if (goal !== null && at !== null) goal = timeline[at] ?? Math.max(at, end + 1);
+    if (goalAt !== null) goal = timeline[goalAt] ?? Math.max(goalAt, end + 1);
     const near = goal === null ? state.at : timeline.findLastIndex((time) => time <= goal);
     const arrived = goal !== null && goal <= end;
     // On the way it is enough to see that something comes.
     if (patience === 60 || arrived || !busy().length) {
       state.at = Math.max(0, near);
-      if (arrived) goal = null;
+      if (arrived) goal = goalAt = null;
       show({ quiet });
     } else showProgress();
     if (!busy().length) break;
     await new Promise((resolve) => setTimeout(resolve));
   }
-  if (mine === order) goal = null;
+  if (mine === order) goal = goalAt = null;
 }
 
 // The run from a start: the one that is shown already, if it is the same.

@@ -40,10 +40,12 @@ const format = (value, options) =>
     .replace("-", "−");
 const whole = (value) => format(value, { maximumFractionDigits: 0 });
 // The unit of a large number, and its name: 10⁶ and "million".
-function unitOf(value) {
-  if (value < 1e4) return [1, ""];
+function unitOf(least, most) {
+  const thousands = (value) => Math.log10(Math.max(value, 1)) / 3;
+  const small = least < 1e4 ? 0 : Math.floor(thousands(least) + 1e-9);
+  const unit = 1000 ** Math.max(small, Math.ceil(thousands(most / 99999)));
+  if (unit === 1) return [1, ""];
   const words = { notation: "compact", compactDisplay: "long" };
-  const unit = 1000 ** Math.floor(Math.log10(value) / 3 + 1e-9);
   const parts = new Intl.NumberFormat(language, words).formatToParts(2 * unit);
   return [unit, parts.find(({ type }) => type === "compact").value];
 }
