@@ -24,7 +24,7 @@ Labels = NDArray[Any]
 
 # As they are called in the tables.
 OURS = "kmeans_seg"
-BROADCAST = 'kmeans_seg, strategy="plain"'
+PLAIN = 'kmeans_seg, strategy="plain"'
 LLOYD, ELKAN = "scikit-learn lloyd", "scikit-learn elkan"
 FLOOR = "NumPy floor"
 SCRIPT = "OpenCV and scikit-learn"

@@ -12,10 +12,10 @@ import pytest
 import kmeans_seg
 
 from .conftest import Measure
-from .peers import BROADCAST, ELKAN, LLOYD, OURS
+from .peers import PLAIN, ELKAN, LLOYD, OURS
 from .test_speed import cluster, colors_and_start
 
-PEERS = [OURS, BROADCAST, LLOYD, ELKAN]
+PEERS = [OURS, PLAIN, LLOYD, ELKAN]
 
 
 @pytest.mark.parametrize("peer", PEERS)

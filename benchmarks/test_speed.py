@@ -23,7 +23,7 @@ from kmeans_seg.fast.counting import distinct_colors
 
 from .conftest import Measure, pixel_count, pixels
 from .peers import (
-    BROADCAST,
+    PLAIN,
     ELKAN,
     FLOOR,
     IMAGE_TO_LABELS,
@@ -86,7 +86,7 @@ def cluster(
     k = len(centers)
     if peer == OURS:
         return kmeans_seg.kmeans(points, k, weights=counts, init=centers)
-    if peer == BROADCAST:
+    if peer == PLAIN:
         return kmeans_seg.kmeans(points, k, weights=counts, init=centers, strategy="plain")
     algorithm = peer.removeprefix("scikit-learn ")
     model = KMeans(k, init=centers, n_init=1, max_iter=1000, tol=0, algorithm=algorithm)
@@ -171,10 +171,10 @@ def gabor_responses(path: Path) -> NDArray[np.float64]:
     return np.stack(responses, axis=2)
 
 
-@pytest.mark.parametrize("peer", [OURS, BROADCAST])
+@pytest.mark.parametrize("peer", [OURS, PLAIN])
 def test_many_dimensions(measure: Measure, china: Path, peer: str) -> None:
     segment = functools.partial(kmeans_seg.segment, k=8, space="raw")
-    if peer == BROADCAST:
+    if peer == PLAIN:
         segment = functools.partial(segment, strategy="plain")
     about = {"work": "24 Gabor responses", "peer": peer, "photo": china, "k": 8}
     measure(segment, gabor_responses(china)[::2, ::2], **about, rounds=3)

@@ -81,7 +81,7 @@ def test_the_recorded_run_is_that_of_the_trace(name: str, files: Callable[[str],
     records = [*trace(image, k, **options)]
     seeds = [[*r.pixel] for r in records if isinstance(r, Choose)]
     rehearsed = any(isinstance(r, Rehearsal) for r in records)
-    assert run["seeds"] == ([] if rehearsed else seeds)
+    assert run["initial"] == ([] if rehearsed else seeds)
     assert (run["rehearsal"] is not None) == rehearsed == (name == "rehearsed")
     assigns = [r for r in records if isinstance(r, Assign)]
     updates = [r for r in records if isinstance(r, Update)]

@@ -186,7 +186,7 @@ def test_another_k_is_computed_and_stepped(open_page: Callable[..., Page]) -> No
     image, _, _ = shown("color")
     assert page.locator("#k").inner_text() == "5"
     assert page.evaluate("runs[0].start") == {"kind": "draw", "number": 1}
-    start = page.evaluate("runs[0].seeds")
+    start = page.evaluate("runs[0].initial")
     init = as_pixels(image)[start]
     assert len({tuple(color) for color in init.tolist()}) == 5
     for at, event in [*enumerate(trace(image, 5, init=init), start=5)][:: dose(3, 1)]:
@@ -223,12 +223,12 @@ def test_every_start_leads_to_the_run_of_segment(
     computed(page)
     assert page.locator("#name").inner_text() == "Done"  # it stays at the end
     image, k, _ = shown("color")
-    init = as_pixels(image)[page.evaluate("runs[0].seeds")]
+    init = as_pixels(image)[page.evaluate("runs[0].initial")]
     if kind == "seed":
         np.testing.assert_array_equal(init, kmeans_start(image, k, 2))
     if kind == "dark":
         luma = as_pixels(image) @ [0.2126, 0.7152, 0.0722]
-        assert luma[page.evaluate("runs[0].seeds")].max() <= np.sort(luma)[k - 1] + 1e-9
+        assert luma[page.evaluate("runs[0].initial")].max() <= np.sort(luma)[k - 1] + 1e-9
     result = segment(image, k, init=init)
     np.testing.assert_array_equal(seen(page)[:, :, :3], result.painted)
     assert page.evaluate("runs[0].passes.at(-1).inertia") == pytest.approx(result.inertia)
@@ -357,10 +357,10 @@ def test_new_draws_differ_and_come_back(open_page: Callable[..., Page]) -> None:
         press(page, "New start")
         computed(page)
         assert page.evaluate("runs[0].start") == {"kind": "draw", "number": number}
-        seeds.append(page.evaluate("runs[0].seeds"))
+        seeds.append(page.evaluate("runs[0].initial"))
     assert len({tuple(s) for s in seeds}) == 3
     page = open_page("color", "draw=2")
-    assert page.evaluate("runs[0].seeds") == seeds[1]
+    assert page.evaluate("runs[0].initial") == seeds[1]
 
 
 def click_pixel(page: Page, row: int, column: int, run: int = 0) -> None:
@@ -383,7 +383,7 @@ def test_own_centers_by_click_drag_and_key(open_page: Callable[..., Page]) -> No
     for place in [(2, 3), (20, 30)]:
         click_pixel(page, *place)
     computed(page)
-    assert page.evaluate("runs[0].seeds") == [2 * 36 + 3, 20 * 36 + 30]
+    assert page.evaluate("runs[0].initial") == [2 * 36 + 3, 20 * 36 + 30]
     box = page.locator("#stage-0").bounding_box()
     assert box is not None
     x, y = (box["x"] + box["width"] * 30.5 / 36, box["y"] + box["height"] * 20.5 / 24)
@@ -392,23 +392,23 @@ def test_own_centers_by_click_drag_and_key(open_page: Callable[..., Page]) -> No
     page.mouse.move(x - 40, y - 40, steps=3)
     page.mouse.up()
     computed(page)
-    seeds = page.evaluate("runs[0].seeds")
+    seeds = page.evaluate("runs[0].initial")
     assert seeds[0] == 2 * 36 + 3
     assert seeds[1] not in (20 * 36 + 30, None)
     page.locator("#stage-0").focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     computed(page)
-    assert len(page.evaluate("runs[0].seeds")) == 3
+    assert len(page.evaluate("runs[0].initial")) == 3
     assert page.locator("#k").inner_text() == "3"
-    init = as_pixels(image)[page.evaluate("runs[0].seeds")]
+    init = as_pixels(image)[page.evaluate("runs[0].initial")]
     page.keyboard.press("End")
     np.testing.assert_array_equal(seen(page)[:, :, :3], segment(image, 3, init=init).painted)
     page.keyboard.press("Home")
     page.locator("#stage-0").focus()
     page.keyboard.press("Delete")
     computed(page)
-    assert len(page.evaluate("runs[0].seeds")) == 2
+    assert len(page.evaluate("runs[0].initial")) == 2
 
 
 @thorough
@@ -417,8 +417,8 @@ def test_own_centers_among_the_colors(open_page: Callable[..., Page]) -> None:
     spot = page.evaluate("drawColors.project(view().dots[40][1])")
     page.locator("#space").click(position={"x": spot[0], "y": spot[1]})
     computed(page)
-    assert len(page.evaluate("runs[0].seeds")) == 1
-    before = page.evaluate("runs[0].seeds")
+    assert len(page.evaluate("runs[0].initial")) == 1
+    before = page.evaluate("runs[0].initial")
     at = page.evaluate("drawColors.centers[0]")
     box = page.locator("#space").bounding_box()
     assert box is not None
@@ -427,15 +427,15 @@ def test_own_centers_among_the_colors(open_page: Callable[..., Page]) -> None:
     page.mouse.move(box["x"] + at[0] + 60, box["y"] + at[1] - 90, steps=4)
     page.mouse.up()
     computed(page)
-    assert page.evaluate("runs[0].seeds") != before
+    assert page.evaluate("runs[0].initial") != before
 
 
 @thorough
 def test_a_drawn_center_can_be_dragged(open_page: Callable[..., Page]) -> None:
     page = open_page("color", "step=4")
-    seeds = page.evaluate("runs[0].seeds")
+    seeds = page.evaluate("runs[0].initial")
     x, y = page.evaluate(
-        "spot(runs[0].seeds[0], $('stage-0').clientWidth, $('stage-0').clientHeight)"
+        "spot(runs[0].initial[0], $('stage-0').clientWidth, $('stage-0').clientHeight)"
     )
     box = page.locator("#stage-0").bounding_box()
     assert box is not None
@@ -445,7 +445,7 @@ def test_a_drawn_center_can_be_dragged(open_page: Callable[..., Page]) -> None:
     page.mouse.up()
     computed(page)
     assert page.evaluate("runs[0].start.kind") == "own"
-    assert page.evaluate("runs[0].seeds") == [0, *seeds[1:]]
+    assert page.evaluate("runs[0].initial") == [0, *seeds[1:]]
 
 
 def test_two_runs_side_by_side(open_page: Callable[..., Page]) -> None:
@@ -502,7 +502,7 @@ def test_the_readers_own_photo(tmp_path: Path, open_page: Callable[..., Page]) -
     computed(page)
     np.testing.assert_array_equal(seen(page)[:, :, :3], other)  # the first center, on the photo
     page.keyboard.press("End")
-    init = as_pixels(other)[page.evaluate("runs[0].seeds")]
+    init = as_pixels(other)[page.evaluate("runs[0].initial")]
     np.testing.assert_array_equal(seen(page)[:, :, :3], segment(other, 4, init=init).painted)
     assert "From Python" not in page.locator("#run-0 .start").inner_html()
     (tmp_path / "no.png").write_text("no picture")
@@ -543,7 +543,7 @@ def test_a_page_of_a_transparent_image(tmp_path: Path, open_page: Callable[..., 
     expect(page.locator("#lead")).to_contain_text("196 of 216 pixels take part")
     press(page, "New start")
     computed(page)
-    colors = as_pixels(image)[page.evaluate("runs[0].seeds")]
+    colors = as_pixels(image)[page.evaluate("runs[0].initial")]
     again = segment(image, 3, init=colors[:, :3])
     np.testing.assert_array_equal(seen(page)[visible][:, :3], again.painted[visible][:, :3])
 

@@ -782,17 +782,17 @@ Chances: TypeAlias = dict[tuple[int, ...], float]
 def chances(points: Floats, k: int, potential: Callable[[Floats], Floats]) -> Chances:
     """Work out how likely every sequence of k centers is, by their indices.
 
-    InitialCenters are drawn in proportion to `potential`, a function of the squared
+    The centers are drawn in proportion to `potential`, a function of the squared
     distances (n, m) of the points to the m centers before.
     """
     squares = squared_distances(points, points)
     likely: Chances = {(i,): 1 / len(points) for i in range(len(points))}
     for _ in range(1, k):
         longer: Chances = {}
-        for seeds, chance in likely.items():
-            weights = potential(squares[:, seeds])
+        for chosen, chance in likely.items():
+            weights = potential(squares[:, chosen])
             for i in np.flatnonzero(weights):
-                longer[*seeds, int(i)] = chance * float(weights[i] / weights.sum())
+                longer[*chosen, int(i)] = chance * float(weights[i] / weights.sum())
         likely = longer
     return likely
 
@@ -856,14 +856,14 @@ def check_seeding(call: Function) -> None:
             if hint:
                 raise FailureError(f"{problem}\ngot\n{indented(got)}", hint)
             drawn[tuple(values.index(value) for value in np.ravel(got))] += 1
-        shares = {seeds: count / DRAWS for seeds, count in drawn.items()}
+        shares = {chosen: count / DRAWS for chosen, count in drawn.items()}
         expected = chances(points, k, lambda squares: squares.min(axis=1))
         if difference(shares, expected) < TOLERANCE:
             continue
         problem += f"\nhow often each outcome came, of {DRAWS} times:"
-        for seeds in sorted({*shares, *expected}, key=lambda o: -expected.get(o, 0))[:8]:
-            named = " ".join(str(values[seed]) for seed in seeds)
-            percents = (f"{100 * found.get(seeds, 0):.0f} %" for found in (shares, expected))
+        for chosen in sorted({*shares, *expected}, key=lambda o: -expected.get(o, 0))[:8]:
+            named = " ".join(str(values[index]) for index in chosen)
+            percents = (f"{100 * found.get(chosen, 0):.0f} %" for found in (shares, expected))
             problem += "\n    {}: {}, expected {}".format(named, *percents)
         if k == 1:
             raise FailureError(problem, "as the first center every point should be equally likely")

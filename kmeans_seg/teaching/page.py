@@ -190,7 +190,7 @@ def make_page(
     recordings = [record(shown, run, space, init, rng=rng)]
     starts = []
     if live:
-        # To compare with: the same photo in CIELAB, and other seeds.
+        # To compare with: the same photo in CIELAB, and other random seeds.
         if space == "rgb" and shown.ndim == 3:
             lab_init = init if isinstance(init, str) else "auto"
             run = trace(shown, k, space="lab", init=lab_init, tol=tol, rng=rng)
@@ -288,7 +288,7 @@ def record(
     """Follow a run to its end and keep what the page needs."""
     given = not isinstance(init, str)
     seed = int(rng) if isinstance(rng, int | np.integer) else None
-    seeds: list[list[int]] = []
+    initial: list[list[int]] = []  # the pixels that were drawn
     found = Recording(
         {
             "space": space,
@@ -296,7 +296,7 @@ def record(
             "seed": None if given or init == "optimal" else seed,
             "given": None,
             "rehearsal": None,
-            "seeds": seeds,
+            "initial": initial,
         }
     )
     points = SPACES[space].to_points(colors_of(shown))
@@ -311,9 +311,9 @@ def record(
                 }
             case Choose():
                 if not found.run["rehearsal"]:  # the centers have moved since they were drawn
-                    seeds.append([*event.pixel])
+                    initial.append([*event.pixel])
             case Assign():
-                if not (seeds or found.passes):
+                if not (initial or found.passes):
                     found.run["given"] = given_centers(event, init if given else event.centers)
                 inside = event.labels >= 0
                 found.labels.append(np.where(inside, event.labels, OUTSIDE).astype(np.uint8))
@@ -360,8 +360,8 @@ def inertia_of_means(points: Floats, labels: Labels, k: int) -> float:
 def initial_pixels(shown: NDArray[np.uint8], k: int, seed: int) -> list[tuple[int, int]]:
     """Return the pixels, (row, column), that k-means++ draws in RGB with a random seed."""
     run = trace(shown, k, init="k-means++", rng=seed)
-    seeds = itertools.takewhile(lambda event: isinstance(event, Choose), run)
-    return [event.pixel for event in seeds if isinstance(event, Choose)]
+    draws = itertools.takewhile(lambda event: isinstance(event, Choose), run)
+    return [event.pixel for event in draws if isinstance(event, Choose)]
 
 
 # Which passes to show

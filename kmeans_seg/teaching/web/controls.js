@@ -170,7 +170,7 @@ function listenToPicture({ stage, index }) {
     activate();
     if (dragged !== null) {
       const pixel = under(event);
-      const pixels = [...runs[index].seeds];
+      const pixels = [...runs[index].initial];
       if (pixels[dragged] === pixel || !takesPart(pixel)) return;
       moved = true;
       pixels[dragged] = pixel;
@@ -184,7 +184,7 @@ function listenToPicture({ stage, index }) {
     if (moved) return;
     const pixel = under(event);
     if (placing(index) && markUnder(event) < 0) {
-      if (takesPart(pixel)) placeCenters(index, [...runs[index].seeds, pixel], { at: 0 });
+      if (takesPart(pixel)) placeCenters(index, [...runs[index].initial, pixel], { at: 0 });
     } else if (state.pinned && state.pixel === pixel) choosePixel(pixel, { pin: false });
     else choosePixel(pixel, { pin: true, aloud: true });
   });
@@ -192,11 +192,11 @@ function listenToPicture({ stage, index }) {
     if (!plain(event)) return;
     if (placing(index) && event.key === "Enter" && state.pixel !== null) {
       event.preventDefault();
-      placeCenters(index, [...runs[index].seeds, state.pixel], { at: 0 });
+      placeCenters(index, [...runs[index].initial, state.pixel], { at: 0 });
     }
     if (placing(index) && (event.key === "Delete" || event.key === "Backspace")) {
       event.preventDefault();
-      placeCenters(index, runs[index].seeds.slice(0, -1), { at: 0 });
+      placeCenters(index, runs[index].initial.slice(0, -1), { at: 0 });
     }
     if (!ARROWS[event.key] || state.present) return;
     event.preventDefault();
@@ -248,7 +248,7 @@ function listenToColors() {
     moved = true;
     if (dragged !== null) {
       const pixel = pixelNear(...to, 400);
-      const pixels = [...activeRun().seeds];
+      const pixels = [...activeRun().initial];
       if (pixel === null || pixels[dragged] === pixel) return;
       pixels[dragged] = pixel;
       placeCenters(state.active, pixels, { at: 0 });
@@ -264,7 +264,7 @@ function listenToColors() {
     const pixel = pixelNear(...at(event), 14);
     if (pixel === null) return;
     if (placing(state.active)) {
-      placeCenters(state.active, [...activeRun().seeds, pixel], { at: 0 });
+      placeCenters(state.active, [...activeRun().initial, pixel], { at: 0 });
     } else choosePixel(pixel, { pin: true, aloud: true });
   });
   space.addEventListener("keydown", (event) => {

@@ -87,8 +87,8 @@ function fillPhases() {
 function fillHead() {
   const [height, width] = [photo.height, photo.width];
   const title = photo.name ?? data.title;
-  const own = runs[0]?.start.kind === "own" && !runs[0].seeds.length;
-  const colors = { n: runs[0]?.seeds.length || state.k };
+  const own = runs[0]?.start.kind === "own" && !runs[0].initial.length;
+  const colors = { n: runs[0]?.initial.length || state.k };
   $("title").textContent = title ?? (own ? text("name.start") : text("title", colors));
   document.title = $("title").textContent;
   const from = photo.from ?? [data.from[1], data.from[0]];

@@ -55,7 +55,7 @@ function sentenceOf(shown) {
 }
 
 function startSentence(made) {
-  const n = made.seeds.length;
+  const n = made.initial.length;
   if (made.rehearsal) {
     return text("say.start-rehearsed", { n: made.k, starts: made.rehearsal.drawn });
   }

@@ -148,14 +148,14 @@ function initialPixels(start, k) {
 
 /* Runs */
 
-// A run: the pixels of its initial centers (`seeds`), or the centers where they were given as
+// A run: the pixels of its initial centers (`initial`), or the centers where they were given as
 // numbers (`given`), and its passes. An end that has come is in `done`.
 function newRun(start, k) {
-  const made = { start, k, space: spaceOf(start), passes: [], done: null, seeds: [], given: null, rehearsal: null };
+  const made = { start, k, space: spaceOf(start), passes: [], done: null, initial: [], given: null, rehearsal: null };
   if (!isRecorded(start)) {
-    made.seeds = initialPixels(start, k);
+    made.initial = initialPixels(start, k);
     made.work = computing(made);
-    if (made.seeds.length === 0) made.work = [][Symbol.iterator]();
+    if (made.initial.length === 0) made.work = [][Symbol.iterator]();
   }
   return made;
 }
@@ -163,7 +163,7 @@ function newRun(start, k) {
 // Compute a run, a pass at each step of this generator.
 function* computing(made) {
   const points = pointsIn(made.space);
-  const centers = made.seeds.map((i) => pointOf(made.space, i));
+  const centers = made.initial.map((i) => pointOf(made.space, i));
   const brightness = made.space === "raw" ? channelMean : luma;
   let last;
   for (const step of kmeans(points, centers, brightness)) {
@@ -217,27 +217,27 @@ async function unpack(number) {
   made.done = recorded.done;
   made.given = recorded.given;
   made.rehearsal = recorded.rehearsal;
-  made.seeds = recorded.seeds.map(([row, column]) => row * data.size[1] + column);
+  made.initial = recorded.initial.map(([row, column]) => row * data.size[1] + column);
   return made;
 }
 
 /* Slides */
 
 // All half-steps of a run so far. `time` says when each is shown where two runs are compared:
-// the seeds of both first, then pass by pass.
+// the initial centers of both first, then pass by pass.
 function slidesOf(made, longestStart) {
   const slides = [];
-  const seedCenters = made.seeds.map((i) => pointOf(made.space, i));
-  const seedColors = made.seeds.map(colorAt);
+  const initialCenters = made.initial.map((i) => pointOf(made.space, i));
+  const initialColors = made.initial.map(colorAt);
   const { kind } = made.start;
-  if (made.given || made.seeds.length === 0 || kind === "own" || kind === "dark") {
-    const centers = made.given?.centers ?? seedCenters;
-    const palette = made.given?.palette ?? seedColors;
-    slides.push({ kind: "start", time: 0, marks: made.seeds, centers, palette });
+  if (made.given || made.initial.length === 0 || kind === "own" || kind === "dark") {
+    const centers = made.given?.centers ?? initialCenters;
+    const palette = made.given?.palette ?? initialColors;
+    slides.push({ kind: "start", time: 0, marks: made.initial, centers, palette });
   } else {
-    made.seeds.forEach((_, i) => {
-      const [marks, centers] = [made.seeds.slice(0, i + 1), seedCenters.slice(0, i + 1)];
-      const palette = seedColors.slice(0, i + 1);
+    made.initial.forEach((_, i) => {
+      const [marks, centers] = [made.initial.slice(0, i + 1), initialCenters.slice(0, i + 1)];
+      const palette = initialColors.slice(0, i + 1);
       const plus = i > 0 && drawnByDistance(made);
       slides.push({ kind: "seed", time: i, marks, centers, palette, plus });
     });
@@ -312,13 +312,13 @@ const distancesBetween = (before, after) =>
 const startLength = (made) =>
   slidesOf({ ...made, passes: [], done: null }, 0).length;
 
-// For every pixel the squared distance to the nearest of the seeds before the last.
+// For every pixel the squared distance to the nearest of the initial centers before the last.
 function distancesFromSeeds(made, count) {
   const points = pointsIn(made.space);
   const size = dimensions(made.space);
   made.potential ??= [];
   for (let n = made.potential.length; n < count; n++) {
-    const center = pointOf(made.space, made.seeds[n]);
+    const center = pointOf(made.space, made.initial[n]);
     const before = made.potential[n - 1];
     const found = new Float64Array(photo.members.length);
     for (let j = 0; j < found.length; j++) {
