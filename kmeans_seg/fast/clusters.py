@@ -27,6 +27,7 @@ class PrunedClusters(Clusters):
         self._nearest = PrunedAssigner(points, self.labels)
         self._sums = RunningSums.of(points, weights, k)
         self._counted = labels is not None  # whether the points are in the sums
+        self._last: tuple[SmallLabels, Indices] | None = None  # labels before, and what changed
         if labels is not None:
             self._sums.move(points, weights, np.arange(len(points)), source=None, target=labels)
 
@@ -34,14 +35,19 @@ class PrunedClusters(Clusters):
         """Assign each point to its nearest center."""
         before = self.labels
         self.labels, reassigned = self._nearest(centers)
+        self._last = before, reassigned
         source = before[reassigned] if self._counted else None
         target = self.labels[reassigned]
         self._sums.move(self.points, self.weights, reassigned, source=source, target=target)
         self._counted = True
 
     def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
-        """Return the weight of the points that have other labels than before: an exact sum."""
-        weights = self.weights[np.flatnonzero(labels != before)]
+        """Return the weight of the points whose label changed in a pass: an exact sum."""
+        if self._last is not None and before is self._last[0] and labels is self.labels:
+            reassigned = self._last[1]
+        else:
+            reassigned = np.flatnonzero(labels != before)
+        weights = self.weights[reassigned]
         return float(weights.sum()) if self._sums.counted else exact_sum(weights)
 
     def cluster_weights(self) -> Floats:
