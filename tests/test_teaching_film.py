@@ -10,8 +10,8 @@ import pytest
 from doses import dose
 from numpy.typing import NDArray
 
-from kmeans_seg import FewerClustersWarning, segment
-from kmeans_seg.teaching import animate, filmstrip
+from kmeans_seg import AmbiguousShapeWarning, FewerClustersWarning, segment
+from kmeans_seg.teaching import animate, filmstrip, write_page
 from kmeans_seg.teaching.film import BAR, GAP, LINE, MARGIN, evenly, halving
 from kmeans_seg.teaching.preview import preview
 
@@ -114,6 +114,15 @@ def test_which_moments_are_chosen() -> None:
                 assert chosen[0] == 0 or most == 1
     gaps = np.diff(evenly(100, 12))
     assert gaps.max() - gaps.min() <= 1
+
+
+@pytest.mark.parametrize("write", [animate, write_page])
+def test_a_shape_is_warned_of_once(write: Any, tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 3), np.uint8)
+    name = "a.gif" if write is animate else "a.html"
+    with pytest.warns(AmbiguousShapeWarning) as caught:
+        write(image, 2, tmp_path / name)
+    assert len(caught) == 1
 
 
 def test_warnings_are_given_once(tmp_path: Path) -> None:

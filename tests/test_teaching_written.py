@@ -18,14 +18,21 @@ def test_pictures_show_themselves(tmp_path: Path) -> None:
     for file in (
         animate(IMAGE, 2, tmp_path / "steps.gif"),
         filmstrip(IMAGE, 2, tmp_path / "strip.png"),
+        filmstrip(IMAGE, 2, tmp_path / "strip.webp"),
     ):
         assert repr(file) == f"<{file.path}>"
         shown = re.fullmatch(
-            r'<img src="data:image/(gif|png);base64,(.*?)" alt=".+">', file._repr_html_()
+            r'<img src="data:image/(gif|png|webp);base64,(.*?)" alt=".+">', file._repr_html_()
         )
         assert shown is not None
         assert file.path.suffix == f".{shown[1]}"
         assert base64.b64decode(shown[2]) == file.path.read_bytes()
+
+
+def test_what_a_browser_does_not_show_is_named(tmp_path: Path) -> None:
+    for name in ("strip.tif", "strip.npy"):
+        file = filmstrip(IMAGE, 2, tmp_path / name)
+        assert file._repr_html_() == html.escape(f"<{file.path}>")
 
 
 def test_a_page_shows_itself(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import copy
 import functools
 import itertools
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -307,8 +308,10 @@ def rehearse(
             case Done():
                 passes, order = record.result.n_iter, record.order
     plot = Plot(as_rgb(on_paper(small, PAPER)), width, drawn, inertias, passes=passes, order=order)
-    # Not on to the end: warnings come with it, and have been given already.
-    return plot, itertools.islice(watch(run(small, rng=generator)), plot.length)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # they have been given
+        again = run(small, rng=generator)
+    # Not on to the end: more of them come with it.
+    return plot, itertools.islice(watch(again), plot.length)
 
 
 def watch(records: Iterable[Record]) -> Iterator[Moment]:

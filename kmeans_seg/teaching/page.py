@@ -15,6 +15,7 @@ import json
 import math
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -191,17 +192,20 @@ def make_page(
     starts = []
     if live:
         # To compare with: the same photo in CIELAB, and other random seeds.
-        if space == "rgb" and shown.ndim == 3:
-            lab_init = init if isinstance(init, str) else "auto"
-            run = trace(shown, k, space="lab", init=lab_init, tol=tol, rng=rng)
-            recordings.append(record(shown, run, "lab", lab_init, rng=rng))
-        drawn_once = isinstance(init, str) and init == "k-means++"
-        known = rng if drawn_once and space == "rgb" else None
-        starts = [
-            {"seed": seed, "pixels": initial_pixels(shown, k, seed)}
-            for seed in SEEDS
-            if seed != known
-        ]
+        with warnings.catch_warnings(
+            action="ignore", category=UserWarning
+        ):  # it has been warned of
+            if space == "rgb" and shown.ndim == 3:
+                lab_init = init if isinstance(init, str) else "auto"
+                run = trace(shown, k, space="lab", init=lab_init, tol=tol, rng=rng)
+                recordings.append(record(shown, run, "lab", lab_init, rng=rng))
+            drawn_once = isinstance(init, str) and init == "k-means++"
+            known = rng if drawn_once and space == "rgb" else None
+            starts = [
+                {"seed": seed, "pixels": initial_pixels(shown, k, seed)}
+                for seed in SEEDS
+                if seed != known
+            ]
     data = page_data(np.shape(image), shown, k, space) | {
         "live": live,
         "lang": lang,

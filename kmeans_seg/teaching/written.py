@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+# The formats that a browser shows.
+SHOWN = ("png", "jpeg", "gif", "webp", "bmp", "avif")
+
 
 @dataclass(frozen=True)
 class WrittenFile:
@@ -32,7 +35,9 @@ class WrittenFile:
                 'height="720" style="border:1px solid gray;border-radius:6px" '
                 'allow="fullscreen"></iframe>'
             )
-        kind = "gif" if self.path.suffix.lower() == ".gif" else "png"
+        kind = self.path.suffix.lower().removeprefix(".").replace("jpg", "jpeg")
+        if kind not in SHOWN:
+            return html.escape(repr(self))
         data = base64.b64encode(content).decode()
         alt = html.escape(f"steps of a run of k-means: {self.path}")
         return f'<img src="data:image/{kind};base64,{data}" alt="{alt}">'
