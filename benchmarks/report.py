@@ -3,9 +3,9 @@
     python -m benchmarks.report MEASURED.json [MORE.json ...] [--remark TEXT]
 
 It prints the table of goals, writes the page, and draws the plots. The page is
-overwritten as a whole: what it shall say stands in `PAGE`. Of several files the
-later ones replace whole groups of the earlier, so that both times of a ratio
-always come from one run. Left out: measuring.
+overwritten as a whole; its text is in `PAGE`. If there are several files, groups of
+the later ones replace those of the earlier, so that both times of a ratio always
+come from one run. Left out: measuring.
 """
 
 import argparse
@@ -228,7 +228,7 @@ def duration(seconds: float) -> str:
 
 
 def markdown(head: list[str], rows: list[list[str]], words: int = 1) -> str:
-    """Format a table: so many columns of words, then numbers, which stand to the right."""
+    """Format a table: some columns of words, then numbers, aligned to the right."""
     lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -376,6 +376,7 @@ class Segmentation:
 
         passes = plural(self.n_iter, "pass", "passes")
         title = f"done after {passes}" if self.converged else f"cut short after {passes}"
+        title = title if self.n_iter else "in the segments of another image"
         return painted_card(title, self.labels, self.palette, self.counts)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kmeans_seg import display, segment
+from kmeans_seg import ConvergenceWarning, display, segment
 from kmeans_seg.teaching import Assign, Choose, Done, Rehearsal, Update, trace
 
 RNG = np.random.default_rng(0)
@@ -30,6 +30,15 @@ def test_the_picture_of_a_result_holds_every_pixel_in_its_color() -> None:
     shown = picture[top : top + 30 * times : times, left : left + 40 * times : times]
     np.testing.assert_array_equal(shown, result.painted)
     assert picture[:, -4:].min() == 255  # a clean margin
+
+
+def test_a_result_says_how_it_ended() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
+    result = segment(image, 3)
+    assert "done after" in result._repr_html_()
+    assert "in the segments of another image" in result.apply(image)._repr_html_()
+    with pytest.warns(ConvergenceWarning):
+        assert "cut short after 1 pass" in segment(image, 3, max_iter=1)._repr_html_()
 
 
 def test_the_picture_of_a_large_result_is_bounded() -> None:

@@ -191,10 +191,8 @@ def make_page(
     recordings = [record(shown, run, space, init, rng=rng)]
     starts = []
     if live:
-        # To compare with: the same photo in CIELAB, and other random seeds.
-        with warnings.catch_warnings(
-            action="ignore", category=UserWarning
-        ):  # it has been warned of
+        # To compare with: the same photo in CIELAB, and other random seeds. The warnings are known.
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
             if space == "rgb" and shown.ndim == 3:
                 lab_init = init if isinstance(init, str) else "auto"
                 run = trace(shown, k, space="lab", init=lab_init, tol=tol, rng=rng)
