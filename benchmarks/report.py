@@ -22,7 +22,7 @@ mpl.use("agg")  # no window
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter
 
-from .peers import PLAIN, ELKAN, FLOOR, LLOYD, OURS, SCRIPT, SEEDS
+from .peers import ELKAN, FLOOR, LLOYD, OURS, PLAIN, SCRIPT, SEEDS
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -12,7 +12,7 @@ import pytest
 import kmeans_seg
 
 from .conftest import Measure
-from .peers import PLAIN, ELKAN, LLOYD, OURS
+from .peers import ELKAN, LLOYD, OURS, PLAIN
 from .test_speed import cluster, colors_and_start
 
 PEERS = [OURS, PLAIN, LLOYD, ELKAN]

@@ -23,12 +23,12 @@ from kmeans_seg.fast.counting import distinct_colors
 
 from .conftest import Measure, pixel_count, pixels
 from .peers import (
-    PLAIN,
     ELKAN,
     FLOOR,
     IMAGE_TO_LABELS,
     LLOYD,
     OURS,
+    PLAIN,
     SCRIPT,
     SEEDED,
     SEEDS,
