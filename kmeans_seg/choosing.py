@@ -230,10 +230,10 @@ def choose_k(
     >>> choice.segment().counts
     array([801, 767, 832])
     """
+    wanted = as_ks(ks)
     pixels = Pixels(image, space, channel_axis, mask, alpha_threshold=alpha_threshold)
     options = Options.checked(1, init="auto", max_iter=1000, rng=rng, strategy="fast")
     problem = prepare(pixels, options, position=position, normalize=normalize)
-    wanted = as_ks(ks)
     return compare(problem, wanted, rng)
 
 

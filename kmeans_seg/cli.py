@@ -363,13 +363,14 @@ def run(images: Sequence[Path], args: argparse.Namespace) -> int:
             args.reference = clustered(picture, shown(args.like), axis, args)
         if failed:
             return 1
+    said = True
     for image in images:
         name = DEMO if args.demo else "stdin" if image == STANDARD else shown(image)
         with reporting(image, name, failed):
             lines.append(segment_file(image, name, protected, args))
         while lines:
-            say(lines.pop(), sys.stderr if args.output == STANDARD else sys.stdout)
-    return int(bool(failed))
+            said &= say(lines.pop(), sys.stderr if args.output == STANDARD else sys.stdout)
+    return int(bool(failed) or not said)
 
 
 @contextlib.contextmanager
@@ -618,8 +619,8 @@ def live_line(name: str) -> Iterator[Callable[[Step], None] | None]:
         print("\r" + " " * width + "\r", end="", file=sys.stderr, flush=True)
 
 
-def say(line: str, stream: TextIO) -> None:
-    """Print a line. Where there is no room for it, as on a full disk, the work goes on without."""
+def say(line: str, stream: TextIO) -> bool:
+    """Print a line, and return whether there was room for it: a disk may be full."""
     try:
         print(line, file=stream, flush=True)
     except BrokenPipeError:
@@ -627,11 +628,14 @@ def say(line: str, stream: TextIO) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nor for what comes after it
         complain("stdout", f"{error.strerror}: nothing more is printed")
+        return False
+    return True
 
 
 def complain(name: str, text: str) -> None:
     """Print one line to stderr; what a damaged file made of an error is not for the terminal."""
-    print(f"kmeans-seg: {name}: {shown(' '.join(text.split()))}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a full disk: then there is nowhere to say it
+        print(f"kmeans-seg: {name}: {shown(' '.join(text.split()))}", file=sys.stderr)
 
 
 def reason(error: Exception, image: Path) -> str:

@@ -36,8 +36,8 @@ class Renumbered(NamedTuple):
     order: Indices
 
 
-# What happens on the way to a result: initial centers are rehearsed, or drawn among the points (an
-# int is the index of one), and then passes are made.
+# What happens in a run: a round of rehearsals, an initial center drawn (an int: the index of its
+# point), a pass, or new numbers.
 Event: TypeAlias = Round | int | Step | Renumbered
 Events: TypeAlias = Generator[Event, None, Result]
 Callback: TypeAlias = Callable[[Step], object]
@@ -168,9 +168,9 @@ def kmeans(
         array (k, C) of centers.
     n_init
         The number of runs from different initial centers; the one with the lowest
-        inertia is kept, or the first of these if there are several. There is one
-        run with "optimal", also where "auto" means it, and with an array for
-        `init`.
+        inertia is kept, or the first of these if there are several. There is only
+        one run if `init` is an array or "optimal", or where "auto" chooses
+        "optimal".
     max_iter
         The number of passes after which a run gives up.
     tol
@@ -625,7 +625,7 @@ def check_strategy(strategy: str, strategies: Collection[str], assign: object) -
     if assign is not None:
         former = {"broadcast": "plain", "pruned": "fast"}
         raise TypeError(
-            f"assign={assign!r} is called strategy={former.get(str(assign), strategy)!r} now"
+            f"assign={assign!r} is called strategy={former.get(str(assign), assign)!r} now"
         )
     validation.check_choice("strategy", strategy, strategies)
 

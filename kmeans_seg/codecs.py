@@ -722,9 +722,11 @@ def encode_few_colors(pixels: NDArray[np.uint8]) -> bytes | None:
 
     from .strategies import STRATEGIES
 
-    found = STRATEGIES["fast"].distinct_colors([pixels.reshape(-1, 3)])
-    if len(found.colors) > 256:
-        return None
+    rows = pixels.reshape(-1, 3)
+    for some in (rows[: 2**16], rows):  # a few tell of most photos that there are more
+        found = STRATEGIES["fast"].distinct_colors([some])
+        if len(found.colors) > 256:
+            return None
     look_up = found.look_up(np.arange(len(found.colors), dtype=np.int32))
     indices = np.empty(pixels.shape[:2], np.uint8)
     for row, index in zip(pixels, indices, strict=True):

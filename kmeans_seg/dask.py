@@ -354,7 +354,7 @@ class ChunkClusters(StreamedClusters):
         return int(sum(dask.compute(*totals))) / ONE
 
     def renumber(self, order: Indices) -> None:
-        """Let the cluster that was number order[i] be number i from now on."""
+        """Renumber the clusters: number order[i] becomes number i."""
         rank = order.argsort().astype(self.labels.dtype)
         (self.labels,) = dask.persist(self.labels.map_blocks(rank.take, dtype=rank.dtype))
         self._sums.renumber(order)

@@ -1,8 +1,8 @@
 """Distinct colors with their counts, and back: a label per color → a label per pixel.
 
 Clustering the distinct colors, each weighted by its count, gives the same
-sums, hence the same centers and labels, as clustering every pixel. Photos have 7
-to 1000 times fewer colors than pixels.
+sums, hence the same centers and labels, as clustering every pixel. Large
+8-bit photos have 7 to 1000 times fewer colors than pixels.
 
 The colors are in the order of G. M. Morton (1966), in which the bits of the
 channels are interleaved: similar colors are neighbors in it, and it does not
@@ -23,7 +23,7 @@ from .exact import Floats
 from .lloyd import Indices, Labels
 from .principal import principal_levels
 
-MOST_CHANNELS = 8  # interleaved, of colors that do not fit 64 bits: more are reduced to a few
+MOST_CHANNELS = 8  # of colors that do not fit 64 bits; more than these are first reduced to a few
 
 
 class LookUp(Protocol):

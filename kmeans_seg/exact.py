@@ -3,12 +3,12 @@
 Floating-point addition rounds, so a plain sum depends on the order of its
 terms: on the layout of an image, on blocks, on threads. Here every term is
 split into *digits*: whole numbers, each times a power of two, and so small that
-a block of them adds up below 2^53, where float64 is exact. The sums of the
-digits go on as integers, and the result is the sum of real numbers, rounded
+a block of them adds up below 2^53, where float64 is exact. These sums are
+added as Python integers, and the result is the exact sum, rounded
 once. Small whole numbers are one digit, ordinary floats two or three.
 
-To sum in bins chosen beforehand is the idea of J. Demmel and H. D. Nguyen,
-"Fast reproducible floating-point summation" (2013); to keep all bins, as here,
+Summing in bins chosen beforehand is the idea of J. Demmel and H. D. Nguyen,
+"Fast reproducible floating-point summation" (2013); keeping all bins, as here,
 goes back to U. Kulisch's long accumulator (1971).
 """
 

@@ -109,13 +109,12 @@ class Pixels:
         self.shape = tuple(int(n) for i, n in enumerate(array.shape) if i != axis)
         self.mask = None if mask is None else as_mask(mask, self.shape)
         threshold = validation.as_real("alpha_threshold", alpha_threshold, most=validation.LARGEST)
-        # Integers are compared with an integer, which is faster; and no threshold overflows.
-        largest = validation.LARGEST_INTEGER
-        self.alpha_threshold = (
-            np.float64(threshold)
-            if array.dtype.kind == "f"
-            else math.floor(min(threshold, largest))
-        )
+        # It is compared in the dtype of the image, and must not overflow there. Integers are
+        # compared with an integer, which is faster.
+        if array.dtype.kind == "f":
+            self.alpha_threshold = min(threshold, float(np.finfo(array.dtype).max))
+        else:
+            self.alpha_threshold = math.floor(min(threshold, validation.LARGEST_INTEGER))
         self.size = 0
         self.origin, self.whole_shape = (0,) * len(self.shape), self.shape
         self._guessed_axis = channel_axis == -1

@@ -10,7 +10,7 @@ Step 1 chooses the initial centers (`seeding`). Then the algorithm continues:
 
 The loop is `steps`. It tests step 6 right after each assignment, before the means are
 computed. It works on a `Clusters` object. The one here computes every distance; its
-subclass in `fast` gives the same bits faster. Sums are exact (`exact`).
+subclasses in `fast` give the same bits. Sums are exact (`exact`).
 """
 
 from collections.abc import Generator
@@ -155,6 +155,10 @@ class Clusters:
         """Assign each point to its nearest center."""
         self.labels = nearest_center(self.points, centers)
 
+    def total_weight(self) -> float:
+        """Return the weight of all points: an exact sum, rounded."""
+        return exact_sum(self.weights)
+
     def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
         """Return the weight of the points whose label changed in a pass: an exact sum."""
         return exact_sum(self.weights[np.flatnonzero(labels != before)])
@@ -211,7 +215,7 @@ class Clusters:
             self.assign(centers)
 
     def renumber(self, order: Indices) -> None:
-        """Let the cluster that was number order[i] be number i from now on."""
+        """Renumber the clusters: number order[i] becomes number i."""
         # The argsort of an order is its inverse.
         self.labels = order.argsort().astype(np.int32)[self.labels]
 
@@ -316,6 +320,7 @@ def steps(
     The first pass has the number `iteration`, and the last at most `max_iter`.
     The loop stops when at most the share `tol` of the weight was reassigned.
     """
+    tolerated = tol * clusters.total_weight() if tol else 0.0
     earlier: Floats | None = None
     while True:
         before = clusters.labels
@@ -324,7 +329,6 @@ def steps(
         if not weights.all():  # a cluster is empty
             centers = clusters.refill(centers)
             weights = clusters.cluster_weights()
-        tolerated = tol * exact_sum(weights) if tol else 0.0
         converged = clusters.reassigned_weight(before, clusters.labels) <= tolerated
         if converged and not tolerated:
             # Then the centers are the means, unless the caller gave labels that do not match them.

@@ -71,10 +71,10 @@ def plusplus(
 ) -> Draws:
     """Choose centers by greedy k-means++: yield the index of each point drawn; return the centers.
 
-    The first is drawn in proportion to the weights. Each further center is the
-    best of a few candidates, drawn in proportion to weight times squared
-    distance to the nearest center so far: the one that leaves the smallest total
-    of these. There are fewer than k centers if there are fewer distinct points.
+    The first is drawn in proportion to the weights. For each further
+    center, a few candidates are drawn in proportion to weight times squared
+    distance to the nearest center so far; the one that leaves the smallest total
+    of these products is kept. There are fewer than k centers if there are fewer distinct points.
     """
     if trials is None:
         trials = 4 + int(math.log(k))  # two more than scikit-learn: the loop starts lower

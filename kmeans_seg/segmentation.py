@@ -215,8 +215,8 @@ class Segmentation:
             An image with the same channels as the segmented one, on the same
             axis counted from the last. It may lack alpha or have it, and have
             more or fewer other axes (a frame, or a stack of frames), unless
-            positions count. After a gray image, a last axis of 3 or 4 is taken for
-            channels, unless it is that of frames in the shape of that image. If the
+            positions count. After a gray image, a last axis of length 3 or 4 is taken
+            for channels, unless it is the width of frames in the shape of that image. If the
             segmented image was floating point, so must this one be. Otherwise it
             must hold integers in the range of that image's dtype.
         mask
@@ -405,7 +405,8 @@ def segment(
 
     Every pixel counts: nothing is subsampled. The distinct colors are
     clustered, weighted by their counts, which gives the same result.
-    Rearranging the pixels rearranges the labels and changes nothing else.
+    Rearranging the pixels rearranges the labels and changes nothing else
+    (except with a `position`, or with "blocks": see Notes).
     The random seed is fixed unless you pass `rng`: the same call gives the
     same result.
 
@@ -459,8 +460,8 @@ def segment(
         `centers`.
     n_init
         The number of runs from different initial centers; the one of lowest
-        inertia is kept. There is one run with "optimal", also where "auto" means
-        it, and with an array for `init`.
+        inertia is kept. There is only one run if `init` is an array or
+        "optimal", or where "auto" chooses "optimal".
     max_iter
         The number of passes after which a run gives up.
     tol
@@ -485,8 +486,8 @@ def segment(
         pass and keeps only their labels, so that the image need not fit in
         memory; from the same initial centers it finds the same labels and
         centers (see Notes). "auto" is "blocks" where the colors cannot be
-        counted (floating point, or more than 64 bits) and would take more than
-        4 GiB, else "fast".
+        counted (floating point, more than 64 bits, or a `position`) and the
+        points would take more than 4 GiB; else "fast".
     assign
         The former name of `strategy`: refused, unless it is None.
     callback
@@ -703,7 +704,8 @@ def warn_of_nodata(
         axis = pixels.channel_axis
         values = "image" if axis is None else f"image[{':, ' * axis}{channel}]"
         shown = str(pixels.array.dtype.type(value))
-        in_terminal = f" (in the terminal by --nodata={shown})" if pixels.channels == 1 else ""
+        alone = pixels.channels == 1 and not pixels.has_alpha
+        in_terminal = f" (in the terminal by --nodata={shown})" if alone else ""
         warnings.warn(
             f"{100 * share:.3g} % of the pixels have the value {shown} in {values}, far from all "
             f"others, {low:.6g} to {high:.6g}: if it marks missing data, leave it out by "

@@ -1081,7 +1081,9 @@ def test_many_bands_are_written_to_tiff_by_default(folder: Path) -> None:
         ("dots.png -o out.png >&-", 0, ""),
         ("dots.png -o - >&-", 2, "stdout, which is closed"),
         ("- -o out.png <&-", 2, "stdin, which is closed"),
-        ("dots.png more.png >/dev/full", 0, "stdout: No space left on device: nothing more"),
+        ("dots.png more.png >/dev/full", 1, "stdout: No space left on device: nothing more"),
+        ("dots.png nothing.png -o out.png 2>/dev/full", 2, ""),
+        ("nothing.png 2>/dev/full", 1, ""),
     ],
 )
 def test_standard_streams_may_be_closed_or_full(
@@ -1095,8 +1097,10 @@ def test_standard_streams_may_be_closed_or_full(
     assert done.returncode == status, done
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+    if "2>" in command:  # stderr is gone, and what would be in it is not in stdout
+        assert len(done.stdout.splitlines()) == int("dots.png" in command and status == 0)
     written = {"dots.png", "more.png"}
-    if "full" in command:
+    if "more.png" in command:
         written |= {"dots-segmented.png", "more-segmented.png"}
     elif status == 0:
         written |= {"out.png"}

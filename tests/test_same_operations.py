@@ -168,7 +168,7 @@ ALLOWED = {
     ("segmentation.py", "Segmentation.to_dict", "self.counts.sum"): INTEGERS,
     ("segmentation.py", "nodata", "counts.sum"): DIGITS,
     ("segmentation.py", "nodata", "counts[places].sum"): DIGITS,
-    ("fast/clusters.py", "PrunedClusters.reassigned_weight", "weights.sum"): INTEGERS,
+    ("fast/clusters.py", "PrunedClusters._weight_of", "weights.sum"): INTEGERS,
     ("fast/clusters.py", "RunningSums.__init__", "2.0 ** 53"): POWER_OF_TWO,
     (
         "fast/clusters.py",

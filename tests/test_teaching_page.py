@@ -58,16 +58,17 @@ def test_centers_may_be_given_as_an_array(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_in_raw_numbers_alpha_is_what_is_shown(channels: int, tmp_path: Path) -> None:
+def test_in_raw_numbers_a_mask_counts_and_alpha_is_refused(channels: int, tmp_path: Path) -> None:
     image = noise(6, 7)[..., :channels]
     alpha = np.full((6, 7, 1), 200, np.uint8)
     alpha[:2] = 0
     masked = np.ma.array(image, mask=np.broadcast_to(alpha == 0, image.shape))
-    for given in (np.concatenate((image, alpha), axis=2), masked):
-        page = write_page(given, 3, tmp_path / "a.html", space="raw").path
-        last = frames_of(data_of(page.read_text(encoding="utf-8")))[-1]
-        assert last is not None
-        np.testing.assert_array_equal(last == 255, alpha[..., 0] == 0)
+    page = write_page(masked, 3, tmp_path / "a.html", space="raw").path
+    last = frames_of(data_of(page.read_text(encoding="utf-8")))[-1]
+    assert last is not None
+    np.testing.assert_array_equal(last == 255, alpha[..., 0] == 0)
+    with pytest.raises(ValueError, match=r'image has alpha: with space="raw".* drop it'):
+        write_page(np.concatenate((image, alpha), axis=2), 3, tmp_path / "b.html", space="raw")
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,6 +1,6 @@
 """The fast twins. Each file replaces one thing of the core, with the same bits.
 
-| file          | what it replaces                                 | held equal by               |
+| file          | what it replaces                                 | checked by                  |
 |---------------|--------------------------------------------------|-----------------------------|
 | `counting.py` | `distinct_colors` and `canonical_order` of       | tests/test_fast_counting.py |
 |               | `distinct`: tables, radix sorts                  |                             |

@@ -27,7 +27,8 @@ class PrunedClusters(Clusters):
         self._nearest = PrunedAssigner(points, self.labels)
         self._sums = RunningSums.of(points, weights, k)
         self._counted = labels is not None  # whether the points are in the sums
-        self._last: tuple[SmallLabels, Indices] | None = None  # labels before, and what changed
+        # The labels before the last assignment, and the weight of what it reassigned.
+        self._last: tuple[SmallLabels, float] | None = None
         if labels is not None:
             self._sums.move(points, weights, np.arange(len(points)), source=None, target=labels)
 
@@ -35,7 +36,7 @@ class PrunedClusters(Clusters):
         """Assign each point to its nearest center."""
         before = self.labels
         self.labels, reassigned = self._nearest(centers)
-        self._last = before, reassigned
+        self._last = before, self._weight_of(reassigned)
         source = before[reassigned] if self._counted else None
         target = self.labels[reassigned]
         self._sums.move(self.points, self.weights, reassigned, source=source, target=target)
@@ -44,10 +45,11 @@ class PrunedClusters(Clusters):
     def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
         """Return the weight of the points whose label changed in a pass: an exact sum."""
         if self._last is not None and before is self._last[0] and labels is self.labels:
-            reassigned = self._last[1]
-        else:
-            reassigned = np.flatnonzero(labels != before)
-        weights = self.weights[reassigned]
+            return self._last[1]
+        return self._weight_of(np.flatnonzero(labels != before))
+
+    def _weight_of(self, points: Indices) -> float:
+        weights = self.weights[points]
         return float(weights.sum()) if self._sums.counted else exact_sum(weights)
 
     def cluster_weights(self) -> Floats:
@@ -59,7 +61,7 @@ class PrunedClusters(Clusters):
         return self._sums.means(otherwise=centers)
 
     def renumber(self, order: Indices) -> None:
-        """Let the cluster that was number order[i] be number i from now on."""
+        """Renumber the clusters: number order[i] becomes number i."""
         super().renumber(order)
         self._nearest.renumber(order)
         self._sums.renumber(order)
@@ -175,7 +177,7 @@ class RunningSums:
     def _products(
         self, points: Floats, weights: Floats | None, members: Indices
     ) -> Iterator[tuple[int, Floats]]:
-        """Yield numbers, and the products of digits of the weights and of 1 and each channel."""
+        """Yield numbers of sums, and what to add to them: rows for the weights and channels."""
         own = np.ones(1) if weights is None else weights.take(members)
         rows = np.ones((len(self._exponents), len(members)))
         points.T.take(members, axis=1, out=rows[1:])
@@ -207,7 +209,7 @@ class RunningSums:
                 return
 
     def renumber(self, order: NDArray[np.intp]) -> None:
-        """Let the cluster that was number order[i] be number i from now on."""
+        """Renumber the clusters: number order[i] becomes number i."""
         self._sums = self._sums[..., order]
 
     def follow(self, points: Floats, before: SmallLabels | None, labels: SmallLabels) -> int:

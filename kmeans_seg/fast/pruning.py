@@ -4,24 +4,24 @@ Three exact ways to skip work.
 
 **Near points share their candidates.** The points come in cells of 256, near
 each other if the points are in Morton order, as `distinct` hands them out.
-Around a cell lies a box. A center a is ahead of a center b everywhere in the
-box if it is so in the corner that favors b most, which two numbers tell: how
-far a is ahead in the middle, and how much of that the box's width across the
-bisector of a and b can take away. The centers that no other is ahead of
-everywhere are the candidates of the cell. Most cells have one or two::
+Around a cell lies a box. Center a is ahead of center b everywhere in the box if
+it is ahead in the corner that favors b most. Two numbers decide this: how far
+a is ahead in the middle, and how much of that lead the box's width across the
+bisector of a and b can take away. A center is a candidate of the cell unless
+another is ahead of it everywhere in the box. Most cells have one or two::
 
     b             :           a
                   :  +-----+         The dotted line is the bisector of a and b.
                   :  |cell |         The cell lies on the side of a, so b is no
                   :  +-----+         candidate, whatever points the cell holds.
 
-**What is decided stays decided for a while.** Let every point of a cell be
-nearer to its center than to center b by a gap of g. As long as b and those
-centers have moved by less than g, together, none of the points goes to b. So
-for each pair of a cell and a candidate the gap is kept, and only when it is
-used up must the points be compared with that candidate again. A cell in which
-no gap is used up sleeps. In the same way the candidates are chosen with room
-to move, so that the choice holds for a few passes; what is left of the gaps is
+**What is decided stays decided for a while.** Suppose every point of a cell
+is nearer to its own center than to center b by at least a gap g. Until b and
+the fastest of those centers have moved by g in total, no point goes to b. So
+a gap is kept for each cell and candidate, and the points are compared with
+that candidate again only when the gap is used up. A cell in which
+no gap is used up sleeps. Likewise, candidates are chosen with some room for
+movement, so that the choice holds for a few passes; the rest of each gap is
 kept from one choice to the next.
 
 **A decision needs no exact distance, only a clear one.** In a cell that is
@@ -154,7 +154,7 @@ class PrunedAssigner:
         return labels, places[: places.searchsorted(n)]
 
     def renumber(self, order: Indices) -> None:
-        """Let the center that was number order[i] be number i from now on."""
+        """Renumber the centers: number order[i] becomes number i."""
         rank = order.argsort()
         self._cell_labels = rank.astype(self._cell_labels.dtype)[self._cell_labels]
         if self._centers is not None:
@@ -238,7 +238,7 @@ class PrunedAssigner:
     def _gaps_left(
         self, cells: Indices, runs: Indices, first: Indices
     ) -> tuple[Indices, NDArray[np.bool_], Floats, Floats]:
-        """Find what the movements since the last look have left of the gaps of some cells.
+        """Compute what is left of the gaps of some cells after the movements since their last look.
 
         `runs` is how many pairs each of them has, and `first` where those start
         among the pairs of these cells. Returns the pairs; of each whether the
@@ -320,7 +320,7 @@ class PrunedAssigner:
             row, column = np.nonzero(ahead[unclear] <= margin[unclear, np.newaxis])
             point = np.minimum(cells[unclear[row]] * CELL + column, len(self._points) - 1)
             labels[unclear[row], column] = nearest_center(self._points[point], centers.T)
-        # |x - b| - |x - a| is the difference of the squares by |x - b| + |x - a|, or more.
+        # |x - b| - |x - a| is the difference of the squares over |x - b| + |x - a|, or over more.
         lead = lead / (2 * reach + 1e-30) / scale
         longest = np.minimum.reduceat(distances, starts) + (2 * radius + 1e-30)
         gaps = (least[:-1] - margin.repeat(counts)) / (distances + longest.repeat(counts))
@@ -328,9 +328,9 @@ class PrunedAssigner:
 
 
 def least_by_cell(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Find the least value of each cell, where none is negative.
+    """Find the least value of each cell; none may be negative.
 
-    Their bits, read as integers, are in the same order, and NumPy takes half the time for those.
+    Such floats sort like their bits read as integers, and for those NumPy takes half the time.
     """
     return by_cell(np.minimum, values.view(np.int32)).view(np.float32)
 

@@ -65,6 +65,10 @@ class StreamedClusters(Clusters):
             self._sums.follow(points, then, self.labels[block])
         self._counted = True
 
+    def total_weight(self) -> float:
+        """Return the number of points."""
+        return float(self._n)
+
     def reassigned_weight(self, before: SmallLabels, labels: SmallLabels) -> float:
         """Return the number of points that have other labels than before."""
         return float(np.count_nonzero(labels != before))
@@ -82,7 +86,7 @@ class StreamedClusters(Clusters):
         return total_inertia(self._blocks, centers, labels) / ONE
 
     def renumber(self, order: Indices) -> None:
-        """Let the cluster that was number order[i] be number i from now on."""
+        """Renumber the clusters: number order[i] becomes number i."""
         self.labels = order.argsort().astype(self.labels.dtype)[self.labels]
         self._sums.renumber(order)
 

@@ -163,7 +163,7 @@ def explain(
     ------
     TypeError, ValueError
         If an argument is not of the form that `segment` asks for, if there is
-        no such pixel, if it is transparent, or if the record is of another
+        no such pixel, if it is transparent, or if the record contradicts the
         image.
 
     Examples

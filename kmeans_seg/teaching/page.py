@@ -184,7 +184,11 @@ def make_page(
     shown = preview(image, width)
     clustered = shown
     if space == "raw" and shown.ndim == 3 and shown.shape[2] in (2, 4):
-        # Alpha says what is shown. It is no number to cluster.
+        if not validation.is_masked(image):
+            raise ValueError(
+                'image has alpha: with space="raw" it is a number like the others, and a page cannot '
+                "show it; drop it, or mask pixels by numpy.ma"
+            )
         hidden = np.broadcast_to(shown[..., -1:] == 0, shown[..., :-1].shape)
         clustered = np.ma.array(shown[..., :-1], mask=hidden)
     run = trace(clustered, k, space=space, init=init, tol=tol, rng=rng)

@@ -293,7 +293,9 @@ function listen() {
   $("slider").addEventListener("input", () => jump(Number($("slider").value)));
   stepButtons().forEach((button, i) => {
     button.addEventListener("click", () => {
-      jump(nextDoing(i + 1) ?? state.at);
+      const at = nextDoing(i + 1);
+      if (at === undefined) return;
+      jump(at);
       state.asked = i + 1;
       lightStep();
     });

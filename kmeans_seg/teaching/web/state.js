@@ -56,6 +56,7 @@ async function makeRuns({ at = null, restart = false, quiet = false } = {}) {
   const start = halfStepsOfStart();
   goal = time < before ? Math.min(time, start - 1) : time + start - before;
   goalAt = at;
+  state.asked = null;
   if (restart && goal !== Infinity) goal = start - 1;
   state.active = Math.min(state.active, runs.length - 1);
   const busy = () => runs.filter(({ work }) => work);
