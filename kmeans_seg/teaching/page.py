@@ -186,8 +186,8 @@ def make_page(
     if space == "raw" and shown.ndim == 3 and shown.shape[2] in (2, 4):
         if not validation.is_masked(image):
             raise ValueError(
-                'image has alpha: with space="raw" it is a number like the others, and a page cannot '
-                "show it; drop it, or mask pixels by numpy.ma"
+                'image has alpha: with space="raw" that is a number like the others, and no page '
+                "shows it; drop it, or mask pixels by numpy.ma"
             )
         hidden = np.broadcast_to(shown[..., -1:] == 0, shown[..., :-1].shape)
         clustered = np.ma.array(shown[..., :-1], mask=hidden)
