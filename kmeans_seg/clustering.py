@@ -623,10 +623,8 @@ def warn_of_shortcomings(clustering: Clustering, options: Options, unit: str) ->
 def check_strategy(strategy: str, strategies: Collection[str], assign: object) -> None:
     """Check the name of a strategy; refuse the former name of the parameter by the new one."""
     if assign is not None:
-        former = {"broadcast": "plain", "pruned": "fast"}
-        raise TypeError(
-            f"assign={assign!r} is called strategy={former.get(str(assign), assign)!r} now"
-        )
+        new = {"broadcast": "strategy='plain'", "pruned": "strategy='fast'"}
+        raise TypeError(f"assign={assign!r} is called {new.get(str(assign), 'strategy=')} now")
     validation.check_choice("strategy", strategy, strategies)
 
 

@@ -205,7 +205,7 @@ class Chunks(Pixels):
         masks = [None] * len(blocks) if self.mask is None else self.mask.to_delayed().ravel()
         make = dask.delayed(chunk_pixels)
         return [
-            make(block, mask, self._kind, origin, self.shape)
+            make(block, mask, self._kind, origin=origin, whole_shape=self.shape)
             for block, mask, origin in zip(blocks, masks, origins, strict=True)
         ]
 
@@ -364,6 +364,7 @@ def chunk_pixels(
     block: NDArray[Any],
     mask: NDArray[np.bool_] | None,
     kind: Kind,
+    *,
     origin: tuple[int, ...],
     whole_shape: tuple[int, ...],
 ) -> Pixels:

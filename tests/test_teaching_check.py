@@ -40,11 +40,11 @@ def lloyd(points, centers):
 """,
     "kmeans_plusplus": """
 def kmeans_plusplus(points, k, rng):
-    seeds = [points[rng.integers(len(points))]]
-    while len(seeds) < k:
-        weights = squared_distances(points, np.array(seeds)).min(axis=1)
-        seeds.append(points[rng.choice(len(points), p=weights / weights.sum())])
-    return np.array(seeds)
+    drawn = [points[rng.integers(len(points))]]
+    while len(drawn) < k:
+        weights = squared_distances(points, np.array(drawn)).min(axis=1)
+        drawn.append(points[rng.choice(len(points), p=weights / weights.sum())])
+    return np.array(drawn)
 """,
     "segment": """
 def segment(image, k, rng):
@@ -174,9 +174,9 @@ WRONG = [
     ("kmeans_plusplus", ".min(axis=1)", ".sum(axis=1)", "take that to the nearest, the minimum"),
     ("kmeans_plusplus", ".min(axis=1)", ".max(axis=1)", "the greatest distance counts here"),
     ("kmeans_plusplus", "rng.integers(len(points))", "0", "every point should be equally likely"),
-    ("kmeans_plusplus", "return np.array(seeds)", "return np.array(seeds) + 0.5",
+    ("kmeans_plusplus", "return np.array(drawn)", "return np.array(drawn) + 0.5",
      "should be one of the points"),
-    ("kmeans_plusplus", "return np.array(seeds)", "return np.array(seeds)[1:]", "the shape should"),
+    ("kmeans_plusplus", "return np.array(drawn)", "return np.array(drawn)[1:]", "the shape should"),
     ("kmeans_plusplus", ".min(axis=1)", ".min(axis=1) + 2", "in proportion to the squared"),
     ("segment", "image.shape[:2])", "image.shape[1::-1])", "the shape should be"),
     ("segment", "image.shape[:2])", "image.shape[1::-1]).T", "do the labels come back"),

@@ -134,26 +134,26 @@ def test_an_update_goes_to_the_means() -> None:
 
 
 @pytest.mark.parametrize("init", ["k-means++", "random"])
-def test_the_seeds_are_pixels_and_their_maps_are_distances(init: str) -> None:
+def test_the_initial_centers_are_pixels_and_their_maps_are_distances(init: str) -> None:
     image = spots(9, 11, 3, values=6)
     records = list(trace(image, 5, init=init))
-    seeds = [record for record in records if isinstance(record, Choose)]
-    assert [seed.number for seed in seeds] == list(range(5))
-    assert seeds[0].distances is None
-    for seed in seeds:
-        np.testing.assert_array_equal(image[seed.pixel], seed.color)
-        same = (image == seed.color).all(axis=2)
-        assert seed.pixel == tuple(np.argwhere(same)[0])
-    for number, seed in enumerate(seeds[1:], 1):
-        assert seed.distances is not None
-        assert seed.distances.dtype == np.float64
-        colors = [earlier.color.astype(int) for earlier in seeds[:number]]
+    drawn = [record for record in records if isinstance(record, Choose)]
+    assert [center.number for center in drawn] == list(range(5))
+    assert drawn[0].distances is None
+    for center in drawn:
+        np.testing.assert_array_equal(image[center.pixel], center.color)
+        same = (image == center.color).all(axis=2)
+        assert center.pixel == tuple(np.argwhere(same)[0])
+    for number, center in enumerate(drawn[1:], 1):
+        assert center.distances is not None
+        assert center.distances.dtype == np.float64
+        colors = [earlier.color.astype(int) for earlier in drawn[:number]]
         nearest = np.min([((image - color) ** 2).sum(axis=2) for color in colors], axis=0)
-        np.testing.assert_array_equal(seed.distances, nearest)
-        assert seed.distances[seed.pixel] > 0
+        np.testing.assert_array_equal(center.distances, nearest)
+        assert center.distances[center.pixel] > 0
     first = records[5]
     assert isinstance(first, Assign)
-    np.testing.assert_array_equal(first.centers, [seed.color for seed in seeds])
+    np.testing.assert_array_equal(first.centers, [center.color for center in drawn])
 
 
 def test_given_centers_are_not_drawn() -> None:

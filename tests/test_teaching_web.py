@@ -803,7 +803,7 @@ def test_the_step_that_is_taken_is_lit_and_told(open_page: Callable[..., Page]) 
     )
     for kind, changed, lit, words in told:
         assigned = 3 if changed else 6
-        assert lit == [{"seed": 1, "assign": assigned, "update": 4, "done": 6}[kind]]
+        assert lit == [{"center": 1, "assign": assigned, "update": 4, "done": 6}[kind]]
         assert len(words.split()) > 5
     assert "The inertia falls by" in " ".join(words for *_, words in told)
 

@@ -1,4 +1,4 @@
-"""The fast twins. Each file replaces one thing of the core, with the same bits.
+"""The fast twins. Each file in the table replaces one thing of the core, with the same bits.
 
 | file          | what it replaces                                 | checked by                  |
 |---------------|--------------------------------------------------|-----------------------------|

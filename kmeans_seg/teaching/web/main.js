@@ -12,7 +12,7 @@ function show({ quiet = false } = {}) {
   ]) {
     $(id).setAttribute("aria-disabled", state.at === end);
   }
-  const start = shown.kind === "start" || shown.kind === "seed";
+  const start = shown.kind === "start" || shown.kind === "center";
   $("seeding-modes").hidden = !start;
   $("modes").hidden = start;
   $("play").setAttribute("aria-disabled", timeline.length === 1);

@@ -5,7 +5,7 @@ const ofActive = (words) => (runs.length > 1 ? `${"AB"[state.active]} · ${words
 
 function nameOf(shown) {
   const { kind, pass } = shown;
-  if (kind === "seed") return text("name.seed", { number: shown.marks.length - 1 });
+  if (kind === "center") return text("name.center", { number: shown.marks.length - 1 });
   return text(`name.${kind}`, { pass });
 }
 
@@ -15,14 +15,14 @@ function sentenceOf(shown) {
   switch (shown.kind) {
     case "start":
       return startSentence(made);
-    case "seed": {
+    case "center": {
       const i = shown.marks.length - 1;
       const [row, column] = placeOf(shown.marks[i]);
       const where = text("where", { row, column });
       if (i === 0 || !drawnByDistance(made)) {
-        return text(i ? "say.seed-random" : "say.seed-first", { where, number: i });
+        return text(i ? "say.center-random" : "say.center-first", { where, number: i });
       }
-      const key = fromPython(made.start) ? "say.seed-python" : "say.seed-draw";
+      const key = fromPython(made.start) ? "say.center-python" : "say.center-draw";
       return text(key, { where, number: i });
     }
     case "assign": {
@@ -67,7 +67,7 @@ function startSentence(made) {
   return n ? text("say.start-own", { n }) : text("say.start-none");
 }
 
-const LIT = { start: [1], seed: [1], update: [4], done: [6] };
+const LIT = { start: [1], center: [1], update: [4], done: [6] };
 
 function stepsOf(shown) {
   if (shown.kind !== "assign") return LIT[shown.kind];
@@ -223,7 +223,7 @@ function fillPixel() {
 }
 
 function pixelNote(shown, i, best) {
-  if (shown.kind === "seed" || shown.kind === "start") {
+  if (shown.kind === "center" || shown.kind === "start") {
     return text("pixel.nearest-so-far", { center: best });
   }
   const own = shown.labels[i];

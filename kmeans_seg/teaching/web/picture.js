@@ -46,7 +46,7 @@ function makeCard(index) {
 // What a picture shows of a slide.
 function modeOf(shown) {
   if (shown.kind === "start") return "original";
-  if (shown.kind === "seed") {
+  if (shown.kind === "center") {
     return shown.plus && state.seeding === "distances" ? "distances" : "original";
   }
   return state.mode;
@@ -131,7 +131,7 @@ function captionOf(shown) {
     return text(shown.marks.length ? "caption.start" : "caption.original");
   }
   if (mode === "distances") return text("caption.distances");
-  if (shown.kind === "seed") return text("caption.seed");
+  if (shown.kind === "center") return text("caption.center");
   if (mode === "changed") {
     const first = shown.p === 0 && shown.kind !== "done";
     const words = first ? text("caption.changed-first") : text("caption.changed", { n: shown.changed });
@@ -159,7 +159,7 @@ function drawMarks(index) {
 
   (shown.marks ?? []).forEach((pixel, i) => {
     const [x, y] = spot(pixel, w, h);
-    if (shown.kind === "seed" && i === shown.marks.length - 1) {
+    if (shown.kind === "center" && i === shown.marks.length - 1) {
       ring(context, x, y, 17 * size, "#ffffff", 2);
       for (const [dx, dy] of [
         [0, -1],

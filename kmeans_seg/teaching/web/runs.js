@@ -239,7 +239,7 @@ function slidesOf(made, longestStart) {
       const [marks, centers] = [made.initial.slice(0, i + 1), initialCenters.slice(0, i + 1)];
       const palette = initialColors.slice(0, i + 1);
       const plus = i > 0 && drawnByDistance(made);
-      slides.push({ kind: "seed", time: i, marks, centers, palette, plus });
+      slides.push({ kind: "center", time: i, marks, centers, palette, plus });
     });
   }
   let skipped = [];
