@@ -120,8 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # what a shell reports for it
     except BrokenPipeError:
-        # Nobody reads on, as after `| head -1`. Python must not try to flush what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)  # nobody reads on, as after `| head -1`
         return 1
 
 
@@ -434,8 +433,8 @@ def segment_file(image: Path, name: str, protected: Protected, args: argparse.Na
         sys.stdout.buffer.write(outputs[0][1])
         sys.stdout.buffer.flush()
     if args.json:
-        file = str(image) if name == shown(image) else name
-        return json.dumps({"file": file, **result.to_dict(), "outputs": [str(o) for o, _ in files]})
+        written = [str(target) for target, _ in files]
+        return json.dumps({"file": str(origin), **result.to_dict(), "outputs": written})
     *frames, height, width = result.labels.shape
     stack = f"{frames[0]} frames of " if frames else ""
     passes = "" if args.like else f"{result.n_iter} {'pass' if result.n_iter == 1 else 'passes'}, "
@@ -626,10 +625,15 @@ def say(line: str, stream: TextIO) -> bool:
     except BrokenPipeError:
         raise
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nor for what comes after it
+        silence(stream)
         complain("stdout", f"{error.strerror}: nothing more is printed")
         return False
     return True
+
+
+def silence(stream: TextIO) -> None:
+    """Let nothing more come out of a stream: Python must not try to flush what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(name: str, text: str) -> None:

@@ -649,7 +649,8 @@ def as_weights(weights: ArrayLike | None, n: int) -> Floats:
     """Check a positive weight for each of `n` points; None for 1 each."""
     if weights is None:
         return np.ones(n)
-    array = validation.as_numbers("weights", weights).astype(np.float64)
+    remedy = "leave out the points whose weight is not known"
+    array = validation.as_numbers("weights", weights, remedy=remedy).astype(np.float64)
     if array.shape != (n,):
         raise ValueError(f"weights has shape {array.shape}: it must be ({n},), one for each point")
     if not (array > 0).all():
@@ -679,7 +680,7 @@ def as_labels(labels: ArrayLike | None, n: int, k: int) -> Labels | None:
     """Check a label from 0 to k - 1 for each of `n` points; None stays None."""
     if labels is None:
         return None
-    array = validation.as_numbers("labels", labels)
+    array = validation.as_numbers("labels", labels, remedy="give each point an integer")
     if array.dtype.kind not in "ui":
         raise TypeError(f"labels has dtype {array.dtype}: it must hold integers")
     if array.shape != (n,):

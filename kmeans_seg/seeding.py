@@ -46,9 +46,10 @@ class Potential:
 
         If all products with the weights underflow, each weight is 1 from now on.
         """
-        if not (self._weights * self._distances).any():
-            self._weights = np.ones(len(self._points))
-        return draw(self._weights * self._distances, size, rng)
+        terms = self._weights * self._distances
+        if not terms.any():
+            self._weights, terms = np.ones(len(self._points)), self._distances
+        return draw(terms, size, rng)
 
     def add_best(self, candidates: Floats) -> int:
         """Add the candidate that leaves the smallest total as a center; return its index."""
@@ -71,10 +72,11 @@ def plusplus(
 ) -> Draws:
     """Choose centers by greedy k-means++: yield the index of each point drawn; return the centers.
 
-    The first is drawn in proportion to the weights. For each further
-    center, a few candidates are drawn in proportion to weight times squared
-    distance to the nearest center so far; the one that leaves the smallest total
-    of these products is kept. There are fewer than k centers if there are fewer distinct points.
+    The first is drawn in proportion to the weights. For each further center, a
+    few candidates are drawn in proportion to weight times squared distance to
+    the nearest center so far; the one that leaves the smallest total of these
+    products is kept. There are fewer than k centers if there are fewer distinct
+    points.
     """
     if trials is None:
         trials = 4 + int(math.log(k))  # two more than scikit-learn: the loop starts lower

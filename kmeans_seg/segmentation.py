@@ -215,10 +215,10 @@ class Segmentation:
             An image with the same channels as the segmented one, on the same
             axis counted from the last. It may lack alpha or have it, and have
             more or fewer other axes (a frame, or a stack of frames), unless
-            positions count. After a gray image, a last axis of length 3 or 4 is taken
-            for channels, unless it is the width of frames in the shape of that image. If the
-            segmented image was floating point, so must this one be. Otherwise it
-            must hold integers in the range of that image's dtype.
+            positions count. After a gray image, a last axis of length 3 or 4 is
+            taken for channels, unless it is the width of frames in the shape of that
+            image. If the segmented image was floating point, so must this one be.
+            Otherwise it must hold integers in the range of that image's dtype.
         mask
             Array of bool in the shape of the image without its channels: True
             for the pixels to label. By default all.
@@ -296,7 +296,7 @@ class Segmentation:
             axis: int | None = self._channel_axis - axes - 1  # from the end: frames are in front
         else:  # gray may come with an axis of channels or without
             last = array.shape[-1] if len(array.shape) == axes + 1 else 0
-            # Frames as narrow as that are told by their shape.
+            # Frames that narrow are recognized by their shape.
             if last in (3, 4) and array.shape[1:] != self.labels.shape:
                 raise ValueError(
                     f"image has {last} channels, shape {array.shape}, but the image that was "

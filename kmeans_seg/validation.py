@@ -119,8 +119,17 @@ def as_generator(rng: RandomGenerator) -> np.random.Generator:
     )
 
 
-def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -> NDArray[Any]:
-    """Check an array of bool, integer or floating-point numbers, all finite and not too large."""
+def as_numbers(
+    name: str,
+    values: ArrayLike,
+    advice: str = "convert it first",
+    *,
+    remedy: str | None = None,
+) -> NDArray[Any]:
+    """Check an array of bool, integer or floating-point numbers, all finite and not too large.
+
+    A message says `advice` of another dtype, and `remedy` of a number that is not finite.
+    """
     if is_masked(values):
         raise ValueError(
             f"{name} has masked values, which would count like the others: fill them first, by "
@@ -128,7 +137,7 @@ def as_numbers(name: str, values: ArrayLike, advice: str = "convert it first") -
         )
     array = as_array(name, values)
     check_kind(name, array.dtype, advice)
-    check_values(name, array)
+    check_values(name, array, remedy)
     return array
 
 
@@ -162,17 +171,16 @@ def check_kind(name: str, dtype: np.dtype[Any], advice: str) -> None:
         )
 
 
-def check_values(name: str, array: NDArray[Any]) -> None:
+def check_values(name: str, array: NDArray[Any], remedy: str | None = None) -> None:
     """Check that all numbers are finite and not too large."""
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             bad = array[~np.isfinite(array)].flat[0]
-            remedy = f"replace the others first, by numpy.nan_to_num({name}, posinf=0, neginf=0)"
-            if name == "weights":
-                remedy = "leave out the points whose weight is not known"
-            elif name == "labels":
-                remedy = "give each point an integer"
-            elif name == "image":
+            if remedy is None:
+                remedy = (
+                    f"replace the others first, by numpy.nan_to_num({name}, posinf=0, neginf=0)"
+                )
+            if name == "image":
                 test = "~np.isnan(image)" if np.isnan(bad) else "np.isfinite(image)"
                 remedy = (
                     f"leave it out by mask={test}, with channels last by "

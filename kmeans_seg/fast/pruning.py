@@ -238,7 +238,7 @@ class PrunedAssigner:
     def _gaps_left(
         self, cells: Indices, runs: Indices, first: Indices
     ) -> tuple[Indices, NDArray[np.bool_], Floats, Floats]:
-        """Compute what is left of the gaps of some cells after the movements since their last look.
+        """Compute how much the centers have left of the gaps of some cells since the last look.
 
         `runs` is how many pairs each of them has, and `first` where those start
         among the pairs of these cells. Returns the pairs; of each whether the

@@ -189,7 +189,7 @@ def explain(
         warn_of_shortcomings(clustering, problem.options, "colors")
         state = problem.segmentation(clustering)
     else:
-        check_record(at, shape)
+        check_record(at, shape, problem.features.channels)
         state = at
     check_takes_part(row, column, int(state.labels[row, column]))
     color = as_pixels(np.asarray(problem.pixels.array[row : row + 1, column : column + 1]))[0]
@@ -217,11 +217,6 @@ def explain(
 def measured(color: NDArray[Any], space: str, centers: Floats) -> tuple[Floats, Floats]:
     """Return a color as a point of a color space, and its squared distances to centers."""
     point = SPACES[space].to_points(np.array([color]))[0]
-    if centers.shape[1] != len(point):
-        raise ValueError(
-            f"at is a record of an image with {centers.shape[1]} channels, but image has "
-            f"{len(point)}: trace this image"
-        )
     return point, squared_distance(point, centers)
 
 
@@ -301,8 +296,8 @@ def as_index(name: str, value: object, size: int) -> int:
     return index
 
 
-def check_record(at: object, shape: tuple[int, ...]) -> None:
-    """Check that `at` is an assignment, of an image of this height and width."""
+def check_record(at: object, shape: tuple[int, ...], channels: int) -> None:
+    """Check that `at` is an assignment, of an image of this height, width and channels."""
     if not isinstance(at, Assign):
         raise TypeError(f"at must be an Assign, a record of trace, not {type(at).__name__}")
     traced = at.labels.shape
@@ -310,4 +305,9 @@ def check_record(at: object, shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"image is {shape[0]} by {shape[1]} pixels, but the record is of one of "
             f"{traced[0]} by {traced[1]}: give the image that was traced"
+        )
+    if at.centers.shape[1] != channels:
+        raise ValueError(
+            f"at is a record of an image with {at.centers.shape[1]} channels, but image has "
+            f"{channels}: trace this image"
         )

@@ -7,12 +7,12 @@ records (`draw`) and the page that can be stepped through (`page`).
 """
 
 import copy
-import functools
 import itertools
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -132,17 +132,10 @@ def animate(
     max_frames = validation.as_count("max_frames", max_frames)
     milliseconds = validation.as_count("milliseconds", milliseconds, most=LONGEST)
     check_target(path, overwrite=overwrite)
-    run = functools.partial(
-        trace,
-        k=k,
-        space=space,
-        init=init,
-        max_iter=max_iter,
-        tol=tol,
-        strategy=strategy,
-        assign=assign,
-    )
-    plot, moments = rehearse(run, image, width, rng)
+    plot, moments = rehearse(
+        image, width, rng, k=k, space=space, init=init, max_iter=max_iter, tol=tol,
+        strategy=strategy, assign=assign,
+    )  # fmt: skip
     shown = evenly(plot.length, max_frames)
     pictures = [film_frame(plot, moment) for moment in moments if moment.number in shown]
     durations = [milliseconds] * len(pictures)
@@ -224,17 +217,10 @@ def filmstrip(
     frames = validation.as_count("frames", frames)
     files.as_image_suffix(path)
     check_target(path, overwrite=overwrite)
-    run = functools.partial(
-        trace,
-        k=k,
-        space=space,
-        init=init,
-        max_iter=max_iter,
-        tol=tol,
-        strategy=strategy,
-        assign=assign,
-    )
-    plot, moments = rehearse(run, image, width, rng)
+    plot, moments = rehearse(
+        image, width, rng, k=k, space=space, init=init, max_iter=max_iter, tol=tol,
+        strategy=strategy, assign=assign,
+    )  # fmt: skip
     # The last draw shows them all; where centers are given, there is none.
     first = [plot.drawn - 1] if plot.drawn and frames > 1 else []
     passes = halving(len(plot.inertias), frames - len(first))
@@ -289,9 +275,9 @@ class Moment:
 
 
 def rehearse(
-    run: Callable[..., Iterator[Record]], image: ArrayLike, width: int, rng: RandomGenerator
+    image: ArrayLike, width: int, rng: RandomGenerator, **options: Any
 ) -> tuple[Plot, Iterator[Moment]]:
-    """Make a run twice: to know how it goes, and to show it.
+    """Trace a run twice: to know how it goes, and to show it.
 
     Nothing is kept of the first but a number for each pass, so that a long
     run needs no more memory than a short one.
@@ -299,7 +285,7 @@ def rehearse(
     small = preview(image, width)
     generator = validation.as_generator(rng)
     drawn, inertias = 0, []
-    for record in run(small, rng=copy.deepcopy(generator)):
+    for record in trace(small, rng=copy.deepcopy(generator), **options):
         match record:
             case Choose():
                 drawn += 1
@@ -309,7 +295,7 @@ def rehearse(
                 passes, order = record.result.n_iter, record.order
     plot = Plot(as_rgb(on_paper(small, PAPER)), width, drawn, inertias, passes=passes, order=order)
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # they have been given
-        again = run(small, rng=generator)
+        again = trace(small, rng=generator, **options)
     # Not on to the end: more of them come with it.
     return plot, itertools.islice(watch(again), plot.length)
 

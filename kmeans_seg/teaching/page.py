@@ -196,13 +196,12 @@ def make_page(
     starts = []
     if live:
         # To compare with: the same photo in CIELAB, and other random seeds. The warnings are known.
+        method = init if isinstance(init, str) else "auto"
         with warnings.catch_warnings(action="ignore", category=UserWarning):
             if space == "rgb" and shown.ndim == 3:
-                lab_init = init if isinstance(init, str) else "auto"
-                run = trace(shown, k, space="lab", init=lab_init, tol=tol, rng=rng)
-                recordings.append(record(shown, run, "lab", lab_init, rng=rng))
-            drawn_once = isinstance(init, str) and init == "k-means++"
-            known = rng if drawn_once and space == "rgb" else None
+                run = trace(shown, k, space="lab", init=method, tol=tol, rng=rng)
+                recordings.append(record(shown, run, "lab", method, rng=rng))
+            known = rng if method == "k-means++" and space == "rgb" else None
             starts = [
                 {"seed": seed, "pixels": initial_pixels(shown, k, seed)}
                 for seed in SEEDS

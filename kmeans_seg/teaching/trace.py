@@ -455,7 +455,7 @@ def draws_of_the_winner(rounds: list[Round], problem: Problem) -> list[int]:
 
 @default_errstate
 def choice(drawn: list[int], color_at: Labels, problem: Problem) -> Choose:
-    """Make the record of the last of some draws; `color_at` is the index of each pixel's color."""
+    """Record the last of some draws; `color_at` is the index of each pixel's color, or -1."""
     *earlier, last = drawn
     row, column = np.unravel_index((color_at == last).argmax(), color_at.shape)
     distances = None

@@ -13,7 +13,7 @@ function ticks(low, high, most) {
 
 const MOST_DOTS = 90; // of more half-steps only the line is drawn
 
-// The unit in which inertias are given, and its name: that of the lowest, unless others get too long.
+// The unit in which the inertias of all runs are given, and its name.
 function unitOfRuns() {
   const values = runs.flatMap(curveOf).map(([, value]) => value);
   return values.length ? unitOf(Math.min(...values), Math.max(...values)) : [1, ""];

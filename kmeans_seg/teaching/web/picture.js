@@ -61,7 +61,7 @@ function painted(index) {
     takesPart(i) ? word(colorAt(i)) : 0,
   ));
   if (mode === "distances") {
-    const distances = distancesFromSeeds(runs[index], shown.marks.length - 1);
+    const distances = distancesFromCenters(runs[index], shown.marks.length - 1);
     const largest = distances.reduce((a, b) => Math.max(a, b)) || 1;
     const shades = ramp.map((color) => word(color.map(Math.round)));
     photo.members.forEach((i, j) => {
@@ -104,7 +104,7 @@ function fillCard(index) {
   card.legend.hidden = !heat;
   card.shares.hidden = heat;
   if (heat) {
-    const distances = distancesFromSeeds(runs[index], shown.marks.length - 1);
+    const distances = distancesFromCenters(runs[index], shown.marks.length - 1);
     const largest = distances.reduce((a, b) => Math.max(a, b));
     card.legend.lastElementChild.textContent = text("largest", { value: largest });
   }

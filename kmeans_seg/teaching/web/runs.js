@@ -313,7 +313,7 @@ const startLength = (made) =>
   slidesOf({ ...made, passes: [], done: null }, 0).length;
 
 // For every pixel the squared distance to the nearest of the initial centers before the last.
-function distancesFromSeeds(made, count) {
+function distancesFromCenters(made, count) {
   const points = pointsIn(made.space);
   const size = dimensions(made.space);
   made.potential ??= [];

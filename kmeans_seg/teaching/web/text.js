@@ -39,7 +39,8 @@ const format = (value, options) =>
     .replace(/^-(0([.,]0*)?)$/, "$1") // no minus before nothing
     .replace("-", "−");
 const whole = (value) => format(value, { maximumFractionDigits: 0 });
-// The unit of a large number, and its name: 10⁶ and "million".
+// The unit of numbers between these, and its name: 10⁶ and "million". It suits the least, unless the
+// most would get too long.
 function unitOf(least, most) {
   const thousands = (value) => Math.log10(Math.max(value, 1)) / 3;
   const small = least < 1e4 ? 0 : Math.floor(thousands(least) + 1e-9);
